@@ -1,0 +1,1 @@
+"""foxtrot: one process, several trading venues, streams that do not lie."""

@@ -1,0 +1,1 @@
+"""One room per venue, with the same files in each."""

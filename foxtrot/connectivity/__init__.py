@@ -1,0 +1,1 @@
+"""How to stay connected: pure policies and one driver, the supervisor."""

@@ -1,0 +1,1 @@
+"""The engine room: threads, loop, clock, settings, secrets and logs."""

@@ -1,0 +1,1 @@
+"""Nouns: immutable values, enums and event types."""

@@ -1,0 +1,115 @@
+"""What foxtrot says of its own state: snapshots, made to be shown and to be turned into JSON."""
+
+from __future__ import annotations
+
+import msgspec
+
+from foxtrot.model.constants import Channel, ConnectionState, Environment, Mode, StreamState
+
+
+class StreamKey(msgspec.Struct, frozen=True, order=True):
+    """One stream: a channel of a symbol; `detail` tells bars of different intervals apart."""
+
+    channel: Channel
+    symbol: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        tail = f":{self.detail}" if self.detail else ""
+        return f"{self.channel.value}:{self.symbol}{tail}"
+
+
+class ConnectionStatus(msgspec.Struct, frozen=True):
+    """One change of a session's state, as the event EVENT_CONNECTION carries it."""
+
+    adapter_name: str
+    session: str
+    state: ConnectionState
+    previous: ConnectionState
+    reason: str
+    since_ns: int
+    attempt: int = 0
+    delay_s: float = 0.0
+
+
+class StreamStatus(msgspec.Struct, frozen=True):
+    """State of one subscription, as EVENT_STREAM carries it and `health()` lists it."""
+
+    adapter_name: str
+    channel: Channel
+    symbol: str
+    state: StreamState
+    mode: Mode
+    since_ns: int
+    detail: str = ""
+    reason: str = ""
+    last_data_ns: int = 0
+    updates: int = 0
+
+
+class ErrorRecord(msgspec.Struct, frozen=True):
+    """One entry of the bounded error history."""
+
+    ts_ns: int
+    kind: str
+    action: str
+    text: str
+
+
+class SessionHealth(msgspec.Struct, frozen=True):
+    """State of one session of an adapter."""
+
+    name: str
+    state: ConnectionState
+    since_ns: int
+    reason: str = ""
+    attempt: int = 0
+    reconnects: int = 0
+    last_ready_ns: int = 0
+    last_data_ns: int = 0
+
+
+class AdapterHealth(msgspec.Struct, frozen=True):
+    """State of one adapter; `state` is the worse of its sessions."""
+
+    adapter_name: str
+    state: ConnectionState
+    environment: Environment | None = None
+    endpoint: str = ""
+    sessions: tuple[SessionHealth, ...] = ()
+    streams: tuple[StreamStatus, ...] = ()
+    received: int = 0
+    rejected: int = 0
+    malformed: int = 0
+    errors: tuple[ErrorRecord, ...] = ()
+
+
+class EngineHealth(msgspec.Struct, frozen=True):
+    """Counters of the EventEngine. received = delivered + conflated + dropped + queued."""
+
+    running: bool
+    received: int = 0
+    delivered: int = 0
+    conflated: int = 0
+    dropped: int = 0
+    queued: int = 0
+    lag_s: float = 0.0
+    handler_errors: int = 0
+    quarantined: tuple[str, ...] = ()
+
+
+class BridgeHealth(msgspec.Struct, frozen=True):
+    """State of the loop thread."""
+
+    running: bool
+    tasks: tuple[str, ...] = ()
+    leases: tuple[str, ...] = ()
+
+
+class Health(msgspec.Struct, frozen=True):
+    """What `MainEngine.health()` returns. `problems` lists what could not be read."""
+
+    engine: EngineHealth
+    bridge: BridgeHealth
+    adapters: tuple[AdapterHealth, ...] = ()
+    problems: tuple[str, ...] = ()
