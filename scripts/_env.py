@@ -21,6 +21,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = "foxtrot-stamp.json"
+BUILD_LOCK = ROOT / "requirements" / "build.txt"
+# Everything else comes as a wheel, so that no compiler is needed and no foreign code is built.
+SOURCE_ONLY = ("forbiddenfruit",)
 WAIT_S = 900.0
 INSTALL_S = 1800.0
 # Of pip's settings only those are set that would break an installation into an environment.
@@ -49,7 +52,7 @@ def base_python() -> str:
 
 def fingerprint(locks: list[Path]) -> dict[str, str]:
     """Describe all that an environment depends on; it is made anew when one entry differs."""
-    sources = [*locks, ROOT / "pyproject.toml", Path(__file__).resolve()]
+    sources = [BUILD_LOCK, *locks, ROOT / "pyproject.toml", Path(__file__).resolve()]
     prints = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sources}
     return {
         **prints,
@@ -128,7 +131,7 @@ def run(command: list[str], log: Path, counted: tuple[str, ...] = ()) -> None:
     if code:
         tail = log.read_text("utf-8", "replace").splitlines()[-12:]
         say("\n".join(f"      | {line}" for line in tail))
-        raise Trouble(f"{' '.join(command[1:5])} … failed. Is the network up? All of it: {log}")
+        raise Trouble(f"{' '.join(command[2:5])} failed. Is the network up? All of it: {log}")
 
 
 def build(environment: Path, locks: list[Path], wanted: dict[str, str]) -> None:
@@ -142,13 +145,14 @@ def build(environment: Path, locks: list[Path], wanted: dict[str, str]) -> None:
     names = ", ".join(lock.relative_to(ROOT).as_posix() for lock in locks)
     say(f"[2/3] Installing what {names} lists (needs the network once; about a minute)")
     pip = [python, "-I", "-m", "pip", "install", "--progress-bar", "off", "--no-compile"]
-    # A lock is complete, so nothing is resolved; wheels only, so nothing foreign is built here.
-    frozen = ["--require-hashes", "--no-deps", "--only-binary", ":all:"]
+    # A lock is complete, so nothing is resolved.
+    frozen = ["--require-hashes", "--no-deps", "--no-build-isolation", "--only-binary", ":all:"]
+    run([*pip, *frozen, "-r", str(BUILD_LOCK)], log)
+    frozen += [argument for name in SOURCE_ONLY for argument in ("--no-binary", name)]
     listed = [argument for lock in locks for argument in ("-r", str(lock))]
-    run([*pip, *frozen, *listed], log, ("Collecting", "Downloading"))
+    run([*pip, *frozen, *listed], log, ("Collecting",))
 
     say("[3/3] Adding foxtrot")
-    # The build backend is in the lock: without isolation nothing unpinned is fetched for it.
     run([*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)], log)
     compile_all(environment, python)
 
