@@ -1,0 +1,190 @@
+"""Who gets which event, and what becomes of a handler that keeps failing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from foxtrot.core.logs import get_logger
+from foxtrot.model.events import Event
+
+Handler = Callable[[Event], object]
+Plan = tuple[Handler, ...]
+
+QUARANTINE_AFTER = 100
+"""Failures in a row after which a handler is set aside."""
+
+_PLANS_MAX = 20_000
+
+log = get_logger("foxtrot.engine")
+
+
+def name_of(handler: Handler) -> str:
+    """The handler as its author would recognise it."""
+    target = getattr(handler, "func", handler)  # functools.partial
+    module = getattr(target, "__module__", "") or type(target).__module__
+    name = getattr(target, "__qualname__", "") or type(target).__qualname__
+    return f"{module}.{name}"
+
+
+@dataclass(slots=True, eq=False)
+class _Failing:
+    """The record of a handler that failed at least once."""
+
+    handler: Handler
+    total: int = 0
+    streak: int = 0
+    event: Event | None = None  # the one it failed on last, until that one is settled
+
+
+class HandlerTable:
+    """Registrations, and the plan (the handlers, in order) for each kind of event.
+
+    `plans[type][topic]` is a cache: it is replaced, never changed, by a registration, so that the
+    dispatcher reads it without a lock and a plan in use stays as it was.
+
+    Thread safety: registrations from any thread; `failed` and `settle` from the dispatcher only.
+    """
+
+    def __init__(self) -> None:
+        # Re-entrant: a finaliser run by the collector may unregister inside a registration.
+        self._lock = threading.RLock()
+        self._by_type: dict[str, Plan] = {}
+        self._general: Plan = ()
+        self._quarantined: Plan = ()
+        self._records: list[_Failing] = []
+        self._cached = 0
+        self.plans: dict[str, dict[str, Plan]] = {}
+        self.in_streak: list[_Failing] = []
+        self.errors = 0
+
+    @property
+    def quarantined(self) -> tuple[str, ...]:
+        """Names of the handlers that were set aside."""
+        return tuple(name_of(handler) for handler in self._quarantined)
+
+    def add(self, type: str, handler: Handler) -> None:
+        """Register `handler` for `type`, once; one that was set aside gets a new chance."""
+        with self._lock:
+            known = self._by_type.get(type, ())
+            if handler not in known:
+                self._by_type[type] = (*known, handler)
+            self._reinstate(handler)
+
+    def remove(self, type: str, handler: Handler) -> None:
+        """Take `handler` off `type`, if it was there."""
+        with self._lock:
+            left = _without(self._by_type.get(type, ()), handler)
+            if left:
+                self._by_type[type] = left
+            else:
+                self._by_type.pop(type, None)
+            self._forget(handler)
+
+    def add_general(self, handler: Handler) -> None:
+        """Register `handler` for every event, once."""
+        with self._lock:
+            if handler not in self._general:
+                self._general = (*self._general, handler)
+            self._reinstate(handler)
+
+    def remove_general(self, handler: Handler) -> None:
+        """Take `handler` off the general list, if it was there."""
+        with self._lock:
+            self._general = _without(self._general, handler)
+            self._forget(handler)
+
+    def make_plan(self, type: str, topic: str) -> Plan:
+        """Work out and remember the handlers of one kind of event."""
+        with self._lock:
+            handlers = self._by_type.get(type, ())
+            if topic:
+                handlers += self._by_type.get(type + topic, ())
+            handlers += self._general
+            plan = tuple(h for h in handlers if h not in self._quarantined)
+            if self._cached >= _PLANS_MAX:  # order ids are topics, too: they come without end
+                self._clear_plans()
+            self.plans.setdefault(type, {})[topic] = plan
+            self._cached += 1
+            return plan
+
+    def failed(self, handler: Handler, event: Event, error: BaseException) -> None:
+        """Note that `handler` raised `error`; the hundredth time in a row sets it aside."""
+        self.errors += 1
+        record = self._record(handler)
+        record.total += 1
+        record.event = event
+        record.streak += 1
+        if record not in self.in_streak:
+            self.in_streak.append(record)
+        if _is_power_of_ten(record.total):
+            log.error(
+                "handler_failed",
+                handler=name_of(handler),
+                event_type=event.type,
+                failures=record.total,
+                in_a_row=record.streak,
+                exc_info=error,
+            )
+        if record.streak >= QUARANTINE_AFTER:
+            self._quarantine(record)
+
+    def settle(self, plan: Plan, event: Event) -> None:
+        """End the streak of each handler of `plan` that got through `event`."""
+        for record in tuple(self.in_streak):
+            if record.event is event:
+                record.event = None
+            elif record.handler in plan:
+                record.streak = 0
+                self._end_streak(record)
+
+    def _record(self, handler: Handler) -> _Failing:
+        for record in self._records:
+            if record.handler == handler:
+                return record
+        record = _Failing(handler)
+        self._records.append(record)
+        return record
+
+    def _quarantine(self, record: _Failing) -> None:
+        with self._lock:
+            self._quarantined = (*_without(self._quarantined, record.handler), record.handler)
+            self._clear_plans()
+        self._end_streak(record)
+        log.error("handler_quarantined", handler=name_of(record.handler), failures=record.total)
+
+    def _reinstate(self, handler: Handler) -> None:
+        if handler in self._quarantined:
+            self._quarantined = _without(self._quarantined, handler)
+            self._drop_records(handler)
+        self._clear_plans()
+
+    def _forget(self, handler: Handler) -> None:
+        self._clear_plans()
+        if handler in self._general or any(handler in plan for plan in self._by_type.values()):
+            return
+        self._quarantined = _without(self._quarantined, handler)
+        self._drop_records(handler)
+
+    def _drop_records(self, handler: Handler) -> None:
+        self._records = [r for r in self._records if r.handler != handler]
+        self.in_streak = [r for r in self.in_streak if r.handler != handler]
+
+    def _end_streak(self, record: _Failing) -> None:
+        with self._lock:
+            self.in_streak = [r for r in self.in_streak if r is not record]
+
+    def _clear_plans(self) -> None:
+        self.plans = {}
+        self._cached = 0
+
+
+def _without(plan: Plan, handler: Handler) -> Plan:
+    return tuple(h for h in plan if h != handler)
+
+
+def _is_power_of_ten(number: int) -> bool:
+    while number % 10 == 0:
+        number //= 10
+    return number == 1
