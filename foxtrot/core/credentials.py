@@ -30,6 +30,7 @@ FILE_LIMIT: Final = 64 * 1024
 _REFERENCE = re.compile(r"(?i)(env|file|keyring):(.*)", re.DOTALL)
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LITERAL = "literal"
 _PEM = "-----BEGIN "
 
 
@@ -136,6 +137,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _problem(value: str, label: str) -> str:
+    label = "the secret" if label == _LITERAL else label
     if not value:
         return f"{label} is empty"
     if value != value.strip():
@@ -151,7 +153,7 @@ def _fetch(reference: str, place: _Place) -> tuple[str, str]:
     match = _REFERENCE.match(reference)
     if match is None:
         _warn_once(place)
-        return reference, "literal"
+        return reference, _LITERAL
     return _SOURCES[match[1].lower()](match[2], place)
 
 
@@ -229,9 +231,11 @@ def _read_private(path: str, label: str, place: _Place) -> bytes:
         raise place.error(f"{label}: {reason}") from None
     except UnicodeEncodeError:
         raise place.error("file: the path holds characters that no file name can have") from None
+    problem = _mode_problem(os.fstat(handle))
+    if problem:
+        os.close(handle)
+        raise place.error(f"{label}: {problem}")
     with open(handle, "rb") as file:
-        if problem := _mode_problem(os.fstat(file.fileno())):
-            raise place.error(f"{label}: {problem}")
         data = file.read(FILE_LIMIT + 1)
     if len(data) > FILE_LIMIT:
         raise place.error(f"{label}: is larger than {FILE_LIMIT // 1024} KiB")
