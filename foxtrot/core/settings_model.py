@@ -259,6 +259,21 @@ _CONNECT_SCHEMA: dict[str, object] = {
 }
 
 
+def _bar_length(value: Interval) -> Interval:
+    if value is Interval.TICK:
+        raise PydanticCustomError("problem", "must be the length of a bar, such as 1m")
+    return value
+
+
+_BAR_LENGTHS = [each.value for each in Interval if each is not Interval.TICK]
+BarInterval = Annotated[
+    Interval,
+    Field(strict=False),
+    AfterValidator(_bar_length),
+    WithJsonSchema({"type": "string", "enum": _BAR_LENGTHS}),
+]
+
+
 class SubscriptionEntry(BaseModel):
     """One subscription that is made as soon as the venue is connected."""
 
@@ -266,18 +281,9 @@ class SubscriptionEntry(BaseModel):
 
     symbol: Symbol = Field(description="The venue's symbol, such as BTCUSDT.")
     channel: Channel = Field(default=Channel.TICK, strict=False, description="What is delivered.")
-    interval: Interval = Field(
-        default=Interval.MINUTE,
-        strict=False,
-        description="Length of a bar; for the channel bar only.",
+    interval: BarInterval = Field(
+        default=Interval.MINUTE, description="Length of a bar; for the channel bar only."
     )
-
-    @field_validator("interval")
-    @classmethod
-    def _is_a_length(cls, value: Interval) -> Interval:
-        if value is Interval.TICK:
-            raise PydanticCustomError("problem", "must be the length of a bar, such as 1m")
-        return value
 
     @model_validator(mode="after")
     def _interval_fits(self) -> Self:
@@ -292,7 +298,7 @@ class VenueEntry(BaseModel):
     model_config = ConfigDict(**_SETTLED, arbitrary_types_allowed=True)
 
     adapter: str = Field(
-        min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$", description="binance, ib …"
+        min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$", description="Which adapter."
     )
     connect: Annotated[
         ConnectSettings, PlainValidator(_connect), WithJsonSchema(_CONNECT_SCHEMA)
