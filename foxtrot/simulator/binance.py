@@ -1,0 +1,346 @@
+"""A simulated Binance spot venue: REST and websocket on one loopback port.
+
+Strict: Binance's limits and error texts hold (`Limits`). Cruel: faults can be switched on by
+`faults` and by `/control/faults` on the same port. It knows nothing of the adapter it tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from types import TracebackType
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from foxtrot.errors import ConfigurationError, InvalidState
+from foxtrot.simulator.binance_connection import Connection
+from foxtrot.simulator.binance_distortion import Distortion
+from foxtrot.simulator.binance_http import Http
+from foxtrot.simulator.binance_limits import Limits
+from foxtrot.simulator.binance_streams import LastPublished, Publisher, parse_stream
+from foxtrot.simulator.faults import Fault, FaultBoard
+from foxtrot.simulator.listings import DEFAULT_SYMBOLS
+from foxtrot.simulator.market import Market, Step
+
+__all__ = ["Limits", "Seen", "SimulatedBinance"]
+
+_STOP_S = 2.0
+_BURST_FRAMES = 10
+_SEEN_MAX = 100_000
+
+log = structlog.get_logger("foxtrot.simulator")
+
+
+class Seen:
+    """What clients did, newest last; the lists are bounded, the counter is not.
+
+    Thread safety: written by the venue's loop; reading copies.
+    """
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self._subscribes: deque[tuple[int, tuple[str, ...]]] = deque(maxlen=_SEEN_MAX)
+        self._unsubscribes: deque[tuple[int, tuple[str, ...]]] = deque(maxlen=_SEEN_MAX)
+        self._requests: deque[tuple[str, str, dict[str, str]]] = deque(maxlen=_SEEN_MAX)
+
+    @property
+    def subscribes(self) -> list[tuple[int, tuple[str, ...]]]:
+        """Connection and streams of every subscription."""
+        return list(self._subscribes)
+
+    @property
+    def unsubscribes(self) -> list[tuple[int, tuple[str, ...]]]:
+        """Connection and streams of every cancelled subscription."""
+        return list(self._unsubscribes)
+
+    @property
+    def requests(self) -> list[tuple[str, str, dict[str, str]]]:
+        """Method, path and parameters of every request."""
+        return list(self._requests)
+
+    def subscribed(self, connection: int, streams: tuple[str, ...]) -> None:
+        """Note a subscription."""
+        self._subscribes.append((connection, streams))
+
+    def unsubscribed(self, connection: int, streams: tuple[str, ...]) -> None:
+        """Note the end of a subscription that the client asked for."""
+        self._unsubscribes.append((connection, streams))
+
+    def requested(self, method: str, path: str, params: dict[str, str]) -> None:
+        """Note a request."""
+        self._requests.append((method, path, params))
+
+
+class SimulatedBinance:
+    """The venue.
+
+    Args:
+        symbols: What is traded; by default some well-known pairs.
+        seed: Same seed, same prices.
+        rate_hz: Steps of the market per second and symbol; 0 means only by `tick`.
+        host: A loopback address.
+        port: 0 takes a free one; it is kept over `stop` and `start`.
+        limits: The rules for clients.
+
+    Thread safety: lives on the loop that `start` ran on; `faults` may be used from any thread.
+    """
+
+    def __init__(
+        self,
+        symbols: Sequence[str] | None = None,
+        *,
+        seed: int = 0,
+        rate_hz: float = 10.0,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        limits: Limits | None = None,
+    ) -> None:
+        if not _is_loopback(host):
+            raise ConfigurationError("simulated Binance", "host", f"{host} is no loopback address")
+        if not 0 <= rate_hz <= 10_000:
+            raise ConfigurationError("simulated Binance", "rate_hz", "allowed is 0 to 10000")
+        self.limits = limits or Limits()
+        self.faults = FaultBoard()
+        self.seen = Seen()
+        self.port = port
+        self.market = Market.of(symbols or DEFAULT_SYMBOLS, seed=seed, now_ms=self.now_ms())
+        self.market.on_step = self._publish
+        self._host, self._rate_hz = host, rate_hz
+        self._distortion = Distortion(self.faults)
+        self._publisher = Publisher(self.market, self._emit)
+        self._connections: dict[int, Connection] = {}
+        self._listeners: dict[str, dict[int, Connection]] = {}
+        self._last: dict[str, LastPublished] = {}
+        self._runner: web.AppRunner | None = None
+        self._pulse: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop_listening: Callable[[], None] | None = None
+        self._by_hand = True
+
+    def __repr__(self) -> str:
+        state = "RUNNING" if self._runner else "STOPPED"
+        return f"<SimulatedBinance {state} port={self.port} connections={len(self._connections)}>"
+
+    @property
+    def rest_url(self) -> str:
+        """Root of the REST paths."""
+        return f"http://{self._authority}"
+
+    @property
+    def websocket_url(self) -> str:
+        """Root of the websocket paths."""
+        return f"ws://{self._authority}"
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """The websocket connections that stand."""
+        return tuple(self._connections.values())
+
+    async def __aenter__(self) -> SimulatedBinance:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Open the port and let the market move.
+
+        Raises:
+            InvalidState: It is running already.
+        """
+        if self._runner is not None:
+            raise InvalidState("the simulated Binance is running already")
+        self._loop = asyncio.get_running_loop()
+        runner = web.AppRunner(Http(self).application(), access_log=None, shutdown_timeout=_STOP_S)
+        await runner.setup()
+        site = web.TCPSite(runner, self._host, self.port, reuse_address=True)
+        try:
+            await site.start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self.port = runner.addresses[0][1]
+        self._runner = runner
+        self._stop_listening = self.faults.listen(self._on_fault)
+        if self._rate_hz:
+            self._pulse = asyncio.create_task(self._beat(), name="simulator-pulse")
+        log.info("simulated_venue_started", venue="BINANCE", port=self.port)
+
+    async def stop(self) -> None:
+        """Close every connection and the port. Safe to call twice."""
+        runner, self._runner = self._runner, None
+        if runner is None:
+            return
+        if self._stop_listening is not None:
+            self._stop_listening()
+        if self._pulse is not None:
+            self._pulse.cancel()
+            await asyncio.gather(self._pulse, return_exceptions=True)
+            self._pulse = None
+        for connection in self.connections:
+            connection.end(1001, "Going away")
+        await runner.cleanup()
+        log.info("simulated_venue_stopped", venue="BINANCE", port=self.port)
+
+    def tick(self, symbol: str, count: int = 1) -> None:
+        """Advance a symbol by hand; everything that can be published is, at once."""
+        for _ in range(count):
+            self.market.tick(symbol, max(self._clock_ms(), self.market.now_ms(symbol) + 1))
+
+    def subscriptions(self) -> set[str]:
+        """The streams that are live now, over all connections."""
+        return set(self._listeners)
+
+    def last(self, symbol: str) -> LastPublished | None:
+        """What was last published about a symbol; None if nothing ever was."""
+        return self._last.get(symbol)
+
+    def now_ms(self) -> int:
+        """The venue's clock, in milliseconds, as clients see it."""
+        return self._clock_ms() + self._skew_ms()
+
+    def wake(self, symbol: str) -> None:
+        """Bring a sleeping symbol to life."""
+        self.market.wake(symbol, self._clock_ms())
+
+    def weight_limit(self) -> int:
+        """Request weight per minute, as told in exchangeInfo."""
+        return self.limits.weight_per_minute or 6_000
+
+    def admit(self, connection: Connection) -> None:
+        """A connection shook hands."""
+        self._connections[connection.number] = connection
+
+    def dismiss(self, connection: Connection) -> None:
+        """A connection ended."""
+        self._connections.pop(connection.number, None)
+
+    def subscribe(self, connection: Connection, streams: tuple[str, ...]) -> None:
+        """Begin these streams on the connection."""
+        if not streams:
+            return
+        self.seen.subscribed(connection.number, streams)
+        for name in streams:
+            connection.streams[name] = None
+            self._listeners.setdefault(name, {})[connection.number] = connection
+            self._publisher.open(name)
+            parsed = parse_stream(name)
+            if parsed is not None and parsed[0] in self.market.listings:
+                self.wake(parsed[0])
+
+    def unsubscribe(self, connection: Connection, streams: tuple[str, ...]) -> None:
+        """End these streams on the connection."""
+        if connection.open:
+            self.seen.unsubscribed(connection.number, streams)
+        for name in streams:
+            connection.streams.pop(name, None)
+            listeners = self._listeners.get(name, {})
+            listeners.pop(connection.number, None)
+            if not listeners and self._listeners.pop(name, None) is not None:
+                self._publisher.close(name)
+
+    def replay(self, connection: Connection, streams: tuple[str, ...]) -> None:
+        """Send old frames of these streams, if the fault for it stands."""
+        for name in streams:
+            frame = self._distortion.old(name)
+            if frame is not None and self.faults.take("stale_replay"):
+                connection.deliver(name, frame)
+
+    async def _beat(self) -> None:
+        """Advance every symbol that is awake, `rate_hz` times a second."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            due = max(due + 1 / self._rate_hz, loop.time() - 1.0)
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            now_ms = self._clock_ms()
+            self._by_hand = False
+            for symbol in self.market.awake:
+                self.market.tick(symbol, now_ms)
+            self._by_hand = True
+
+    def _publish(self, step: Step) -> None:
+        event_ms = step.time_ms + self._skew_ms()
+        self._publisher.publish(step, event_ms, at_once=self._by_hand)
+
+    def _emit(self, stream: str, symbol: str, channel: str, frame: bytes) -> None:
+        frames = self._distortion.frames(stream, symbol, channel, frame)
+        for connection in tuple(self._listeners.get(stream, {}).values()):
+            for each in frames:
+                connection.deliver(stream, each)
+        if frames:
+            self._note_last(symbol, channel)
+
+    def _note_last(self, symbol: str, channel: str) -> None:
+        last = self._last.setdefault(symbol, LastPublished(symbol))
+        last.note(channel, self.market)
+
+    def _on_fault(self, fault: Fault | None) -> None:
+        """Carry out a fault that acts at once, on the venue's own loop."""
+        loop = self._loop
+        if fault is None or loop is None or loop.is_closed():
+            return
+        loop.call_soon_threadsafe(self._strike, fault)
+
+    def _strike(self, fault: Fault) -> None:
+        strikes: dict[str, Callable[[Connection], None]] = {
+            "close": lambda c: c.end(fault.code or 1001, "Closed by fault"),
+            "cut_24h": lambda c: c.end(1001, "Connection is 24 hours old"),
+            "rst": lambda c: c.reset(),
+            "eof": lambda c: c.hang_up(),
+            "server_shutdown": lambda c: self._announce_shutdown(c, fault.seconds),
+        }
+        if fault.name == "burst":
+            self._burst(fault)
+        strike = strikes.get(fault.name)
+        if strike is not None:
+            for connection in self.connections:
+                strike(connection)
+
+    def _announce_shutdown(self, connection: Connection, seconds: float | None) -> None:
+        event = msgspec.json.encode({"e": "serverShutdown", "E": self.now_ms()})
+        connection.deliver("!serverShutdown", event)
+        if seconds is not None:
+            asyncio.get_running_loop().call_later(seconds, connection.end, 1001, "Server shutdown")
+
+    def _burst(self, fault: Fault) -> None:
+        for connection in self.connections:
+            connection.cork()
+        symbols = [fault.symbol] if fault.symbol else self.market.awake
+        for _ in range(fault.frames or _BURST_FRAMES):
+            for symbol in symbols:
+                self.tick(symbol)
+        for connection in self.connections:
+            connection.uncork()
+
+    def _clock_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def _skew_ms(self) -> int:
+        skew = self.faults.active("clock_skew")
+        return int((skew.seconds or 0.0) * 1000) if skew else 0
+
+    @property
+    def _authority(self) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{host}:{self.port}"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,267 @@
+"""The front door of the simulated Binance: which path is answered by whom, and the limits there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import MutableMapping
+from typing import Protocol
+
+import msgspec
+from aiohttp import web
+
+from foxtrot.errors import ConfigurationError
+from foxtrot.simulator import binance_rest as rest
+from foxtrot.simulator.binance_connection import Connection
+from foxtrot.simulator.binance_connection import Venue as ConnectionVenue
+from foxtrot.simulator.binance_limits import Refusal, WeightGate, Window
+from foxtrot.simulator.faults import Fault, fault_from_json
+
+_JSON = "application/json"
+_SLOW_S = 10.0
+_LOOK_S = 0.05
+_HANG_MAX_S = 3_600.0
+_LISTEN_KEY_CHARS = 60
+
+
+class SeenLog(Protocol):
+    """Where requests are noted and read."""
+
+    connections: int
+
+    @property
+    def subscribes(self) -> list[tuple[int, tuple[str, ...]]]:
+        """Connection and streams of every subscription."""
+
+    @property
+    def unsubscribes(self) -> list[tuple[int, tuple[str, ...]]]:
+        """Connection and streams of every cancelled subscription."""
+
+    @property
+    def requests(self) -> list[tuple[str, str, dict[str, str]]]:
+        """Method, path and parameters of every request."""
+
+    def requested(self, method: str, path: str, params: dict[str, str]) -> None:
+        """Note a request."""
+
+
+class Venue(ConnectionVenue, rest.Venue, Protocol):
+    """What the front door needs of the venue."""
+
+    @property
+    def seen(self) -> SeenLog:
+        """What clients did."""
+
+    def admit(self, connection: Connection) -> None:
+        """A connection shook hands."""
+
+    def dismiss(self, connection: Connection) -> None:
+        """A connection ended."""
+
+    def subscriptions(self) -> set[str]:
+        """The streams that are live now."""
+
+
+class Http:
+    """Routes, limits and faults of requests and handshakes.
+
+    Args:
+        venue: Who answers.
+    """
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        limits = venue.limits
+        self._gate = WeightGate(limits)
+        self._handshakes = Window(limits.connections, limits.connections_window_s)
+
+    def application(self) -> web.Application:
+        """The aiohttp application."""
+        app = web.Application()
+        for path in ("/ws", "/stream", "/ws/{streams:.*}", "/stream/ws", "/stream/ws/{streams:.*}"):
+            app.router.add_get(path, self._market_stream)
+        app.router.add_get("/ws-api/v3", self._orders_socket)
+        app.router.add_get("/control/faults", self._list_faults)
+        app.router.add_post("/control/faults", self._inject_fault)
+        app.router.add_delete("/control/faults", self._clear_faults)
+        app.router.add_delete("/control/faults/{name}", self._clear_faults)
+        app.router.add_get("/control/seen", self._show_seen)
+        app.router.add_route("*", "/{path:.*}", self._request)
+        return app
+
+    async def _request(self, request: web.Request) -> web.StreamResponse:
+        """A REST request: the faults first, then the weight, then the answer."""
+        path = request.path
+        self._venue.seen.requested(request.method, path, dict(request.query))
+        await self._hold_up(request)
+        canned = self._venue.faults.take("http_error", path=path)
+        if canned is not None:
+            return self._weighed(_canned(canned))
+        endpoint = rest.ENDPOINTS.get(path)
+        weight = endpoint.weight(request.query) if endpoint else 1
+        refused = self._gate.charge(weight, self._venue.now_ms())
+        if refused is not None:
+            return self._weighed(_refused(refused))
+        try:
+            if path in rest.RETIRED:
+                raise rest.gone()
+            if endpoint is None or request.method != "GET":
+                raise rest.not_found()
+            body = rest.answer(self._venue, endpoint, request)
+        except web.HTTPException as error:
+            self._weigh(error.headers)
+            raise
+        if self._venue.faults.take("truncated_body", path=path):
+            body = body[: len(body) // 2]
+        return self._weighed(web.Response(body=body, content_type=_JSON))
+
+    async def _hold_up(self, request: web.Request) -> None:
+        """Latency, a hanging or a refusing venue."""
+        faults = self._venue.faults
+        if faults.quiet:
+            return
+        refuse = faults.active("refuse")
+        if refuse is not None and refuse.rest:
+            raise _dropped(request)
+        slow = faults.active("latency")
+        if slow is not None:
+            await asyncio.sleep(max(0.0, slow.seconds or 0.0))
+        mute = faults.active("mute")
+        if mute is not None and mute.rest:
+            await self._hang(request)
+
+    async def _hang(self, request: web.Request) -> None:
+        """Say nothing until the fault is cleared or the client has gone."""
+        async with asyncio.timeout(_HANG_MAX_S):
+            while self._venue.faults.active("mute"):
+                if request.transport is None or request.transport.is_closing():
+                    return
+                await asyncio.sleep(_LOOK_S)
+
+    async def _market_stream(self, request: web.Request) -> web.StreamResponse:
+        """A handshake for market streams; raw on /ws, wrapped on /stream."""
+        refused = await self._refuse_handshake(request)
+        if refused is not None:
+            return refused
+        combined = request.path == "/stream"
+        text = request.query.get("streams", "") if combined else _named(request)
+        streams = tuple(dict.fromkeys(name for name in text.split("/") if name))
+        bound = self._venue.limits.streams_per_connection
+        if bound is not None and len(streams) > bound:
+            return web.Response(status=400, text="Too many streams")
+        if any(len(name) >= _LISTEN_KEY_CHARS and "@" not in name for name in streams):
+            raise rest.gone()
+        self._venue.seen.connections += 1
+        number = self._venue.seen.connections
+        connection = Connection(number, self._venue, request, combined=combined)
+        self._venue.admit(connection)
+        try:
+            return await connection.serve(streams)
+        finally:
+            self._venue.dismiss(connection)
+
+    async def _refuse_handshake(self, request: web.Request) -> web.StreamResponse | None:
+        """The faults and limits of a handshake; None if it may go on."""
+        faults = self._venue.faults
+        if faults.active("mute"):
+            await self._hang(request)
+        slow = faults.active("slow_handshake")
+        if slow is not None:
+            await asyncio.sleep(_SLOW_S if slow.seconds is None else slow.seconds)
+        refuse = faults.take("refuse")
+        if refuse is not None and refuse.status is None:
+            raise _dropped(request)
+        if refuse is not None:
+            return web.Response(status=refuse.status or 503, headers=refuse.headers)
+        now_s = asyncio.get_running_loop().time()
+        if not self._handshakes.admit(now_s):
+            retry = str(self._handshakes.retry_after_s(now_s))
+            return web.Response(status=429, headers={"Retry-After": retry})
+        return None
+
+    async def _orders_socket(self, request: web.Request) -> web.StreamResponse:
+        """The WebSocket API: this venue has no account, so every method is refused by name."""
+        refused = await self._refuse_handshake(request)
+        if refused is not None:
+            return refused
+        socket = web.WebSocketResponse(compress=False)
+        await socket.prepare(request)
+        async for message in socket:
+            await socket.send_str(_unsupported(message.data).decode())
+        return socket
+
+    async def _list_faults(self, request: web.Request) -> web.Response:
+        return _json(self._venue.faults.faults())
+
+    async def _inject_fault(self, request: web.Request) -> web.Response:
+        try:
+            name, params = fault_from_json(await request.read())
+            return _json(self._venue.faults.inject(name, **params), status=201)
+        except ConfigurationError as error:
+            return _json({"error": str(error)}, status=400)
+
+    async def _clear_faults(self, request: web.Request) -> web.Response:
+        try:
+            self._venue.faults.clear(request.match_info.get("name"))
+        except ConfigurationError as error:
+            return _json({"error": str(error)}, status=400)
+        return _json(self._venue.faults.faults())
+
+    async def _show_seen(self, request: web.Request) -> web.Response:
+        seen = self._venue.seen
+        return _json(
+            {
+                "connections": seen.connections,
+                "subscriptions": sorted(self._venue.subscriptions()),
+                "subscribes": seen.subscribes,
+                "unsubscribes": seen.unsubscribes,
+                "requests": seen.requests,
+            }
+        )
+
+    def _weighed(self, response: web.Response) -> web.Response:
+        self._weigh(response.headers)
+        return response
+
+    def _weigh(self, headers: MutableMapping[str, str]) -> None:
+        """Every answer tells the weight used in this minute."""
+        headers["X-MBX-USED-WEIGHT"] = headers["X-MBX-USED-WEIGHT-1M"] = str(self._gate.used)
+
+
+def _json(body: object, status: int = 200) -> web.Response:
+    return web.Response(body=msgspec.json.encode(body), status=status, content_type=_JSON)
+
+
+def _canned(fault: Fault) -> web.Response:
+    body = fault.body if fault.body is not None else '{"code":-1000,"msg":"An unknown error"}'
+    kind = _JSON if body[:1] in ("{", "[") else "text/html"
+    return web.Response(
+        text=body, status=fault.status or 503, content_type=kind, headers=fault.headers
+    )
+
+
+def _refused(refused: Refusal) -> web.Response:
+    response = _json({"code": -1003, "msg": refused.message}, status=refused.status)
+    response.headers["Retry-After"] = str(refused.retry_after_s)
+    return response
+
+
+def _dropped(request: web.Request) -> web.HTTPException:
+    """Reset the connection; the answer that goes with it reaches nobody."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.HTTPServiceUnavailable()
+
+
+def _named(request: web.Request) -> str:
+    """Stream names in the path; the numbers ccxt puts there name nothing."""
+    text = request.match_info.get("streams", "")
+    return "" if text.isdigit() else text
+
+
+def _unsupported(raw: str | bytes) -> bytes:
+    try:
+        number = msgspec.json.decode(raw, type=dict[str, object]).get("id")
+    except msgspec.DecodeError:
+        number = None
+    error = {"code": -1020, "msg": "This operation is not supported."}
+    return msgspec.json.encode({"id": number, "status": 400, "error": error})

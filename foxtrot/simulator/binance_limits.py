@@ -1,0 +1,127 @@
+"""Binance's rules for well-behaved clients, each number a field, and the books that enforce them.
+
+Pure: the caller says what time it is. All clients are on loopback, so there is one address.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+
+_BAN_MAX_S = 259_200.0
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """The venue's limits; None switches a rule off."""
+
+    # Websocket
+    messages_per_s: int | None = 5
+    streams_per_connection: int | None = 1024
+    connections: int | None = 300
+    connections_window_s: float = 300.0
+    life_s: float | None = 86_400.0
+    ping_interval_s: float | None = 20.0
+    pong_timeout_s: float = 60.0
+    send_buffer_bytes: int | None = 8 << 20
+
+    # Requests
+    weight_per_minute: int | None = 6_000
+    refusals_before_ban: int = 10
+    ban_s: float = 120.0
+
+    @classmethod
+    def none(cls) -> Limits:
+        """No rule at all; the server still pings."""
+        return cls(
+            messages_per_s=None,
+            streams_per_connection=None,
+            connections=None,
+            life_s=None,
+            send_buffer_bytes=None,
+            weight_per_minute=None,
+        )
+
+
+class Window:
+    """At most `limit` events in any stretch of `length_s` seconds."""
+
+    def __init__(self, limit: int | None, length_s: float) -> None:
+        self._limit, self._length_s = limit, length_s
+        self._times: deque[float] = deque()
+
+    def admit(self, now_s: float) -> bool:
+        """Count one event; False if it is one too many. Refused events count as well."""
+        if self._limit is None:
+            return True
+        while self._times and self._times[0] <= now_s - self._length_s:
+            self._times.popleft()
+        if len(self._times) > self._limit:
+            self._times.popleft()
+        self._times.append(now_s)
+        return len(self._times) <= self._limit
+
+    def retry_after_s(self, now_s: float) -> int:
+        """Whole seconds until the oldest event has left the window."""
+        if not self._times:
+            return 0
+        return max(1, int(self._times[0] + self._length_s - now_s) + 1)
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """An answer that says no, and when to come back."""
+
+    status: int
+    message: str
+    retry_after_s: int
+
+
+class WeightGate:
+    """The request weight of the current minute of the venue's clock, and the ban of who goes on."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._minute = 0
+        self._refusals = 0
+        self._banned_until_ms = 0
+        self._ban_s = limits.ban_s
+        self.used = 0
+
+    def charge(self, weight: int, now_ms: int) -> Refusal | None:
+        """Count a request; the refusal if it is not to be answered."""
+        minute = now_ms // 60_000
+        if minute != self._minute:
+            self._minute, self.used, self._refusals = minute, 0, 0
+        limit = self._limits.weight_per_minute
+        if limit is None:
+            self.used += weight
+            return None
+        if now_ms < self._banned_until_ms:
+            return self._banned(now_ms)
+        self.used += weight
+        if self.used <= limit:
+            return None
+        self._refusals += 1
+        if self._refusals > self._limits.refusals_before_ban:
+            self._banned_until_ms = now_ms + int(self._ban_s * 1000)
+            self._ban_s = min(self._ban_s * 2, _BAN_MAX_S)
+            return self._banned(now_ms)
+        return Refusal(429, _too_much(limit), 60 - now_ms // 1000 % 60)
+
+    def _banned(self, now_ms: int) -> Refusal:
+        left_s = max(1, -(-(self._banned_until_ms - now_ms) // 1000))
+        return Refusal(418, _ban(self._banned_until_ms), left_s)
+
+
+def _too_much(limit: int) -> str:
+    return (
+        f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
+        "Please use WebSocket Streams for live updates to avoid polling the API."
+    )
+
+
+def _ban(until_ms: int) -> str:
+    return (
+        f"Way too much request weight used; IP banned until {until_ms}. "
+        "Please use WebSocket Streams for live updates to avoid bans."
+    )

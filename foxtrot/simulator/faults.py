@@ -1,0 +1,252 @@
+"""One vocabulary of faults for all simulated venues, and the board they are switched on at.
+
+A fault is a name and a few parameters. Some act at once on the live connections and are over
+(`INSTANT`); the others stand on the board until they are cleared or used up. `count=0` means
+"until cleared"; without a count the default of the kind holds.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from foxtrot.errors import ConfigurationError
+
+UNTIL_CLEARED = 0
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """What a fault does, and how often it does so when the caller names no count."""
+
+    meaning: str
+    count: int = UNTIL_CLEARED
+    instant: bool = False
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "close": Kind("close every live connection with `code` (1001)", instant=True),
+        "rst": Kind("reset every live connection", instant=True),
+        "eof": Kind("end every live connection without a close frame", instant=True),
+        "cut_24h": Kind("end every live connection as after 24 hours", instant=True),
+        "server_shutdown": Kind(
+            "announce a restart; with `seconds`, close that much later", instant=True
+        ),
+        "burst": Kind("send `frames` (10) updates per stream in one segment", instant=True),
+        "silent": Kind("no data; control messages and pings are answered"),
+        "mute": Kind("nothing at all is answered or sent; with `rest`, requests hang too"),
+        "no_pong": Kind("the client's pings are not answered"),
+        "malformed_frame": Kind("a data frame is cut in the middle of its JSON", count=1),
+        "garbage_frame": Kind("a frame that is no JSON comes before a data frame", count=1),
+        "hostile_number": Kind("a price becomes `body`, or NaN, inf, -1 … in turn", count=1),
+        "unknown_event": Kind("an event of an unknown type comes before a data frame", count=1),
+        "error_ack": Kind("a subscription is refused with `code` (2)", count=1),
+        "no_ack": Kind("a subscription works but is never acknowledged", count=1),
+        "depth_gap": Kind("one depth update is lost", count=1),
+        "http_error": Kind("requests to `path` get `status` (503), `body` and `headers`"),
+        "truncated_body": Kind("an answer of status 200 is cut in half", count=1),
+        "clock_skew": Kind("the venue's clock is `seconds` ahead"),
+        "duplicate": Kind("every data frame is sent twice"),
+        "latency": Kind("everything is sent `seconds` later"),
+        "refuse": Kind("handshakes are reset, or refused with `status`; with `rest`, requests too"),
+        "stale_replay": Kind("a subscription is first answered with data from long ago"),
+        "slow_handshake": Kind("a handshake takes `seconds` (10)"),
+        "drop_stream": Kind("one `symbol` (or one `channel` of it) is not sent any more"),
+    }
+)
+
+
+class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A fault with its parameters; which of them matter depends on `name`."""
+
+    name: str
+    symbol: str | None = None
+    channel: str | None = None
+    path: str | None = None
+    count: int | None = None
+    code: int | None = None
+    seconds: float | None = None
+    frames: int | None = None
+    status: int | None = None
+    body: str | None = None
+    headers: dict[str, str] | None = None
+    rest: bool = False
+
+    @property
+    def uses(self) -> int:
+        """How often the fault strikes before it is used up; 0 means until cleared."""
+        return KINDS[self.name].count if self.count is None else self.count
+
+    def matches(self, symbol: str | None, channel: str | None, path: str | None) -> bool:
+        """Whether the fault concerns this symbol, channel and path; an unset field means any."""
+        return (
+            (self.symbol is None or symbol == self.symbol)
+            and (self.channel is None or channel == self.channel)
+            and (self.path is None or (path or "").endswith(self.path))
+        )
+
+
+Listener = Callable[[Fault | None], None]
+"""Called with a fault that was injected, or with None after faults were cleared."""
+
+
+class FaultBoard:
+    """The faults that are switched on.
+
+    Thread safety: every method may be called from any thread; listeners run on the caller's.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: list[_Entry] = []
+        self._listeners: list[Listener] = []
+        self.quiet = True
+
+    def __repr__(self) -> str:
+        names = ", ".join(fault.name for fault in self.faults()) or "none"
+        return f"<FaultBoard {names}>"
+
+    def inject(self, name: str, **params: object) -> Fault:
+        """Switch a fault on.
+
+        Raises:
+            ConfigurationError: The name or a parameter is unknown or out of range.
+        """
+        fault = _validated({"name": name, **params})
+        with self._lock:
+            if not KINDS[name].instant:
+                self._entries.append(_Entry(fault, fault.uses))
+                self.quiet = False
+            listeners = tuple(self._listeners)
+        for listener in listeners:
+            listener(fault)
+        return fault
+
+    def clear(self, name: str | None = None) -> None:
+        """Switch off the faults of this name, or all of them."""
+        if name is not None:
+            _check_name(name)
+        with self._lock:
+            self._entries = [e for e in self._entries if name is not None and e.fault.name != name]
+            self.quiet = not self._entries
+            listeners = tuple(self._listeners)
+        for listener in listeners:
+            listener(None)
+
+    def active(
+        self,
+        name: str,
+        *,
+        symbol: str | None = None,
+        channel: str | None = None,
+        path: str | None = None,
+    ) -> Fault | None:
+        """The first standing fault of this name that concerns these things; not used up by it."""
+        if self.quiet:
+            return None
+        with self._lock:
+            entry = self._find(name, symbol, channel, path)
+            return entry.fault if entry else None
+
+    def take(
+        self,
+        name: str,
+        *,
+        symbol: str | None = None,
+        channel: str | None = None,
+        path: str | None = None,
+    ) -> Fault | None:
+        """As `active`, but one use of the fault is spent."""
+        if self.quiet:
+            return None
+        with self._lock:
+            entry = self._find(name, symbol, channel, path)
+            if entry is None:
+                return None
+            self._spend(entry)
+            return entry.fault
+
+    def faults(self) -> tuple[Fault, ...]:
+        """All standing faults, oldest first."""
+        with self._lock:
+            return tuple(entry.fault for entry in self._entries)
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` on every change; returns the call that ends it."""
+        with self._lock:
+            self._listeners.append(listener)
+
+        def stop() -> None:
+            with self._lock:
+                self._listeners.remove(listener)
+
+        return stop
+
+    def _find(
+        self, name: str, symbol: str | None, channel: str | None, path: str | None
+    ) -> _Entry | None:
+        for entry in self._entries:
+            if entry.fault.name == name and entry.fault.matches(symbol, channel, path):
+                return entry
+        return None
+
+    def _spend(self, entry: _Entry) -> None:
+        if entry.left == UNTIL_CLEARED:
+            return
+        entry.left -= 1
+        if entry.left == 0:
+            self._entries.remove(entry)
+            self.quiet = not self._entries
+
+
+class _Entry:
+    """A standing fault and how many uses it has left; compared by identity."""
+
+    def __init__(self, fault: Fault, left: int) -> None:
+        self.fault, self.left = fault, left
+
+
+def _check_name(name: object) -> None:
+    if name not in KINDS:
+        known = ", ".join(sorted(KINDS))
+        raise ConfigurationError("fault", "name", f"{name!r} is not known; known are: {known}")
+
+
+def _validated(params: Mapping[str, object]) -> Fault:
+    _check_name(params.get("name"))
+    try:
+        fault = msgspec.convert(params, Fault)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError("fault", str(params["name"]), str(error)) from error
+    for field, low, high in _RANGES:
+        value = getattr(fault, field)
+        if value is not None and not low <= value <= high:
+            problem = f"{field} is {value!r}, allowed is {low:g} to {high:g}"
+            raise ConfigurationError("fault", fault.name, problem)
+    return fault
+
+
+_RANGES = (
+    ("count", 0, 1_000_000),
+    ("seconds", -86_400, 86_400),
+    ("frames", 1, 10_000),
+    ("status", 400, 599),
+)
+
+
+def fault_from_json(raw: bytes) -> tuple[str, dict[str, object]]:
+    """The name and the parameters for `FaultBoard.inject`, from a JSON object.
+
+    Raises:
+        ConfigurationError: The text is not a JSON object with a known name.
+    """
+    try:
+        params = msgspec.json.decode(raw, type=dict[str, object])
+    except msgspec.DecodeError as error:
+        raise ConfigurationError("fault", "", str(error)) from error
+    name = params.pop("name", None)
+    _check_name(name)
+    return str(name), params
