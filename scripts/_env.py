@@ -78,6 +78,8 @@ def why_outdated(environment: Path, wanted: dict[str, str]) -> str | None:
 def locked(environment: Path) -> Iterator[None]:
     """Hold the environment's folder for this process; another run has to wait."""
     descriptor = os.open(environment, os.O_RDONLY)
+    # A pip that outlives a killed run keeps the lock, so that nobody installs beside it.
+    os.set_inheritable(descriptor, True)
     deadline = time.monotonic() + WAIT_S
     waiting = False
     try:
@@ -105,6 +107,7 @@ def run(command: list[str], log: Path, counted: tuple[str, ...] = ()) -> None:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
+            close_fds=False,
             env=os.environ | PIP_ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

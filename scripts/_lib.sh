@@ -1,7 +1,6 @@
 # Shared by the scripts beside it: finds a Python and prepares environments. Sourced, never run.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-ENVS=${FOXTROT_ENVS:-$ROOT} # where the environments are kept
 VERSIONS="3.13 3.12 3.11"
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
@@ -10,6 +9,10 @@ fail() {
     say "$*"
     exit 1
 }
+
+ENVS=${FOXTROT_ENVS:-$ROOT} # where the environments are kept
+mkdir -p "$ENVS" 2>/dev/null || fail "cannot make FOXTROT_ENVS=$ENVS"
+ENVS=$(cd "$ENVS" && pwd -P)
 
 # A shim may be on the PATH and still not run, so each candidate has to prove itself.
 works() { # works COMMAND [X.Y]
