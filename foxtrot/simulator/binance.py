@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from types import TracebackType
 
 import msgspec
@@ -18,62 +18,25 @@ import structlog
 from aiohttp import web
 
 from foxtrot.errors import ConfigurationError, InvalidState
+from foxtrot.simulator.binance_blast import Blast, BlastPlan
 from foxtrot.simulator.binance_connection import Connection
 from foxtrot.simulator.binance_distortion import Distortion
 from foxtrot.simulator.binance_http import Http
 from foxtrot.simulator.binance_limits import Limits
-from foxtrot.simulator.binance_streams import LastPublished, Publisher, parse_stream
+from foxtrot.simulator.binance_streams import LastPublished, Publisher
 from foxtrot.simulator.faults import Fault, FaultBoard
 from foxtrot.simulator.listings import DEFAULT_SYMBOLS
 from foxtrot.simulator.market import Market, Step
+from foxtrot.simulator.seen import Seen
+from foxtrot.simulator.threads import VenueThread
 
-__all__ = ["Limits", "Seen", "SimulatedBinance"]
+__all__ = ["Limits", "SimulatedBinance", "SimulatedBinanceThread", "serve"]
 
 _STOP_S = 2.0
 _BURST_FRAMES = 10
-_SEEN_MAX = 100_000
+_HOP_S = 5.0
 
 log = structlog.get_logger("foxtrot.simulator")
-
-
-class Seen:
-    """What clients did, newest last; the lists are bounded, the counter is not.
-
-    Thread safety: written by the venue's loop; reading copies.
-    """
-
-    def __init__(self) -> None:
-        self.connections = 0
-        self._subscribes: deque[tuple[int, tuple[str, ...]]] = deque(maxlen=_SEEN_MAX)
-        self._unsubscribes: deque[tuple[int, tuple[str, ...]]] = deque(maxlen=_SEEN_MAX)
-        self._requests: deque[tuple[str, str, dict[str, str]]] = deque(maxlen=_SEEN_MAX)
-
-    @property
-    def subscribes(self) -> list[tuple[int, tuple[str, ...]]]:
-        """Connection and streams of every subscription."""
-        return list(self._subscribes)
-
-    @property
-    def unsubscribes(self) -> list[tuple[int, tuple[str, ...]]]:
-        """Connection and streams of every cancelled subscription."""
-        return list(self._unsubscribes)
-
-    @property
-    def requests(self) -> list[tuple[str, str, dict[str, str]]]:
-        """Method, path and parameters of every request."""
-        return list(self._requests)
-
-    def subscribed(self, connection: int, streams: tuple[str, ...]) -> None:
-        """Note a subscription."""
-        self._subscribes.append((connection, streams))
-
-    def unsubscribed(self, connection: int, streams: tuple[str, ...]) -> None:
-        """Note the end of a subscription that the client asked for."""
-        self._unsubscribes.append((connection, streams))
-
-    def requested(self, method: str, path: str, params: dict[str, str]) -> None:
-        """Note a request."""
-        self._requests.append((method, path, params))
 
 
 class SimulatedBinance:
@@ -120,6 +83,7 @@ class SimulatedBinance:
         self._pulse: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_listening: Callable[[], None] | None = None
+        self._blast: Blast | None = None
         self._by_hand = True
 
     def __repr__(self) -> str:
@@ -193,10 +157,28 @@ class SimulatedBinance:
         await runner.cleanup()
         log.info("simulated_venue_stopped", venue="BINANCE", port=self.port)
 
+    def blast(
+        self, rate_hz: float | None = None, *, frames: int | None = None, stamped: bool = False
+    ) -> None:
+        """Flood whoever subscribes to book tickers from now on; see `BlastPlan`."""
+        self._blast = Blast(self.market, self.faults, BlastPlan(rate_hz, frames, stamped))
+
     def tick(self, symbol: str, count: int = 1) -> None:
-        """Advance a symbol by hand; everything that can be published is, at once."""
-        for _ in range(count):
-            self.market.tick(symbol, max(self._clock_ms(), self.market.now_ms(symbol) + 1))
+        """Advance a symbol by hand; everything that can be published is, at once.
+
+        May be called from any thread; it returns when it is done.
+        """
+        loop = self._loop
+        if loop is None or not loop.is_running() or loop is _running_loop():
+            return self._tick(symbol, count)
+        done: Future[None] = Future()
+
+        def hop() -> None:
+            self._tick(symbol, count)
+            done.set_result(None)
+
+        loop.call_soon_threadsafe(hop)
+        done.result(_HOP_S)
 
     def subscriptions(self) -> set[str]:
         """The streams that are live now, over all connections."""
@@ -223,8 +205,11 @@ class SimulatedBinance:
         self._connections[connection.number] = connection
 
     def dismiss(self, connection: Connection) -> None:
-        """A connection ended."""
+        """A connection ended, and with it its streams."""
         self._connections.pop(connection.number, None)
+        self._drop(connection, tuple(connection.streams))
+        if self._blast is not None:
+            self._blast.end(connection)
 
     def subscribe(self, connection: Connection, streams: tuple[str, ...]) -> None:
         """Begin these streams on the connection."""
@@ -234,21 +219,15 @@ class SimulatedBinance:
         for name in streams:
             connection.streams[name] = None
             self._listeners.setdefault(name, {})[connection.number] = connection
-            self._publisher.open(name)
-            parsed = parse_stream(name)
-            if parsed is not None and parsed[0] in self.market.listings:
-                self.wake(parsed[0])
+            if self._publisher.open(name):
+                self.wake(name.partition("@")[0].upper())
+        if self._blast is not None:
+            self._blast.begin(connection)
 
     def unsubscribe(self, connection: Connection, streams: tuple[str, ...]) -> None:
-        """End these streams on the connection."""
-        if connection.open:
-            self.seen.unsubscribed(connection.number, streams)
-        for name in streams:
-            connection.streams.pop(name, None)
-            listeners = self._listeners.get(name, {})
-            listeners.pop(connection.number, None)
-            if not listeners and self._listeners.pop(name, None) is not None:
-                self._publisher.close(name)
+        """End these streams on the connection, as the client asked."""
+        self.seen.unsubscribed(connection.number, streams)
+        self._drop(connection, streams)
 
     def replay(self, connection: Connection, streams: tuple[str, ...]) -> None:
         """Send old frames of these streams, if the fault for it stands."""
@@ -256,6 +235,18 @@ class SimulatedBinance:
             frame = self._distortion.old(name)
             if frame is not None and self.faults.take("stale_replay"):
                 connection.deliver(name, frame)
+
+    def _drop(self, connection: Connection, streams: tuple[str, ...]) -> None:
+        for name in streams:
+            connection.streams.pop(name, None)
+            listeners = self._listeners.get(name, {})
+            listeners.pop(connection.number, None)
+            if not listeners and self._listeners.pop(name, None) is not None:
+                self._publisher.close(name)
+
+    def _tick(self, symbol: str, count: int) -> None:
+        for _ in range(count):
+            self.market.tick(symbol, max(self._clock_ms(), self.market.now_ms(symbol) + 1))
 
     async def _beat(self) -> None:
         """Advance every symbol that is awake, `rate_hz` times a second."""
@@ -277,6 +268,8 @@ class SimulatedBinance:
     def _emit(self, stream: str, symbol: str, channel: str, frame: bytes) -> None:
         frames = self._distortion.frames(stream, symbol, channel, frame)
         for connection in tuple(self._listeners.get(stream, {}).values()):
+            if channel == "bookTicker" and self._blast and self._blast.covers(connection):
+                continue
             for each in frames:
                 connection.deliver(stream, each)
         if frames:
@@ -317,10 +310,11 @@ class SimulatedBinance:
     def _burst(self, fault: Fault) -> None:
         for connection in self.connections:
             connection.cork()
-        symbols = [fault.symbol] if fault.symbol else self.market.awake
+        awake = self.market.awake
+        symbols = [name for name in awake if fault.symbol in (None, name)]
         for _ in range(fault.frames or _BURST_FRAMES):
             for symbol in symbols:
-                self.tick(symbol)
+                self._tick(symbol, 1)
         for connection in self.connections:
             connection.uncork()
 
@@ -344,3 +338,50 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+class SimulatedBinanceThread(VenueThread[SimulatedBinance]):
+    """A simulated Binance in a thread of its own; `venue` is the simulator."""
+
+
+async def serve(
+    symbols: Sequence[str] | None = None,
+    *,
+    seed: int = 0,
+    rate_hz: float = 10.0,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    limits: Limits | None = None,
+    full_speed: bool = False,
+    blast_hz: float | None = None,
+    on_ready: Callable[[SimulatedBinance], None] | None = None,
+) -> None:
+    """Run a venue until cancelled.
+
+    Args:
+        symbols: As for `SimulatedBinance`, like the next five.
+        seed: Same seed, same prices.
+        rate_hz: Steps of the market per second and symbol.
+        host: A loopback address.
+        port: 0 takes a free one.
+        limits: The rules for clients.
+        full_speed: Flood the subscribers of book tickers.
+        blast_hz: Flood them with so many frames a second.
+        on_ready: Called with the venue once it listens.
+    """
+    venue = SimulatedBinance(
+        symbols, seed=seed, rate_hz=rate_hz, host=host, port=port, limits=limits
+    )
+    if full_speed or blast_hz is not None:
+        venue.blast(blast_hz)
+    async with venue:
+        if on_ready is not None:
+            on_ready(venue)
+        await asyncio.get_running_loop().create_future()

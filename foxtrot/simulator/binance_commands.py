@@ -34,7 +34,7 @@ class Commands:
         """Carry out one message and answer it."""
         try:
             request = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeError):
+        except (msgspec.DecodeError, RecursionError):
             return self._say({"code": 3, "msg": "Invalid JSON: expected value at line 1 column 1"})
         if not isinstance(request, dict):
             return self._say(_invalid("expected an object"))

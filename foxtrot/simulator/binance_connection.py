@@ -44,6 +44,12 @@ class Venue(Protocol):
     def replay(self, connection: Connection, streams: tuple[str, ...]) -> None:
         """Send old frames of these streams, if the fault for it stands."""
 
+    def admit(self, connection: Connection) -> None:
+        """A connection shook hands."""
+
+    def dismiss(self, connection: Connection) -> None:
+        """A connection ended, and with it its streams."""
+
     def now_ms(self) -> int:
         """The venue's clock."""
 
@@ -92,7 +98,8 @@ class Connection:
     async def serve(self, streams: tuple[str, ...]) -> web.WebSocketResponse:
         """Shake hands, then talk until one side ends it."""
         await self._socket.prepare(self._request)
-        log.info("simulated_connection_opened", connection=self.number)
+        log.debug("simulated_connection_opened", connection=self.number)
+        self._venue.admit(self)
         self._venue.subscribe(self, streams)
         tasks: set[asyncio.Future[None]] = {
             asyncio.create_task(self._read(), name=f"simulator-read-{self.number}"),
@@ -101,7 +108,8 @@ class Connection:
         try:
             await asyncio.wait({*tasks, self._ending}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._venue.unsubscribe(self, tuple(self.streams))
+            self._venue.dismiss(self)
+            self.end(*self._last_word)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -147,7 +155,6 @@ class Connection:
     def end(self, code: int, reason: str = "") -> None:
         """Close with a code, as soon as the loop comes round."""
         if not self._ending.done():
-            log.info("simulated_connection_closing", connection=self.number, code=code)
             self._last_word = (code, reason)
             self._ending.set_result(None)
 
@@ -183,7 +190,7 @@ class Connection:
 
     def _write(self, data: bytes) -> None:
         transport = self._request.transport
-        if not isinstance(transport, asyncio.WriteTransport) or transport.is_closing():
+        if not isinstance(transport, asyncio.WriteTransport) or not self.open:
             return
         transport.write(data)
         bound = self._venue.limits.send_buffer_bytes
@@ -261,4 +268,4 @@ class Connection:
         transport = self._request.transport
         if transport is not None:
             transport.close()
-        log.info("simulated_connection_closed", connection=self.number, code=code)
+        log.debug("simulated_connection_closed", connection=self.number, code=code)

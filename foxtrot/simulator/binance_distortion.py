@@ -9,6 +9,7 @@ from foxtrot.simulator.faults import FaultBoard
 
 HOSTILE_NUMBERS = ("NaN", "Infinity", "-Infinity", "-1.00000000", "1e400", "\uff11\uff12\uff13", "")
 _GARBAGE = b"\xc2\xa7 this is no JSON"
+_DIFFS = frozenset({"depth", "depth@100ms"})
 _WITH_PRICE = frozenset({"bookTicker", "ticker", "miniTicker", "trade"})
 
 
@@ -32,7 +33,7 @@ class Distortion:
         return self._distorted(symbol, channel, frame)
 
     def old(self, stream: str) -> bytes | None:
-        """The first frame ever sent on a stream."""
+        """The first frame that was ever due on a stream."""
         return self._old.get(stream)
 
     def _distorted(self, symbol: str, channel: str, frame: bytes) -> list[bytes]:
@@ -41,7 +42,7 @@ class Distortion:
             return []
         if faults.active("drop_stream", symbol=symbol, channel=channel):
             return []
-        if channel.startswith("depth") and faults.take("depth_gap", symbol=symbol):
+        if channel in _DIFFS and faults.take("depth_gap", symbol=symbol):
             return []
         before = []
         if faults.take("garbage_frame", symbol=symbol, channel=channel):

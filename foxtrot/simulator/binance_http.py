@@ -15,6 +15,7 @@ from foxtrot.simulator.binance_connection import Connection
 from foxtrot.simulator.binance_connection import Venue as ConnectionVenue
 from foxtrot.simulator.binance_limits import Refusal, WeightGate, Window
 from foxtrot.simulator.faults import Fault, fault_from_json
+from foxtrot.simulator.seen import Seen
 
 _JSON = "application/json"
 _SLOW_S = 10.0
@@ -23,39 +24,10 @@ _HANG_MAX_S = 3_600.0
 _LISTEN_KEY_CHARS = 60
 
 
-class SeenLog(Protocol):
-    """Where requests are noted and read."""
-
-    connections: int
-
-    @property
-    def subscribes(self) -> list[tuple[int, tuple[str, ...]]]:
-        """Connection and streams of every subscription."""
-
-    @property
-    def unsubscribes(self) -> list[tuple[int, tuple[str, ...]]]:
-        """Connection and streams of every cancelled subscription."""
-
-    @property
-    def requests(self) -> list[tuple[str, str, dict[str, str]]]:
-        """Method, path and parameters of every request."""
-
-    def requested(self, method: str, path: str, params: dict[str, str]) -> None:
-        """Note a request."""
-
-
 class Venue(ConnectionVenue, rest.Venue, Protocol):
     """What the front door needs of the venue."""
 
-    @property
-    def seen(self) -> SeenLog:
-        """What clients did."""
-
-    def admit(self, connection: Connection) -> None:
-        """A connection shook hands."""
-
-    def dismiss(self, connection: Connection) -> None:
-        """A connection ended."""
+    seen: Seen
 
     def subscriptions(self) -> set[str]:
         """The streams that are live now."""
@@ -71,6 +43,7 @@ class Http:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
         limits = venue.limits
+        self._closing = False
         self._gate = WeightGate(limits)
         self._handshakes = Window(limits.connections, limits.connections_window_s)
 
@@ -85,8 +58,12 @@ class Http:
         app.router.add_delete("/control/faults", self._clear_faults)
         app.router.add_delete("/control/faults/{name}", self._clear_faults)
         app.router.add_get("/control/seen", self._show_seen)
+        app.on_shutdown.append(self._shut)
         app.router.add_route("*", "/{path:.*}", self._request)
         return app
+
+    async def _shut(self, _: web.Application) -> None:
+        self._closing = True
 
     async def _request(self, request: web.Request) -> web.StreamResponse:
         """A REST request: the faults first, then the weight, then the answer."""
@@ -130,11 +107,11 @@ class Http:
             await self._hang(request)
 
     async def _hang(self, request: web.Request) -> None:
-        """Say nothing until the fault is cleared or the client has gone."""
+        """Say nothing until the fault is cleared, the client has gone or the venue stops."""
         async with asyncio.timeout(_HANG_MAX_S):
-            while self._venue.faults.active("mute"):
+            while self._venue.faults.active("mute") and not self._closing:
                 if request.transport is None or request.transport.is_closing():
-                    return
+                    raise _dropped(request)
                 await asyncio.sleep(_LOOK_S)
 
     async def _market_stream(self, request: web.Request) -> web.StreamResponse:
@@ -150,14 +127,8 @@ class Http:
             return web.Response(status=400, text="Too many streams")
         if any(len(name) >= _LISTEN_KEY_CHARS and "@" not in name for name in streams):
             raise rest.gone()
-        self._venue.seen.connections += 1
-        number = self._venue.seen.connections
-        connection = Connection(number, self._venue, request, combined=combined)
-        self._venue.admit(connection)
-        try:
-            return await connection.serve(streams)
-        finally:
-            self._venue.dismiss(connection)
+        number = self._venue.seen.connected()
+        return await Connection(number, self._venue, request, combined=combined).serve(streams)
 
     async def _refuse_handshake(self, request: web.Request) -> web.StreamResponse | None:
         """The faults and limits of a handshake; None if it may go on."""

@@ -81,13 +81,14 @@ class Publisher:
         self._market, self._emit = market, emit
         self._streams: dict[str, dict[str, _Stream]] = {}
 
-    def open(self, name: str) -> None:
-        """Begin a stream; a name the venue does not know is accepted and stays silent."""
+    def open(self, name: str) -> bool:
+        """Begin a stream; False for a name the venue does not know, which stays silent."""
         parsed = parse_stream(name)
         if parsed is None or parsed[0] not in self._market.listings:
-            return
+            return False
         symbol, channel = parsed
         self._streams.setdefault(symbol, {}).setdefault(channel, _Stream(name))
+        return True
 
     def close(self, name: str) -> None:
         """End a stream that nobody listens to any more."""

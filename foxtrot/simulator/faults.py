@@ -226,7 +226,14 @@ def _validated(params: Mapping[str, object]) -> Fault:
         if value is not None and not low <= value <= high:
             problem = f"{field} is {value!r}, allowed is {low:g} to {high:g}"
             raise ConfigurationError("fault", fault.name, problem)
+    if fault.name == "close" and fault.code is not None and not _may_be_sent(fault.code):
+        raise ConfigurationError("fault", "close", f"code {fault.code} may not be sent")
     return fault
+
+
+def _may_be_sent(code: int) -> bool:
+    """Whether a close frame may carry this code (RFC 6455, section 7.4)."""
+    return code in (1000, 1001, 1002, 1003, *range(1007, 1015)) or 3000 <= code <= 4999
 
 
 _RANGES = (
