@@ -60,8 +60,7 @@ _SDK_LOGGERS = (
         f"{sdk}{child}"
         for sdk in ("ib_insync", "ib_async")
         for child in (
-            "", ".client", ".connection", ".decoder", ".Decoder", ".flexreport", ".ib",
-            ".ibcontroller", ".IBController", ".IBC", ".util", ".Watchdog", ".wrapper",
+            "", ".client", ".Decoder", ".flexreport", ".ib", ".IBC", ".Watchdog", ".wrapper",
         )
     ),
     "FTFileLog",
