@@ -66,7 +66,7 @@ class SessionHealth(msgspec.Struct, frozen=True):
     attempt: int = 0
     reconnects: int = 0
     last_ready_ns: int = 0
-    last_data_ns: int = 0
+    received: int = 0
 
 
 class AdapterHealth(msgspec.Struct, frozen=True):

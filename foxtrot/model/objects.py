@@ -131,8 +131,8 @@ class TickData(_Sourced, frozen=True, gc=False):
     """Best bid and ask with the last price and the day's statistics.
 
     Wide objects are dear to make, so the rare fields live in shared blocks (`source`, `day`,
-    `bids`, `asks`) and vnpy's flat names are properties over them. `ts_event_ns` is 0 where the venue
-    gives no time. `bids` and `asks` hold levels 1 to 5 or more when depth is subscribed too.
+    `bids`, `asks`) and vnpy's flat names are properties over them. `ts_event_ns` is 0 where the
+    venue gives no time. `bids` and `asks` hold levels 1 to 5 or more when depth is subscribed too.
     """
 
     last_price: float = 0.0

@@ -1,0 +1,90 @@
+"""BinanceAdapter: the wiring of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from foxtrot.adapter.binance import history
+from foxtrot.adapter.binance.contracts import Contracts
+from foxtrot.adapter.binance.limits import weight_window
+from foxtrot.adapter.binance.mapping import INTERVALS
+from foxtrot.adapter.binance.market_data import StreamSession
+from foxtrot.adapter.binance.polling import PollingSession
+from foxtrot.adapter.binance.session import BinanceSession, Venue
+from foxtrot.adapter.binance.settings import DEPTH_LEVELS, BinanceSettings
+from foxtrot.errors import InvalidState
+from foxtrot.gateway.base import BaseAdapter, Progress, Setting
+from foxtrot.gateway.capabilities import Capabilities
+from foxtrot.model.constants import Channel, Environment, Exchange, Mode
+from foxtrot.model.objects import BarData
+from foxtrot.model.requests import HistoryRequest
+
+
+class BinanceAdapter(BaseAdapter):
+    """Binance spot: ticks, depth, market trades, bars and history, through ccxt.
+
+    Symbols are the venue's own, such as BTCUSDT.
+    """
+
+    default_name = "BINANCE"
+    default_setting: ClassVar[Mapping[str, str | int | float | list[str]]] = {
+        "environment": ["testnet", "live", "simulated"],
+        "api_key": "env:BINANCE_KEY",
+        "secret": "env:BINANCE_SECRET",
+        "rest_url": "",
+        "websocket_url": "",
+        "depth_levels": [str(levels) for levels in reversed(DEPTH_LEVELS)],
+    }
+    exchanges = (Exchange.BINANCE,)
+    capabilities = Capabilities(
+        streamed=frozenset(Channel),
+        polled=frozenset(Channel),
+        intervals=frozenset(INTERVALS),
+        history=True,
+    )
+
+    _venue: Venue | None = None
+
+    def configure(self, setting: Setting) -> None:
+        """Validate the setting; contracts are kept while it talks to the same environment."""
+        parsed = BinanceSettings.parse(setting)
+        known = self._venue
+        same = known is not None and known.settings.rest_url == parsed.rest_url
+        contracts = known.contracts if known and same else Contracts(self.adapter_name)
+        weights = known.weights if known and same else weight_window()
+        self._venue = Venue(self.adapter_name, parsed, contracts, weights, self)
+        if parsed.environment is Environment.LIVE:
+            self.log.warning("live_environment", endpoint=parsed.endpoint)
+            self.write_log(f"{self.adapter_name} talks to the LIVE venue {parsed.endpoint}")
+
+    def make_session(self, mode: Mode) -> BinanceSession:
+        """A fresh websocket or polling session."""
+        kind = StreamSession if mode is Mode.WEBSOCKET else PollingSession
+        return kind(self._configured(), self.counters[mode])
+
+    async def fetch_history(self, request: HistoryRequest, progress: Progress) -> list[BarData]:
+        """Fetch bars with a client of its own, so that a lost stream does not disturb it."""
+        venue = self._configured()
+        client = venue.client()
+        try:
+            await client.open()
+            await venue.load_contracts(client)
+            return await history.fetch(venue, client, request, progress)
+        finally:
+            await client.close()
+
+    @property
+    def environment(self) -> Environment | None:
+        """Simulated, testnet or live."""
+        return self._venue.settings.environment if self._venue else None
+
+    @property
+    def endpoint(self) -> str:
+        """Host and port of the REST interface."""
+        return self._venue.settings.endpoint if self._venue else ""
+
+    def _configured(self) -> Venue:
+        if self._venue is None:
+            raise InvalidState(f"{self.adapter_name} was never connected")
+        return self._venue

@@ -1,0 +1,212 @@
+"""The one door to ccxt for Binance: opens it, asks it, closes it. One client per session."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import aiohttp
+import msgspec
+
+from foxtrot.adapter.binance.errors import translate
+from foxtrot.adapter.binance.limits import send_spacing
+from foxtrot.adapter.binance.settings import BinanceSettings
+from foxtrot.connectivity.config import StreamConfig
+from foxtrot.connectivity.pacing import RollingWindow
+from foxtrot.core.logs import get_logger
+from foxtrot.errors import ConnectionClosed, FoxtrotError, InvalidState, VenueUnavailable
+
+if TYPE_CHECKING:
+    from foxtrot.adapter.binance.wire import RawBinance, RawClient, Receiver
+
+log = get_logger("foxtrot.binance.client")
+
+_KEEP_ALIVE_MS = 10_000
+
+
+class BinanceClient:
+    """A ccxt exchange and its HTTP session. Lives on the loop thread.
+
+    Args:
+        settings: What `connect` was given.
+        config: Deadlines.
+        weights: The address's request weight, shared by all clients of an adapter.
+        venue: The adapter's name, for errors.
+    """
+
+    def __init__(
+        self, settings: BinanceSettings, config: StreamConfig, weights: RollingWindow, venue: str
+    ) -> None:
+        self._settings, self._config, self._weights = settings, config, weights
+        self._venue = venue
+        self._exchange: RawBinance | None = None
+        self._http: aiohttp.ClientSession | None = None
+        self._sockets: list[Socket] = []
+
+    async def open(self) -> None:
+        """Import ccxt (seconds, the first time; not on this thread) and make an exchange."""
+        wire = await _imported()
+        self._http = aiohttp.ClientSession()
+        self._exchange = wire.exchange(self._ccxt_config(self._http))
+
+    async def load_markets(self) -> list[Mapping[str, object]]:
+        """exchangeInfo's symbols, as the venue sent them."""
+        markets = await self._asked(self._opened().load_markets())
+        if not isinstance(markets, dict):
+            raise VenueUnavailable(self._venue, "", "exchangeInfo is not readable")
+        return [market["info"] for market in markets.values()]
+
+    async def get(
+        self, path: str, params: Mapping[str, str | int] | None = None, *, weight: int
+    ) -> object:
+        """GET /api/v3/`path`, within the weight budget; parsed JSON.
+
+        Raises:
+            FoxtrotError: Translated from whatever ccxt raised.
+        """
+        wait_s = self._weights.reserve(asyncio.get_running_loop().time(), weight)
+        if wait_s > 0.0:
+            log.info("weight_budget_wait", venue=self._venue, delay_s=round(wait_s, 3))
+            await asyncio.sleep(wait_s)
+        exchange = self._opened()
+        answer = await self._asked(exchange.request(path, "public", "GET", dict(params or {})))
+        if not isinstance(answer, dict | list):
+            raise VenueUnavailable(self._venue, "", f"the answer to {path} is not readable JSON")
+        return answer
+
+    async def dial(self, number: int, receiver: Receiver) -> Socket:
+        """Open websocket connection `number`; its frames go to `receiver`."""
+        exchange = self._opened()
+        client = exchange.raw_client(f"{self._settings.websocket_url}/{number}", receiver)
+        socket = Socket(client)
+        self._sockets.append(socket)
+        client.connect(exchange.session)
+        return socket
+
+    async def close(self) -> None:
+        """Close everything; nothing is waited for longer than a second."""
+        exchange, self._exchange = self._exchange, None
+        http, self._http = self._http, None
+        for socket in self._sockets:
+            await socket.close()
+        if exchange is not None:
+            exchange.clients.clear()
+            await exchange.close()
+        if http is not None:
+            await http.close()
+
+    def translated(self, error: BaseException) -> FoxtrotError:
+        """The foxtrot error for what ccxt raised."""
+        headers = self._exchange.last_response_headers if self._exchange is not None else None
+        return translate(
+            error,
+            self._venue,
+            self._settings.endpoint,
+            timeout_s=self._config.request_timeout_s,
+            headers=headers,
+        )
+
+    def _opened(self) -> RawBinance:
+        if self._exchange is None:
+            raise InvalidState("the Binance client is not open")
+        return self._exchange
+
+    async def _asked(self, request: object) -> object:
+        try:
+            return await request  # type: ignore[misc]
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - boundary: ccxt raises its own tree and more
+            raise self.translated(error) from None
+
+    def _ccxt_config(self, http: aiohttp.ClientSession) -> dict[str, object]:
+        rest, settings = self._settings.rest_url, self._settings
+        config: dict[str, object] = {
+            "session": http,
+            "enableRateLimit": False,
+            "timeout": int(self._config.request_timeout_s * 1000),
+            "streaming": {"keepAlive": _KEEP_ALIVE_MS},
+            "options": {
+                "defaultType": "spot",
+                "fetchMarkets": {"types": ["spot"]},
+                "fetchCurrencies": False,
+                "fetchMargins": False,
+                "ws": {"compress": 0},
+            },
+            "urls": {
+                "api": {
+                    "public": rest,
+                    "private": rest,
+                    "v1": rest.replace("/api/v3", "/api/v1"),
+                    "sapi": rest.replace("/api/v3", "/sapi/v1"),
+                    "ws": {"spot": settings.websocket_url},
+                }
+            },
+        }
+        if settings.api_key is not None and settings.secret is not None:
+            config["apiKey"] = settings.api_key.reveal()
+            config["secret"] = settings.secret.reveal()
+        return config
+
+
+class Socket:
+    """One websocket connection: sends, paced as the venue wants it."""
+
+    def __init__(self, client: RawClient) -> None:
+        self._client = client
+        self._spacing = send_spacing()
+
+    async def opened(self) -> None:
+        """Wait until the handshake is done. A failed one is told to the receiver instead."""
+        await asyncio.shield(self._client.connected)
+
+    async def send(self, method: str, params: Sequence[str], number: int) -> None:
+        """Send one request; later than now if the venue's limit says so.
+
+        Raises:
+            ConnectionClosed: The connection is gone.
+        """
+        await asyncio.sleep(self._spacing.reserve(asyncio.get_running_loop().time()))
+        request: dict[str, object] = {"method": method, "id": number}
+        if params:
+            request["params"] = list(params)
+        try:
+            await self._client.send(msgspec.json.encode(request).decode())
+        except (ConnectionError, aiohttp.ClientError) as error:
+            raise ConnectionClosed(1006, "lost while sending") from error
+
+    async def close(self) -> None:
+        """Say goodbye, briefly, and end the pump."""
+        with contextlib.suppress(ConnectionError, aiohttp.ClientError):
+            await self._client.close()
+        pump = self._client.pump
+        if pump is not None:
+            pump.cancel()
+            await asyncio.wait([pump])
+
+
+_import_lock = threading.Lock()
+
+
+async def _imported() -> ModuleType:
+    """`wire` and with it ccxt, imported on a thread of its own: it takes a second or two."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[ModuleType] = loop.create_future()
+
+    def work() -> None:
+        with _import_lock:
+            from foxtrot.adapter.binance import wire
+        with contextlib.suppress(RuntimeError):  # the loop may be closed by now
+            loop.call_soon_threadsafe(_settle, done, wire)
+
+    threading.Thread(target=work, name="foxtrot-import-ccxt", daemon=True).start()
+    return await done
+
+
+def _settle(done: asyncio.Future[ModuleType], module: ModuleType) -> None:
+    if not done.done():
+        done.set_result(module)

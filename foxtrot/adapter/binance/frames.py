@@ -1,0 +1,370 @@
+"""From the bytes of a frame to an event: the hot path. Nothing here waits or raises.
+
+Every frame ends in exactly one count: delivered as an event, rejected by the gate, stale, ignored
+or malformed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from foxtrot.adapter.binance import mapping
+from foxtrot.adapter.binance.order_book import OrderBook, Outcome
+from foxtrot.core.logs import get_logger
+from foxtrot.errors import MalformedMessage
+from foxtrot.gateway.counters import FeedCounters
+from foxtrot.model.constants import Interval, Lane
+from foxtrot.model.events import EVENT_BAR, EVENT_DEPTH, EVENT_MARKET_TRADE, EVENT_TICK, Event
+from foxtrot.model.objects import NO_STATISTICS, DayStatistics, Levels, Source, TickData
+
+log = get_logger("foxtrot.binance.frames")
+
+T = TypeVar("T")
+
+QUOTE_PREFIX = b'{"u":'
+RESYNC_NS = 2_000_000_000
+"""An older update id is dropped, unless nothing newer has come for this long."""
+
+_MALFORMED_PER_MINUTE = 10
+_MINUTE_NS = 60_000_000_000
+_LEVELS_ON_TICK = 5
+
+
+class TickSlot:
+    """The latest of one symbol, from which its ticks are made."""
+
+    __slots__ = (
+        "asks", "bids", "day", "lane", "last_price", "last_volume", "quote", "quoted_ns",
+        "rejected", "source", "stats_ms", "topic",
+    )  # fmt: skip
+
+    def __init__(self, source: Source, lane: Lane) -> None:
+        self.source, self.lane, self.topic = source, lane, source.vt_symbol
+        self.quote = mapping.Quote(source.symbol, 0.0, 0.0, 0.0, 0.0)
+        self.quoted_ns = 0
+        self.day: DayStatistics = NO_STATISTICS
+        self.stats_ms = 0
+        self.last_price = 0.0
+        self.last_volume = 0.0
+        self.bids: Levels = ()
+        self.asks: Levels = ()
+        self.rejected = 0
+
+    def tick(self, event_ns: int, recv_ns: int) -> TickData:
+        """The tick of the moment."""
+        q = self.quote
+        return TickData(
+            self.source, event_ns, recv_ns, self.last_price, self.last_volume,
+            q.b, q.B, q.a, q.A, self.day, self.bids, self.asks,
+        )  # fmt: skip
+
+
+class StreamSlot:
+    """A depth, trade or bar stream of one symbol."""
+
+    __slots__ = ("book", "interval", "lane", "last_id", "rejected", "source", "topic")
+
+    def __init__(self, source: Source, lane: Lane, interval: Interval = Interval.MINUTE) -> None:
+        self.source, self.lane, self.topic = source, lane, source.vt_symbol
+        self.interval = interval
+        self.book = OrderBook()
+        self.last_id = 0
+        self.rejected = 0
+
+
+class Head(msgspec.Struct, gc=False):
+    """Just enough of a frame to know what it is."""
+
+    e: str = ""
+    s: str = ""
+    u: int = 0
+    id: int | str | None = None
+    stream: str = ""
+    data: msgspec.Raw = msgspec.Raw()
+    code: int = 0
+    msg: str = ""
+    error: msgspec.Raw = msgspec.Raw()
+
+
+class FrameRouter:
+    """Decodes frames and puts events.
+
+    Args:
+        venue: The adapter's name, for logs.
+        counters: Where frames are counted.
+        put: Takes the events.
+        levels: How many levels of a book are pushed.
+        on_gap: Told the symbol whose book needs a new snapshot.
+        on_rotten: Told when so many frames are malformed that the session is worth replacing.
+        on_shutdown: Told when the venue announces that it will close the connection.
+    """
+
+    def __init__(
+        self,
+        venue: str,
+        counters: FeedCounters,
+        put: Callable[[Event], None],
+        *,
+        levels: int,
+        on_gap: Callable[[str], None],
+        on_rotten: Callable[[MalformedMessage], None],
+        on_shutdown: Callable[[], None],
+    ) -> None:
+        self.ticks: dict[str, TickSlot] = {}
+        self.depths: dict[str, StreamSlot] = {}
+        self.trades: dict[str, StreamSlot] = {}
+        self.bars: dict[tuple[str, str], StreamSlot] = {}
+        self._venue, self._counters, self._put, self._levels = venue, counters, put, levels
+        self._on_gap, self._on_rotten, self._on_shutdown = on_gap, on_rotten, on_shutdown
+        self._malformed_at: deque[int] = deque(maxlen=_MALFORMED_PER_MINUTE + 1)
+        self._unknown: set[str] = set()
+        self._head = msgspec.json.Decoder(Head).decode
+        self._quote = _lax(mapping.Quote)
+        self._by_kind: dict[str, Callable[[bytes | msgspec.Raw], None]] = {
+            "24hrTicker": self._on_ticker,
+            "depthUpdate": self._on_depth,
+            "trade": self._on_trade,
+            "kline": self._on_candle,
+        }
+        self._ticker = _lax(mapping.Ticker)
+        self._depth = _lax(mapping.DepthUpdate)
+        self._trade = _lax(mapping.Trade)
+        self._candle = _lax(mapping.CandleUpdate)
+
+    # -- entry ------------------------------------------------------------------------------
+
+    def on_quote(self, data: bytes | msgspec.Raw) -> None:
+        """A best bid and ask: by far the most frequent frame, so written out in full."""
+        try:
+            quote = self._quote(data)
+        except msgspec.DecodeError as error:
+            self.malformed(bytes(data), error)
+            return
+        slot = self.ticks.get(quote.s)
+        if slot is None:
+            self._counters.ignored += 1
+            return
+        now_ns = time.time_ns()
+        if quote.u <= slot.quote.u and now_ns - slot.quoted_ns < RESYNC_NS:
+            self._counters.stale += 1
+            return
+        bid, ask = quote.b, quote.a
+        if not (
+            0.0 < bid <= ask < mapping.PRICE_LIMIT
+            and 0.0 <= quote.B < mapping.VOLUME_LIMIT
+            and 0.0 <= quote.A < mapping.VOLUME_LIMIT
+        ):
+            self._reject(slot, mapping.bad_quote(bid, quote.B, ask, quote.A))
+            return
+        if slot.rejected:
+            self._believe(slot)
+        slot.quote, slot.quoted_ns = quote, now_ns
+        self._put(
+            Event(
+                EVENT_TICK,
+                TickData(
+                    slot.source, 0, now_ns, slot.last_price, slot.last_volume,
+                    bid, quote.B, ask, quote.A, slot.day, slot.bids, slot.asks,
+                ),
+                slot.topic,
+                slot.lane,
+            )
+        )  # fmt: skip
+
+    def on_other(self, data: bytes | msgspec.Raw) -> Head | None:
+        """Any other frame; returns the head of what is no market data, such as an answer."""
+        try:
+            head = self._head(data)
+        except msgspec.DecodeError as error:
+            self.malformed(bytes(data), error)
+            return None
+        if head.stream and bytes(head.data):
+            return self.on_other(head.data)
+        handler = self._by_kind.get(head.e)
+        if handler is not None:
+            self._decoded(handler, data)
+            return None
+        if head.s and head.u and not head.e:
+            self.on_quote(data)
+            return None
+        if head.e:
+            self._on_unknown(head.e)
+            return None
+        return head
+
+    def seed(self, ticker: mapping.RestTicker) -> None:
+        """A snapshot fetched after subscribing: fills what the streams have not said yet."""
+        slot = self.ticks.get(ticker.symbol)
+        if slot is None or slot.stats_ms:
+            return
+        reason = mapping.bad_rest_ticker(ticker)
+        if reason:
+            self._reject(slot, reason)
+            return
+        slot.last_price, slot.last_volume = ticker.lastPrice, ticker.lastQty
+        slot.day, slot.stats_ms = mapping.day_of_rest(ticker), ticker.closeTime
+        if not slot.quoted_ns:
+            best = ticker.bidPrice, ticker.bidQty, ticker.askPrice, ticker.askQty
+            slot.quote = mapping.Quote(ticker.symbol, *best)
+        tick = slot.tick(ticker.closeTime * mapping.NS_PER_MS, time.time_ns())
+        self._put(Event(EVENT_TICK, tick, slot.topic, slot.lane))
+
+    def snapshot(self, symbol: str, book: mapping.DepthSnapshot) -> bool:
+        """A book fetched after a gap; False if another is needed."""
+        slot = self.depths.get(symbol)
+        if slot is None:
+            return True
+        if mapping.bad_levels(book.bids) or mapping.bad_levels(book.asks):
+            self._counters.rejected += 1
+            return False
+        if not slot.book.snapshot(book.lastUpdateId, book.bids, book.asks):
+            return False
+        self._push_depth(slot, 0)
+        return True
+
+    # -- kinds ------------------------------------------------------------------------------
+
+    def _decoded(
+        self, handler: Callable[[bytes | msgspec.Raw], None], data: bytes | msgspec.Raw
+    ) -> None:
+        try:
+            handler(data)
+        except msgspec.DecodeError as error:
+            self.malformed(bytes(data), error)
+
+    def _on_ticker(self, data: bytes | msgspec.Raw) -> None:
+        ticker = self._ticker(data)
+        slot = self.ticks.get(ticker.s)
+        if slot is None:
+            self._counters.ignored += 1
+            return
+        if slot.stats_ms > ticker.E and time.time_ns() - slot.quoted_ns < RESYNC_NS:
+            self._counters.stale += 1
+            return
+        reason = mapping.bad_numbers((ticker.c,), (ticker.v, ticker.q, ticker.Q))
+        if reason:
+            self._reject(slot, reason)
+            return
+        slot.day, slot.stats_ms = mapping.day_of_stream(ticker), ticker.E
+        slot.last_price, slot.last_volume = ticker.c, ticker.Q
+        if not slot.quoted_ns and not mapping.bad_quote(ticker.b, ticker.B, ticker.a, ticker.A):
+            slot.quote = mapping.Quote(ticker.s, ticker.b, ticker.B, ticker.a, ticker.A)
+        tick = slot.tick(ticker.E * mapping.NS_PER_MS, time.time_ns())
+        self._put(Event(EVENT_TICK, tick, slot.topic, slot.lane))
+
+    def _on_depth(self, data: bytes | msgspec.Raw) -> None:
+        update = self._depth(data)
+        slot = self.depths.get(update.s)
+        if slot is None:
+            self._counters.ignored += 1
+            return
+        reason = mapping.bad_levels(update.b) or mapping.bad_levels(update.a)
+        if reason:
+            self._reject(slot, reason)
+            return
+        outcome = slot.book.difference(update.U, update.u, update.b, update.a)
+        if outcome is Outcome.OLD:
+            self._counters.stale += 1
+        elif outcome is Outcome.GAP:
+            log.warning("book_gap", venue=self._venue, symbol=update.s, first_id=update.U)
+            self._forget_levels(update.s)
+        elif outcome is Outcome.APPLIED and slot.book.crossed():
+            slot.book.invalidate()
+            self._reject(slot, "the book is crossed")
+            self._forget_levels(update.s)
+        elif outcome is Outcome.APPLIED:
+            self._push_depth(slot, update.E)
+
+    def _on_trade(self, data: bytes | msgspec.Raw) -> None:
+        trade = self._trade(data)
+        slot = self.trades.get(trade.s)
+        if slot is None:
+            self._counters.ignored += 1
+            return
+        if trade.t <= slot.last_id:
+            self._counters.stale += 1
+            return
+        reason = mapping.bad_numbers((trade.p,), (trade.q,))
+        if reason:
+            self._reject(slot, reason)
+            return
+        slot.last_id = trade.t
+        item = mapping.market_trade(trade, slot.source, time.time_ns())
+        self._put(Event(EVENT_MARKET_TRADE, item, slot.topic, Lane.BOUNDED))
+
+    def _on_candle(self, data: bytes | msgspec.Raw) -> None:
+        candle = self._candle(data).k
+        slot = self.bars.get((candle.s, candle.i))
+        if slot is None:
+            self._counters.ignored += 1
+            return
+        reason = mapping.bad_numbers(
+            (candle.o, candle.h, candle.low, candle.c), (candle.v, candle.q)
+        )
+        if reason:
+            self._reject(slot, reason)
+            return
+        bar = mapping.bar_of_stream(candle, slot.source, slot.interval)
+        self._put(Event(EVENT_BAR, bar, slot.topic, Lane.BOUNDED))
+
+    def _on_unknown(self, kind: str) -> None:
+        if kind == "serverShutdown":
+            self._on_shutdown()
+            return
+        self._counters.ignored += 1
+        if kind not in self._unknown and len(self._unknown) < 100:
+            self._unknown.add(kind)
+            log.info("unknown_event", venue=self._venue, kind=kind)
+
+    # -- what went wrong --------------------------------------------------------------------
+
+    def malformed(self, data: bytes, error: msgspec.DecodeError) -> None:
+        """A frame that could not be read: counted, reported once a minute, and survived."""
+        self._counters.malformed += 1
+        now_ns = time.time_ns()
+        recent = [at for at in self._malformed_at if now_ns - at < _MINUTE_NS]
+        self._malformed_at.append(now_ns)
+        digest = hashlib.sha256(data).hexdigest()[:8]
+        problem = "not JSON" if not isinstance(error, msgspec.ValidationError) else "wrong fields"
+        message = MalformedMessage(self._venue, len(data), digest, problem)
+        if not recent:
+            log.warning("malformed_message", venue=self._venue, reason=str(message))
+        if len(recent) >= _MALFORMED_PER_MINUTE:
+            self._on_rotten(message)
+
+    def _reject(self, slot: TickSlot | StreamSlot, reason: str) -> None:
+        self._counters.rejected += 1
+        slot.rejected += 1
+        if slot.rejected == 1:
+            symbol = slot.source.symbol
+            log.warning("numbers_rejected", venue=self._venue, symbol=symbol, reason=reason)
+
+    def _believe(self, slot: TickSlot) -> None:
+        symbol, count = slot.source.symbol, slot.rejected
+        log.info("numbers_believed_again", venue=self._venue, symbol=symbol, rejected=count)
+        slot.rejected = 0
+
+    def _push_depth(self, slot: StreamSlot, event_ms: int) -> None:
+        best = slot.book.best(self._levels)
+        tick_slot = self.ticks.get(slot.source.symbol)
+        if tick_slot is not None:
+            tick_slot.bids, tick_slot.asks = best[0][:_LEVELS_ON_TICK], best[1][:_LEVELS_ON_TICK]
+        item = mapping.depth(slot.source, event_ms, time.time_ns(), best)
+        self._put(Event(EVENT_DEPTH, item, slot.topic, slot.lane))
+
+    def _forget_levels(self, symbol: str) -> None:
+        tick_slot = self.ticks.get(symbol)
+        if tick_slot is not None:
+            tick_slot.bids = tick_slot.asks = ()
+        self._on_gap(symbol)
+
+
+def _lax(kind: type[T]) -> Callable[[bytes | msgspec.Raw], T]:
+    """A decoder that reads Binance's numbers out of their strings."""
+    return msgspec.json.Decoder(kind, strict=False).decode

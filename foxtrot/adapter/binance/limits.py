@@ -1,0 +1,52 @@
+"""Binance's pacing rules, and how foxtrot keeps them.
+
+Source: Binance spot API documents, "web-socket-streams" and "rest-api, LIMITS" (2026-07).
+"""
+
+from __future__ import annotations
+
+from foxtrot.connectivity.pacing import RollingWindow, Spacing
+
+STREAMS_PER_CONNECTION = 1000
+"""The venue allows 1024; the rest is air for requests in flight."""
+
+NAMES_PER_MESSAGE = 200
+"""Streams named in one SUBSCRIBE."""
+
+WEIGHT_PER_MINUTE = 5000
+"""The venue allows 6000 per address and minute; others may share the address."""
+
+_SEND_GAP_S = 0.3
+"""The venue cuts a connection at more than 5 messages in a second; pings count too."""
+
+
+def send_spacing() -> Spacing:
+    """Spaces what is sent on one websocket connection."""
+    return Spacing(_SEND_GAP_S)
+
+
+def weight_window() -> RollingWindow:
+    """The request weight of one address. A rolling minute is stricter than the venue's."""
+    return RollingWindow(WEIGHT_PER_MINUTE, 60.0)
+
+
+def tickers_weight(symbols: int) -> int:
+    """Weight of GET /api/v3/ticker/24hr for that many symbols."""
+    if symbols <= 20:
+        return 2
+    return 40 if symbols <= 100 else 80
+
+
+def depth_weight(levels: int) -> int:
+    """Weight of GET /api/v3/depth."""
+    if levels <= 100:
+        return 5
+    if levels <= 500:
+        return 25
+    return 50 if levels <= 1000 else 250
+
+
+TRADES_WEIGHT = 25
+KLINES_WEIGHT = 2
+EXCHANGE_INFO_WEIGHT = 20
+PING_WEIGHT = 1

@@ -1,0 +1,339 @@
+"""Binance's messages as foxtrot's objects, and the sanity gate on their numbers. Pure.
+
+The gate: a price is finite, above zero and below a trillion; a volume is finite, not negative and
+below 10^18; a bid is not above its ask. msgspec reads numbers in C and takes ASCII digits only; a
+wrong type, a missing field or a full-width digit is a `msgspec.ValidationError`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+import msgspec
+
+from foxtrot.model.constants import Direction, Exchange, Interval, Product
+from foxtrot.model.objects import (
+    BarData,
+    ContractData,
+    DayStatistics,
+    DepthData,
+    Levels,
+    MarketTradeData,
+    Source,
+    TickData,
+)
+
+PRICE_LIMIT = 1e12
+VOLUME_LIMIT = 1e18
+NS_PER_MS = 1_000_000
+
+INTERVALS = {
+    Interval.MINUTE: "1m",
+    Interval.MINUTE_5: "5m",
+    Interval.MINUTE_15: "15m",
+    Interval.HOUR: "1h",
+    Interval.HOUR_4: "4h",
+    Interval.DAILY: "1d",
+    Interval.WEEKLY: "1w",
+}
+"""The venue's word for each bar length."""
+
+Level = tuple[float, float]
+
+
+class Quote(msgspec.Struct, gc=False):
+    """`<symbol>@bookTicker`, and GET /api/v3/ticker/bookTicker without `u`."""
+
+    s: str
+    b: float
+    B: float
+    a: float
+    A: float
+    u: int = 0
+
+
+class Ticker(msgspec.Struct, gc=False):
+    """`<symbol>@ticker`: 24 hours, rolling."""
+
+    E: int
+    s: str
+    c: float
+    Q: float
+    o: float
+    h: float
+    low: float = msgspec.field(name="l")
+    v: float
+    q: float
+    x: float
+    b: float
+    B: float
+    a: float
+    A: float
+
+
+class RestTicker(msgspec.Struct, gc=False):
+    """GET /api/v3/ticker/24hr."""
+
+    symbol: str
+    lastPrice: float
+    lastQty: float
+    openPrice: float
+    highPrice: float
+    lowPrice: float
+    volume: float
+    quoteVolume: float
+    prevClosePrice: float
+    bidPrice: float
+    bidQty: float
+    askPrice: float
+    askQty: float
+    closeTime: int
+
+
+class DepthUpdate(msgspec.Struct, gc=False):
+    """`<symbol>@depth@100ms`."""
+
+    E: int
+    s: str
+    U: int
+    u: int
+    b: list[Level]
+    a: list[Level]
+
+
+class DepthSnapshot(msgspec.Struct, gc=False):
+    """GET /api/v3/depth."""
+
+    lastUpdateId: int
+    bids: list[Level]
+    asks: list[Level]
+
+
+class Trade(msgspec.Struct, gc=False):
+    """`<symbol>@trade`; `m` is True when the buyer was the maker."""
+
+    E: int
+    s: str
+    t: int
+    p: float
+    q: float
+    T: int
+    m: bool
+
+
+class RestTrade(msgspec.Struct, gc=False):
+    """GET /api/v3/trades."""
+
+    id: int
+    price: float
+    qty: float
+    time: int
+    isBuyerMaker: bool
+
+
+class Candle(msgspec.Struct, gc=False):
+    """The `k` of `<symbol>@kline_<interval>`."""
+
+    t: int
+    s: str
+    i: str
+    o: float
+    c: float
+    h: float
+    low: float = msgspec.field(name="l")
+    v: float
+    q: float
+    x: bool
+
+
+class Filter(msgspec.Struct):
+    """One entry of a symbol's `filters`; only what contracts need."""
+
+    filterType: str = ""
+    tickSize: float = 0.0
+    stepSize: float = 0.0
+    minQty: float = 0.0
+    maxQty: float = 0.0
+    minNotional: float = 0.0
+
+
+class SymbolInfo(msgspec.Struct):
+    """One entry of exchangeInfo's `symbols`."""
+
+    symbol: str
+    status: str
+    baseAsset: str
+    quoteAsset: str
+    filters: list[Filter]
+
+
+class CandleUpdate(msgspec.Struct, gc=False):
+    """`<symbol>@kline_<interval>`."""
+
+    E: int
+    s: str
+    k: Candle
+
+
+Row = tuple[int, float, float, float, float, float, int, float, int, float, float, object]
+"""GET /api/v3/klines: start, open, high, low, close, volume, end, quote volume, …"""
+
+
+def bad_quote(bid: float, bid_volume: float, ask: float, ask_volume: float) -> str:
+    """Why a best bid and ask cannot be believed; empty if they can."""
+    if not (0.0 < bid < PRICE_LIMIT and 0.0 < ask < PRICE_LIMIT):
+        return "price out of range"
+    if not (0.0 <= bid_volume < VOLUME_LIMIT and 0.0 <= ask_volume < VOLUME_LIMIT):
+        return "volume out of range"
+    return "crossed: bid above ask" if bid > ask else ""
+
+
+def bad_numbers(prices: tuple[float, ...], volumes: tuple[float, ...]) -> str:
+    """Why prices or volumes cannot be believed; empty if they can."""
+    if not all(0.0 < price < PRICE_LIMIT for price in prices):
+        return "price out of range"
+    return "" if all(0.0 <= volume < VOLUME_LIMIT for volume in volumes) else "volume out of range"
+
+
+def bad_levels(levels: list[Level]) -> str:
+    """Why levels of a book cannot be believed; a volume of 0 removes a level."""
+    if all(0.0 < price < PRICE_LIMIT and 0.0 <= volume < VOLUME_LIMIT for price, volume in levels):
+        return ""
+    return "price or volume out of range"
+
+
+def day_of_stream(ticker: Ticker) -> DayStatistics:
+    """The statistics in a `@ticker` message."""
+    return DayStatistics(
+        ticker.v, ticker.q, 0.0, ticker.o, ticker.h, ticker.low, ticker.x, 0.0, 0.0
+    )
+
+
+def day_of_rest(ticker: RestTicker) -> DayStatistics:
+    """The statistics in a 24 h ticker fetched by request."""
+    return DayStatistics(
+        ticker.volume,
+        ticker.quoteVolume,
+        0.0,
+        ticker.openPrice,
+        ticker.highPrice,
+        ticker.lowPrice,
+        ticker.prevClosePrice,
+        0.0,
+        0.0,
+    )
+
+
+def bad_rest_ticker(ticker: RestTicker) -> str:
+    """Why a 24 h ticker cannot be believed; empty if it can."""
+    reason = bad_numbers((ticker.lastPrice,), (ticker.volume, ticker.quoteVolume))
+    return reason or bad_quote(ticker.bidPrice, ticker.bidQty, ticker.askPrice, ticker.askQty)
+
+
+def tick_of_rest(ticker: RestTicker, source: Source, recv_ns: int) -> TickData:
+    """A tick from a 24 h ticker fetched by request."""
+    return TickData(
+        source,
+        ticker.closeTime * NS_PER_MS,
+        recv_ns,
+        ticker.lastPrice,
+        ticker.lastQty,
+        ticker.bidPrice,
+        ticker.bidQty,
+        ticker.askPrice,
+        ticker.askQty,
+        day_of_rest(ticker),
+    )
+
+
+def market_trade(trade: Trade, source: Source, recv_ns: int) -> MarketTradeData:
+    """A print from the stream."""
+    side = Direction.SHORT if trade.m else Direction.LONG
+    event_ns = trade.T * NS_PER_MS
+    return MarketTradeData(source, event_ns, recv_ns, str(trade.t), trade.p, trade.q, side)
+
+
+def market_trade_of_rest(trade: RestTrade, source: Source, recv_ns: int) -> MarketTradeData:
+    """A print fetched by request."""
+    side = Direction.SHORT if trade.isBuyerMaker else Direction.LONG
+    event_ns = trade.time * NS_PER_MS
+    return MarketTradeData(source, event_ns, recv_ns, str(trade.id), trade.price, trade.qty, side)
+
+
+def bar_of_stream(candle: Candle, source: Source, interval: Interval) -> BarData:
+    """A bar from the stream, closed or still moving."""
+    return BarData(
+        source.adapter_name,
+        source.symbol,
+        source.exchange,
+        _moment(candle.t),
+        interval,
+        candle.v,
+        candle.q,
+        0.0,
+        candle.o,
+        candle.h,
+        candle.low,
+        candle.c,
+        candle.x,
+    )
+
+
+def bar_of_row(row: Row, source: Source, interval: Interval, now_ms: int) -> BarData:
+    """A bar fetched by request; closed if its end lies before `now_ms`."""
+    return BarData(
+        source.adapter_name,
+        source.symbol,
+        source.exchange,
+        _moment(row[0]),
+        interval,
+        row[5],
+        row[7],
+        0.0,
+        row[1],
+        row[2],
+        row[3],
+        row[4],
+        row[6] < now_ms,
+    )
+
+
+def depth(source: Source, event_ms: int, recv_ns: int, best: tuple[Levels, Levels]) -> DepthData:
+    """The best levels of a book."""
+    bids, asks = best
+    return DepthData(source, event_ms * NS_PER_MS, recv_ns, bids, asks)
+
+
+def contract(info: Mapping[str, object], adapter_name: str) -> ContractData | None:
+    """The contract in one entry of exchangeInfo; None if it cannot be traded now.
+
+    Raises:
+        msgspec.ValidationError: The entry does not look like Binance's.
+    """
+    entry = msgspec.convert(info, SymbolInfo, strict=False)
+    if entry.status != "TRADING":
+        return None
+    filters = {each.filterType: each for each in entry.filters}
+    price, lot = filters.get("PRICE_FILTER", Filter()), filters.get("LOT_SIZE", Filter())
+    notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or Filter()
+    return ContractData(
+        adapter_name,
+        entry.symbol,
+        Exchange.BINANCE,
+        f"{entry.baseAsset}/{entry.quoteAsset}",
+        Product.SPOT,
+        1.0,
+        price.tickSize,
+        min_volume=lot.minQty,
+        max_volume=lot.maxQty or None,
+        volume_step=lot.stepSize,
+        min_notional=notional.minNotional,
+        stop_supported=True,
+        net_position=True,
+        history_data=True,
+    )
+
+
+def _moment(ms: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(ms / 1000, dt.UTC)

@@ -1,0 +1,93 @@
+"""One symbol's book, kept from a snapshot and the differences after it. Pure.
+
+Rules: Binance spot API documents, "How to manage a local order book correctly".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from itertools import islice
+
+from sortedcontainers import SortedDict
+
+from foxtrot.model.objects import Levels
+
+Change = Sequence[tuple[float, float]]
+
+_BUFFERED = 1000
+"""Differences kept while a snapshot is on its way: 100 s of them."""
+
+
+class Outcome(Enum):
+    """What a difference did to the book."""
+
+    APPLIED = "applied"
+    OLD = "old"
+    BUFFERED = "buffered"
+    GAP = "gap"
+
+
+class OrderBook:
+    """Invalid until a snapshot came, and again after a gap; then a new snapshot is needed."""
+
+    def __init__(self) -> None:
+        self._bids: SortedDict[float, float] = SortedDict()
+        self._asks: SortedDict[float, float] = SortedDict()
+        self._waiting: list[tuple[int, int, Change, Change]] = []
+        self._last_id = 0
+        self.valid = False
+
+    def difference(self, first_id: int, last_id: int, bids: Change, asks: Change) -> Outcome:
+        """Take the changes from update `first_id` to `last_id`."""
+        if not self.valid:
+            del self._waiting[: -_BUFFERED + 1]
+            self._waiting.append((first_id, last_id, bids, asks))
+            return Outcome.BUFFERED
+        if last_id <= self._last_id:
+            return Outcome.OLD
+        if first_id > self._last_id + 1:
+            self.invalidate()
+            self._waiting.append((first_id, last_id, bids, asks))
+            return Outcome.GAP
+        self._apply(last_id, bids, asks)
+        return Outcome.APPLIED
+
+    def snapshot(self, last_id: int, bids: Change, asks: Change) -> bool:
+        """Start from a snapshot; False if it is older than what waits: another is needed."""
+        newer = [change for change in self._waiting if change[1] > last_id]
+        if newer and newer[0][0] > last_id + 1:
+            return False
+        self._bids = SortedDict(_held(bids))
+        self._asks = SortedDict(_held(asks))
+        self._last_id, self.valid, self._waiting = last_id, True, []
+        return all(self.difference(*change) is not Outcome.GAP for change in newer)
+
+    def invalidate(self) -> None:
+        """Forget everything; the next snapshot starts afresh."""
+        self.valid = False
+        self._waiting = []
+
+    def best(self, levels: int) -> tuple[Levels, Levels]:
+        """The best `levels` bids and asks, best first."""
+        bids = tuple(islice(((p, self._bids[p]) for p in reversed(self._bids)), levels))
+        return bids, tuple(islice(self._asks.items(), levels))
+
+    def crossed(self) -> bool:
+        """Whether the best bid is at or above the best ask: the book cannot be right."""
+        if not self._bids or not self._asks:
+            return False
+        return bool(self._bids.peekitem(-1)[0] >= self._asks.peekitem(0)[0])
+
+    def _apply(self, last_id: int, bids: Change, asks: Change) -> None:
+        for side, changes in ((self._bids, bids), (self._asks, asks)):
+            for price, volume in changes:
+                if volume:
+                    side[price] = volume
+                else:
+                    side.pop(price, None)
+        self._last_id = last_id
+
+
+def _held(levels: Iterable[tuple[float, float]]) -> dict[float, float]:
+    return {price: volume for price, volume in levels if volume}

@@ -1,0 +1,177 @@
+"""The polling session: the same market data by request, round after round."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from foxtrot.adapter.binance import limits, mapping
+from foxtrot.adapter.binance.session import BinanceSession, Venue
+from foxtrot.connectivity.supervisor import SubscribeOutcome
+from foxtrot.core.logs import get_logger
+from foxtrot.errors import Action, VenueError
+from foxtrot.gateway.counters import FeedCounters
+from foxtrot.model.constants import Channel, Interval
+from foxtrot.model.health import StreamKey
+from foxtrot.model.objects import Source
+
+log = get_logger("foxtrot.binance.polling")
+
+_SYMBOLS_AT_ONCE = 100
+_TRADES_AT_ONCE = 500
+
+
+class PollingSession(BinanceSession):
+    """Asks for every wanted stream once per `polling.interval`, within the weight budget."""
+
+    def __init__(self, venue: Venue, counters: FeedCounters) -> None:
+        super().__init__(venue, counters)
+        self._keys: dict[StreamKey, Source] = {}
+        self._last_trade: dict[str, int] = {}
+        self._rejected: set[str] = set()
+        self._wanted = asyncio.Event()
+
+    # -- Session ----------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Open the client and see that the venue answers."""
+        await self._client.open()
+        await self.probe()
+
+    async def subscribe(self, keys: Sequence[StreamKey]) -> SubscribeOutcome:
+        """Poll these from now on."""
+        known, refused = self.sources(keys)
+        self._keys.update(known)
+        self._wanted.set()
+        return SubscribeOutcome(refused)
+
+    async def unsubscribe(self, keys: Sequence[StreamKey]) -> None:
+        """Poll these no more; an answer under way is dropped."""
+        for key in keys:
+            self._keys.pop(key, None)
+
+    async def probe(self) -> None:
+        """Ask the venue for a sign of life."""
+        await self._client.get("ping", weight=limits.PING_WEIGHT)
+        self._counters.received += 1
+
+    async def run(self) -> None:
+        """One round after the other; a transport error ends the session."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.raise_when_lost())
+            group.create_task(self._rounds())
+
+    # -- rounds -----------------------------------------------------------------------------
+
+    async def _rounds(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            while self._keys and not self._wanted.is_set():
+                started = loop.time()
+                await self._round()
+                spent_s = loop.time() - started
+                await self._pause(self._venue.config.polling_interval_s - spent_s)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait for the next round; a new stream need not wait."""
+        try:
+            async with asyncio.timeout(max(seconds, 0.0)):
+                await self._wanted.wait()
+        except TimeoutError:
+            return
+
+    async def _round(self) -> None:
+        ticks = [key.symbol for key in self._keys if key.channel is Channel.TICK]
+        for start in range(0, len(ticks), _SYMBOLS_AT_ONCE):
+            await self._ticks(ticks[start : start + _SYMBOLS_AT_ONCE])
+        for key in list(self._keys):
+            if key.channel is not Channel.TICK:
+                await self._one(key)
+
+    async def _one(self, key: StreamKey) -> None:
+        """One stream; what the venue refuses for one symbol must not stop the others."""
+        polls = {
+            Channel.DEPTH: self._depth,
+            Channel.TRADE: self._trades,
+            Channel.BAR: self._bars,
+        }
+        try:
+            await polls[key.channel](key)
+        except VenueError as error:
+            if error.action is Action.WAIT:
+                raise
+            log.warning("poll_refused", venue=self._venue.name, stream=str(key), reason=str(error))
+            self._venue.port.on_error(error)
+
+    async def _ticks(self, symbols: list[str]) -> None:
+        tickers = await self._venue.tickers(self._client, symbols)
+        recv_ns = time.time_ns()
+        for ticker in tickers:
+            self._counters.received += 1
+            source = self._keys.get(StreamKey(Channel.TICK, ticker.symbol))
+            if source is None:
+                self._counters.ignored += 1
+                continue
+            reason = mapping.bad_rest_ticker(ticker)
+            if self._believed(source, reason):
+                self._venue.port.on_tick(mapping.tick_of_rest(ticker, source, recv_ns))
+
+    async def _depth(self, key: StreamKey) -> None:
+        levels = self._venue.settings.depth_levels
+        book = await self._venue.book(self._client, key.symbol, levels)
+        source = self._source(key)
+        if source is None:
+            return
+        reason = mapping.bad_levels(book.bids) or mapping.bad_levels(book.asks)
+        if self._believed(source, reason):
+            best = tuple(book.bids[:levels]), tuple(book.asks[:levels])
+            self._venue.port.on_depth(mapping.depth(source, 0, time.time_ns(), best))
+
+    async def _trades(self, key: StreamKey) -> None:
+        params: dict[str, str | int] = {"symbol": key.symbol, "limit": _TRADES_AT_ONCE}
+        answer = await self._client.get("trades", params, weight=limits.TRADES_WEIGHT)
+        trades = self._venue.converted(answer, list[mapping.RestTrade], "trades")
+        source = self._source(key)
+        if source is None:
+            return
+        last = self._last_trade.get(key.symbol)
+        # The first answer only tells where the tape stands: it is history, not news.
+        fresh = [trade for trade in trades if last is not None and trade.id > last]
+        self._last_trade[key.symbol] = max((trade.id for trade in trades), default=last or 0)
+        for trade in sorted(fresh, key=lambda trade: trade.id):
+            reason = mapping.bad_numbers((trade.price,), (trade.qty,))
+            if self._believed(source, reason):
+                item = mapping.market_trade_of_rest(trade, source, time.time_ns())
+                self._venue.port.on_market_trade(item)
+
+    async def _bars(self, key: StreamKey) -> None:
+        interval = Interval(key.detail)
+        rows = await self._venue.candles(self._client, key.symbol, interval, {"limit": 2})
+        source = self._source(key)
+        if source is None:
+            return
+        now_ms = self._venue.port.clock.time_ns() // mapping.NS_PER_MS
+        for row in rows:
+            if self._believed(source, mapping.bad_numbers(row[1:5], (row[5], row[7]))):
+                bar = mapping.bar_of_row(row, source, interval, now_ms)
+                self._venue.port.on_bar(bar)
+
+    def _source(self, key: StreamKey) -> Source | None:
+        """The source, if the stream is still wanted now that the answer is here."""
+        self._counters.received += 1
+        return self._keys.get(key)
+
+    def _believed(self, source: Source, reason: str) -> bool:
+        """Whether the gate let the numbers pass; a refusal is reported once per episode."""
+        if not reason:
+            self._rejected.discard(source.symbol)
+            return True
+        self._counters.rejected += 1
+        if source.symbol not in self._rejected:
+            self._rejected.add(source.symbol)
+            symbol = source.symbol
+            log.warning("numbers_rejected", venue=self._venue.name, symbol=symbol, reason=reason)
+        return False

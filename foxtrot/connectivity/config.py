@@ -1,0 +1,59 @@
+"""StreamConfig: every timeout and bound of a session, in one frozen place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from foxtrot.core.settings import FeatureFlags
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamConfig:
+    """How a session is opened, watched, reopened and closed. Seconds, unless the name says else."""
+
+    # Timeouts
+    connect_timeout_s: float = 10.0
+    sync_timeout_s: float = 30.0
+    subscribe_timeout_s: float = 5.0
+    close_timeout_s: float = 2.0
+    request_timeout_s: float = 10.0
+
+    # Liveness: idle, then a probe, then the kill
+    idle_s: float = 15.0
+    probe_s: float = 4.0
+
+    # Reconnecting
+    reconnect_base_delay_s: float = 1.0
+    reconnect_max_delay_s: float = 60.0
+    max_reconnect_attempts: int = 50
+    stable_after_s: float = 30.0
+    policy_wait_s: float = 60.0
+    try_later_wait_s: float = 5.0
+
+    # Polling
+    polling_interval_s: float = 1.0
+
+    # Limits
+    error_history: int = 100
+    subscribe_attempts: int = 3
+
+    def with_flags(self, flags: FeatureFlags) -> StreamConfig:
+        """This configuration with what the user's settings say laid over it."""
+        return replace(
+            self,
+            connect_timeout_s=flags.connect_timeout_s,
+            subscribe_timeout_s=flags.subscribe_timeout_s,
+            idle_s=flags.liveness_idle_s,
+            probe_s=flags.liveness_probe_s,
+            reconnect_base_delay_s=flags.websocket_reconnect_base_delay,
+            reconnect_max_delay_s=flags.websocket_reconnect_max_delay,
+            max_reconnect_attempts=flags.websocket_max_reconnect_attempts,
+            polling_interval_s=flags.polling_interval,
+        )
+
+    def scaled(self, factor: float) -> StreamConfig:
+        """All times multiplied by `factor`: how tests compress an outage."""
+        names = [field.name for field in fields(self) if field.name.endswith("_s")]
+        return replace(self, **{name: getattr(self, name) * factor for name in names})

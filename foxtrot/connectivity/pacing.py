@@ -1,0 +1,49 @@
+"""Windows that must not be exceeded. Pure: they say how long to wait, the caller waits."""
+
+from __future__ import annotations
+
+from collections import deque
+
+
+class Spacing:
+    """At least `gap_s` between two sends; safe against a venue that counts in rolling seconds."""
+
+    def __init__(self, gap_s: float) -> None:
+        self._gap_s = gap_s
+        self._free_at = float("-inf")
+
+    def reserve(self, now: float) -> float:
+        """Take the next place; returns the seconds to wait for it."""
+        at = max(now, self._free_at)
+        self._free_at = at + self._gap_s
+        return at - now
+
+
+class RollingWindow:
+    """At most `limit` units in any `per_s` seconds, whatever the interleaving."""
+
+    def __init__(self, limit: int, per_s: float) -> None:
+        self._limit, self._per_s = limit, per_s
+        self._taken: deque[tuple[float, int]] = deque()
+        self._used = 0
+
+    def reserve(self, now: float, units: int = 1) -> float:
+        """Take `units`; returns the seconds to wait until they may be used.
+
+        Raises:
+            ValueError: More units at once than the window ever holds.
+        """
+        if units > self._limit:
+            raise ValueError(f"{units} units at once, but the window holds {self._limit}")
+        at = max(now, self._taken[-1][0] if self._taken else now)
+        self._forget(at)
+        while self._used + units > self._limit:
+            at = self._taken[0][0] + self._per_s
+            self._forget(at)
+        self._taken.append((at, units))
+        self._used += units
+        return at - now
+
+    def _forget(self, now: float) -> None:
+        while self._taken and self._taken[0][0] + self._per_s <= now:
+            self._used -= self._taken.popleft()[1]

@@ -1,0 +1,123 @@
+"""The book of subscriptions: what is wanted, what the venue gives, and the difference. Pure.
+
+A set of wanted streams and a set of held ones is all that is needed to survive reconnects, churn
+and a change of mode: whoever owns a session asks for the difference and closes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from foxtrot.model.constants import StreamState
+from foxtrot.model.health import StreamKey
+
+_HELD = frozenset({StreamState.ACTIVE, StreamState.QUIET, StreamState.STALE, StreamState.POLLING})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """State of one wanted stream. `failures` counts attempts that were not answered."""
+
+    state: StreamState
+    since_ns: int
+    reason: str = ""
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What to do so that the venue gives what is wanted."""
+
+    add: tuple[StreamKey, ...]
+    remove: tuple[StreamKey, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.add or self.remove)
+
+
+class SubscriptionBook:
+    """Wanted and held streams of one feed. Owned by the loop thread; snapshots are for all."""
+
+    def __init__(self) -> None:
+        self._wanted: dict[StreamKey, Entry] = {}
+        self._held: set[StreamKey] = set()
+
+    def want(self, keys: Iterable[StreamKey], now_ns: int) -> list[StreamKey]:
+        """Add wanted streams; returns those that were not wanted before, or had failed."""
+        fresh = []
+        for key in keys:
+            entry = self._wanted.get(key)
+            if entry is None or entry.state is StreamState.FAILED:
+                self._wanted[key] = Entry(StreamState.PENDING, now_ns)
+                fresh.append(key)
+        return fresh
+
+    def drop(self, keys: Iterable[StreamKey]) -> list[StreamKey]:
+        """Take back wanted streams; returns those that were wanted."""
+        return [key for key in keys if self._wanted.pop(key, None) is not None]
+
+    def difference(self) -> Difference:
+        """Streams to subscribe and to unsubscribe; a refused stream is not asked for again."""
+        add = tuple(
+            key
+            for key, entry in self._wanted.items()
+            if key not in self._held and entry.state is not StreamState.FAILED
+        )
+        return Difference(add, tuple(key for key in self._held if key not in self._wanted))
+
+    def holds(self, keys: Iterable[StreamKey], state: StreamState, now_ns: int) -> None:
+        """The venue gives these streams now."""
+        for key in keys:
+            self._held.add(key)
+            if key in self._wanted:
+                self._wanted[key] = Entry(state, now_ns)
+
+    def released(self, keys: Iterable[StreamKey]) -> None:
+        """The venue gives these streams no more."""
+        self._held.difference_update(keys)
+
+    def refused(self, failures: Mapping[StreamKey, str], now_ns: int) -> None:
+        """The venue will not give these streams; the reason is in words."""
+        for key, reason in failures.items():
+            if key in self._wanted:
+                self._wanted[key] = Entry(StreamState.FAILED, now_ns, reason)
+
+    def unanswered(self, keys: Iterable[StreamKey], reason: str) -> int:
+        """Nobody answered for these streams; returns how often the worst of them was asked."""
+        most = 0
+        for key in keys:
+            entry = self._wanted.get(key)
+            if entry is not None:
+                self._wanted[key] = replace(entry, failures=entry.failures + 1, reason=reason)
+                most = max(most, entry.failures + 1)
+        return most
+
+    def lost(self, now_ns: int, reason: str) -> None:
+        """The session is gone: nothing is held, everything wanted is pending again."""
+        self._held.clear()
+        for key, entry in self._wanted.items():
+            if entry.state is not StreamState.FAILED:
+                self._wanted[key] = Entry(StreamState.PENDING, now_ns, reason)
+
+    def retry_refused(self, now_ns: int) -> None:
+        """A new session: what was refused before is asked for once more."""
+        for key, entry in self._wanted.items():
+            if entry.state is StreamState.FAILED:
+                self._wanted[key] = Entry(StreamState.PENDING, now_ns, entry.reason)
+
+    @property
+    def wanted(self) -> dict[StreamKey, Entry]:
+        """A copy of the wanted streams."""
+        return dict(self._wanted)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every wanted stream is held."""
+        return all(entry.state in _HELD for entry in list(self._wanted.values()))
+
+    def __contains__(self, key: StreamKey) -> bool:
+        return key in self._wanted
+
+    def __len__(self) -> int:
+        return len(self._wanted)

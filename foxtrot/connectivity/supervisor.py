@@ -1,0 +1,440 @@
+"""The only reconnect loop in the house.
+
+A session is one connection made of fresh SDK objects and used once. The supervisor opens it, brings
+its subscriptions in step with the book, watches that it lives, and replaces it when it does not.
+Websocket and polling are both sessions; so will be trading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from foxtrot.connectivity.backoff import Backoff
+from foxtrot.connectivity.config import StreamConfig
+from foxtrot.connectivity.diagnostics import action_of
+from foxtrot.connectivity.freshness import SessionLiveness, Verdict
+from foxtrot.connectivity.lifecycle import Lifecycle
+from foxtrot.connectivity.subscriptions import Difference, SubscriptionBook
+from foxtrot.core.bridge import AsyncThreadBridge
+from foxtrot.core.clock import Clock
+from foxtrot.core.logs import get_logger
+from foxtrot.errors import (
+    Action,
+    ConnectionClosed,
+    ConnectTimeout,
+    FoxtrotError,
+    HeartbeatTimeout,
+    RateLimited,
+    StreamingError,
+)
+from foxtrot.model.constants import ConnectionState, StreamState
+from foxtrot.model.health import ConnectionStatus, SessionHealth, StreamKey
+
+log = get_logger("foxtrot.connectivity.supervisor")
+
+_POLICY_VIOLATION = 1008
+_TRY_LATER = frozenset({1012, 1013})
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribeOutcome:
+    """What became of a request to subscribe; a stream in neither field is held now."""
+
+    refused: Mapping[StreamKey, FoxtrotError] = field(default_factory=dict)
+    unanswered: frozenset[StreamKey] = frozenset()
+
+
+class Session(Protocol):
+    """One connection. Made unopened, used once, closed for good. Lives on the loop thread."""
+
+    endpoint: str
+
+    @property
+    def received(self) -> int:
+        """Application messages so far: the sign of life."""
+
+    async def open(self) -> None:
+        """Connect and authenticate."""
+
+    async def sync(self) -> None:
+        """Fetch what must be known before the session may be called READY."""
+
+    async def subscribe(self, keys: Sequence[StreamKey]) -> SubscribeOutcome:
+        """Ask for streams, within the session's own deadline."""
+
+    async def unsubscribe(self, keys: Sequence[StreamKey]) -> None:
+        """Give streams back; an unanswered request counts as done."""
+
+    async def run(self) -> None:
+        """Do the session's background work until the connection is gone; then raise the cause."""
+
+    async def probe(self) -> None:
+        """Ask the venue for a sign of life; raise, or do not return, if there is none."""
+
+    async def close(self) -> None:
+        """Give everything back. Never raises."""
+
+
+class Listener(Protocol):
+    """Who is told what happens. Called on the loop thread; must not block."""
+
+    def on_connection(self, status: ConnectionStatus) -> None:
+        """The session changed its state."""
+
+    def on_streams(self, keys: Sequence[StreamKey]) -> None:
+        """The book's entries of these streams changed."""
+
+    def on_error(self, error: FoxtrotError) -> None:
+        """Something went wrong; it is being dealt with."""
+
+
+class _Recycled(StreamingError):
+    """Not a failure: somebody asked for a fresh session now."""
+
+
+class Supervisor:
+    """Keeps one session alive and its subscriptions in step with the book.
+
+    Thread safety: everything but `health()` and `state` belongs to the bridge's loop thread.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        venue: str,
+        make_session: Callable[[], Session],
+        listener: Listener,
+        bridge: AsyncThreadBridge,
+        clock: Clock,
+        config: StreamConfig,
+        held_state: StreamState = StreamState.ACTIVE,
+    ) -> None:
+        self.name, self._venue = name, venue
+        self.book = SubscriptionBook()
+        self.config = config
+        self._make_session, self._listener = make_session, listener
+        self._bridge, self._clock, self._held_state = bridge, clock, held_state
+        self._lifecycle = Lifecycle(clock.time_ns())
+        self._backoff = self._fresh_backoff()
+        self._session: Session | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+        self._recycle = asyncio.Event()
+        self._reconnects = 0
+        self._last_ready_ns = 0
+        self._log = log.bind(venue=venue, session=name)
+
+    # -- what the owner calls ---------------------------------------------------------------
+
+    @property
+    def state(self) -> ConnectionState:
+        """Where the session stands."""
+        return self._lifecycle.state
+
+    @property
+    def running(self) -> bool:
+        """Whether the loop is started."""
+        return self._task is not None
+
+    @property
+    def session(self) -> Session | None:
+        """The session of the moment, if one is open."""
+        return self._session
+
+    def start(self) -> None:
+        """Start the loop; nothing happens if it runs already."""
+        if self._task is None:
+            self._backoff = self._fresh_backoff()
+            self._recycle.clear()
+            self._task = self._bridge.spawn(self._run(), name=f"{self._venue}.{self.name}")
+
+    async def stop(self) -> None:
+        """End the loop and close the session; the book is kept for the next start."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        self._move(ConnectionState.CLOSING, "asked to")
+        task.cancel()
+        await asyncio.wait([task])
+        self._move(ConnectionState.DISCONNECTED, "asked to")
+
+    def recycle(self) -> None:
+        """Replace the session by a fresh one now, whatever it is doing."""
+        self._recycle.set()
+
+    def want(self, keys: Sequence[StreamKey]) -> None:
+        """Add streams to the book; the session follows."""
+        fresh = self.book.want(keys, self._clock.time_ns())
+        if fresh:
+            self._listener.on_streams(fresh)
+            self._changed.set()
+
+    def drop(self, keys: Sequence[StreamKey]) -> None:
+        """Take streams out of the book; the session follows."""
+        if self.book.drop(keys):
+            self._changed.set()
+
+    def health(self) -> SessionHealth:
+        """A snapshot, from any thread."""
+        session = self._session
+        return SessionHealth(
+            name=self.name,
+            state=self._lifecycle.state,
+            since_ns=self._lifecycle.since_ns,
+            reason=self._lifecycle.reason,
+            attempt=self._backoff.attempt,
+            reconnects=self._reconnects,
+            last_ready_ns=self._last_ready_ns,
+            received=session.received if session else 0,
+        )
+
+    def __repr__(self) -> str:
+        held = sum(1 for entry in self.book.wanted.values() if entry.state is self._held_state)
+        subs = f"subs={held}/{len(self.book)}"
+        state = self.state.name
+        return (
+            f"<Supervisor {self._venue}.{self.name} {state} {subs} reconnects={self._reconnects}>"
+        )
+
+    # -- the loop ---------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        self._move(ConnectionState.CONNECTING, "asked to")
+        while True:
+            cause = await self._one_session()
+            self._backoff.lost(self._clock.monotonic())
+            if isinstance(cause, _Recycled):
+                self._move(ConnectionState.RECONNECTING, "asked for a fresh session")
+                continue
+            self._listener.on_error(cause)
+            if action_of(cause) is Action.STOP:
+                await self._give_up(cause)
+                continue
+            await self._pause(cause)
+
+    async def _one_session(self) -> FoxtrotError:
+        """Live through one session; returns what ended it."""
+        session = self._make_session()
+        try:
+            await self._open(session)
+            await self._live(session)
+        except FoxtrotError as cause:
+            return cause
+        except ExceptionGroup as causes:
+            return self._cause(_first_leaf(causes))
+        except Exception as error:  # noqa: BLE001 - boundary: an SDK may raise anything
+            return self._cause(error)
+        finally:
+            self._session = None
+            self.book.lost(self._clock.time_ns(), "session lost")
+            self._listener.on_streams(list(self.book.wanted))
+            await self._close(session)
+        raise AssertionError("a session ends by raising its cause")
+
+    def _cause(self, error: BaseException) -> FoxtrotError:
+        if isinstance(error, FoxtrotError):
+            return error
+        self._log.error("session_crashed", exc_info=error)
+        return StreamingError(f"{type(error).__name__} in the {self.name} session")
+
+    async def _live(self, session: Session) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(session.run())
+            group.create_task(self._raise_when_recycled())
+            group.create_task(self._serve(session, group))
+
+    async def _open(self, session: Session) -> None:
+        timeout_s = self.config.connect_timeout_s
+        attempt = self._backoff.attempt
+        self._log.info("connecting", endpoint=session.endpoint, attempt=attempt)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await session.open()
+        except TimeoutError:
+            raise ConnectTimeout(session.endpoint, timeout_s) from None
+        self._session = session
+        self._move(ConnectionState.SYNCING, "connected")
+
+    async def _serve(self, session: Session, group: asyncio.TaskGroup) -> None:
+        try:
+            async with asyncio.timeout(self.config.sync_timeout_s):
+                await session.sync()
+        except TimeoutError:
+            raise ConnectTimeout(session.endpoint, self.config.sync_timeout_s) from None
+        self.book.retry_refused(self._clock.time_ns())
+        await self._close_difference(session)
+        self._backoff.ready(self._clock.monotonic())
+        self._reconnects += self._last_ready_ns > 0
+        self._last_ready_ns = self._clock.time_ns()
+        self._settle()
+        group.create_task(self._watch(session))
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await self._close_difference(session)
+            self._settle()
+
+    async def _close_difference(self, session: Session) -> None:
+        while difference := self.book.difference():
+            if difference.remove:
+                await self._unsubscribe(session, difference)
+            if difference.add:
+                await self._subscribe(session, difference)
+
+    async def _unsubscribe(self, session: Session, difference: Difference) -> None:
+        self._log.info("unsubscribing", streams=_names(difference.remove))
+        await session.unsubscribe(difference.remove)
+        self.book.released(difference.remove)
+        self._log.info("unsubscribed", streams=_names(difference.remove))
+
+    async def _subscribe(self, session: Session, difference: Difference) -> None:
+        self._log.info("subscribing", streams=_names(difference.add))
+        outcome = await session.subscribe(difference.add)
+        failed = outcome.refused.keys() | outcome.unanswered
+        held = [key for key in difference.add if key not in failed]
+        now_ns = self._clock.time_ns()
+        self.book.holds(held, self._held_state, now_ns)
+        self.book.refused({key: str(e) for key, e in outcome.refused.items()}, now_ns)
+        self._listener.on_streams(difference.add)
+        if held:
+            self._log.info("subscribed", streams=_names(held))
+        for key, error in outcome.refused.items():
+            self._log.warning("subscription_refused", stream=str(key), reason=str(error))
+            self._listener.on_error(error)
+        self._count_unanswered(outcome.unanswered)
+
+    def _count_unanswered(self, keys: frozenset[StreamKey]) -> None:
+        if not keys:
+            return
+        self._log.warning("subscription_unanswered", streams=_names(keys))
+        asked = self.book.unanswered(keys, "the venue did not answer")
+        if asked >= self.config.subscribe_attempts:
+            raise StreamingError(f"{len(keys)} subscriptions unanswered after {asked} requests")
+
+    def _settle(self) -> None:
+        if self.book.complete:
+            self._move(ConnectionState.READY, "every wanted stream is held")
+            return
+        missing = [key for key, e in self.book.wanted.items() if e.state is StreamState.FAILED]
+        self._move(ConnectionState.DEGRADED, f"not held: {_names(missing)}")
+
+    # -- watching ---------------------------------------------------------------------------
+
+    async def _watch(self, session: Session) -> None:
+        now = self._clock.monotonic()
+        liveness = SessionLiveness(idle_s=self.config.idle_s, now=now, received=session.received)
+        while True:
+            await asyncio.sleep(liveness.next_look_s(self._clock.monotonic()))
+            now = self._clock.monotonic()
+            if liveness.look(session.received, now) is Verdict.PROBE:
+                await self._probe(session, liveness)
+
+    async def _probe(self, session: Session, liveness: SessionLiveness) -> None:
+        silent_s = liveness.silent_s(self._clock.monotonic())
+        self._log.info("probing", silent_s=round(silent_s, 3))
+        before = session.received
+        try:
+            async with asyncio.timeout(self.config.probe_s):
+                await session.probe()
+        except TimeoutError:
+            if session.received == before:
+                silent_s = liveness.silent_s(self._clock.monotonic())
+                raise HeartbeatTimeout(silent_s) from None
+        liveness.answered(self._clock.monotonic())
+
+    async def _raise_when_recycled(self) -> None:
+        await self._recycle.wait()
+        self._recycle.clear()
+        raise _Recycled("asked for a fresh session")
+
+    # -- between sessions -------------------------------------------------------------------
+
+    async def _pause(self, cause: FoxtrotError) -> None:
+        delay_s = max(self._backoff.next_delay_s(), self._floor_s(cause))
+        attempt = self._backoff.attempt
+        if self._backoff.exhausted:
+            delay_s = max(delay_s, self.config.reconnect_max_delay_s)
+            self._move(ConnectionState.FAILED, f"gave up after {attempt} attempts: {cause}")
+        elif self.state is not ConnectionState.FAILED:
+            self._move(ConnectionState.RECONNECTING, str(cause), delay_s=delay_s)
+        self._log.warning(
+            "reconnecting", attempt=attempt, delay_s=round(delay_s, 3), reason=str(cause)
+        )
+        await self._wait_recycled(delay_s)
+
+    def _floor_s(self, cause: FoxtrotError) -> float:
+        """The least delay that `cause` asks for."""
+        if isinstance(cause, RateLimited):
+            return cause.retry_after_s
+        if not isinstance(cause, ConnectionClosed):
+            return 0.0
+        if cause.code == _POLICY_VIOLATION:
+            return self.config.policy_wait_s
+        return self.config.try_later_wait_s if cause.code in _TRY_LATER else 0.0
+
+    async def _give_up(self, cause: FoxtrotError) -> None:
+        self._log.error("stopped", reason=str(cause), advice="mend the cause, then reconnect")
+        self._move(ConnectionState.FAILED, str(cause))
+        await self._wait_recycled(None)
+        self._move(ConnectionState.CONNECTING, "asked to")
+
+    async def _wait_recycled(self, timeout_s: float | None) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._recycle.wait()
+        except TimeoutError:
+            return
+        self._recycle.clear()
+
+    async def _close(self, session: Session) -> None:
+        try:
+            async with asyncio.timeout(self.config.close_timeout_s):
+                await session.close()
+        except TimeoutError:
+            self._log.warning("close_timed_out", timeout_s=self.config.close_timeout_s)
+
+    def _fresh_backoff(self) -> Backoff:
+        config = self.config
+        return Backoff(
+            base_s=config.reconnect_base_delay_s,
+            max_s=config.reconnect_max_delay_s,
+            max_attempts=config.max_reconnect_attempts,
+            stable_after_s=config.stable_after_s,
+        )
+
+    def _move(self, to: ConnectionState, reason: str, *, delay_s: float = 0.0) -> None:
+        now_ns = self._clock.time_ns()
+        step = self._lifecycle.move(to, reason, now_ns)
+        if step is None:
+            return
+        attempt = self._backoff.attempt
+        self._log.info(
+            "connection_state",
+            state=to.value,
+            previous=step.previous.value,
+            reason=reason,
+            attempt=attempt,
+            delay_s=round(delay_s, 3),
+        )
+        status = ConnectionStatus(
+            self._venue, self.name, to, step.previous, reason, now_ns, attempt, delay_s
+        )
+        self._listener.on_connection(status)
+
+
+def _first_leaf(error: BaseException) -> BaseException:
+    """The first cause in a tree of groups; the loop cares about one."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _names(keys: Sequence[StreamKey] | frozenset[StreamKey]) -> str:
+    """A few names and the count of the rest: a log line for a thousand streams stays readable."""
+    names = sorted(str(key) for key in keys)
+    shown = ", ".join(names[:8])
+    return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown

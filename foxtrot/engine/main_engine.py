@@ -1,0 +1,420 @@
+"""MainEngine: what a desktop or a script holds."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+
+from foxtrot.connectivity.config import StreamConfig
+from foxtrot.core.bridge import AsyncThreadBridge
+from foxtrot.core.event_engine import EventEngine
+from foxtrot.core.logs import get_logger
+from foxtrot.core.settings import Changes, Settings, changes
+from foxtrot.core.settings_watch import SettingsWatcher
+from foxtrot.engine.oms import OmsEngine
+from foxtrot.engine.strategy import Strategy
+from foxtrot.errors import ConfigurationError, FoxtrotError, InvalidState
+from foxtrot.gateway.base import BaseAdapter, Progress, Setting
+from foxtrot.model.constants import ConnectionState, Exchange
+from foxtrot.model.events import EVENT_LOG, Event
+from foxtrot.model.health import AdapterHealth, BridgeHealth, EngineHealth, Health
+from foxtrot.model.objects import (
+    AccountData,
+    BarData,
+    ContractData,
+    DepthData,
+    LogData,
+    OrderData,
+    PositionData,
+    QuoteData,
+    TickData,
+    TradeData,
+)
+from foxtrot.model.requests import CancelRequest, HistoryRequest, OrderRequest, SubscribeRequest
+
+log = get_logger("foxtrot.engine")
+
+T = TypeVar("T")
+Handler = Callable[[Event], None]
+StrategyT = TypeVar("StrategyT", bound=Strategy)
+AdapterT = TypeVar("AdapterT", bound=BaseAdapter)
+
+
+class Closable(Protocol):
+    """An engine or app that is added to the main engine."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+EngineT = TypeVar("EngineT", bound=Closable)
+
+
+class App(Protocol):
+    """vnpy's BaseApp, as far as an engine without windows needs it."""
+
+    app_name: str
+    engine_class: type[Closable]
+
+
+class MainEngine:
+    """Holds the adapters, the cache, the strategies and the two threads they run on.
+
+    vnpy's method names are kept. Use it as a context manager, or call `close`.
+
+    Thread safety: every method from any thread. `close`, `query_history` and `reload_settings`
+    wait for work of the other threads, so they must not be called from a handler.
+
+    Args:
+        event_engine: Use this one instead of a new one.
+        settings: A settings file (watched for changes), or settings already read.
+    """
+
+    def __init__(
+        self,
+        event_engine: EventEngine | None = None,
+        settings: Settings | Mapping[str, object] | str | Path | None = None,
+    ) -> None:
+        self._path = Path(settings) if isinstance(settings, str | Path) else None
+        self.settings = _settings(settings)
+        flags = self.settings.flags
+        self.event_engine = event_engine or EventEngine(
+            conflate_after_s=flags.engine_conflate_after_s,
+            bounded_limit=flags.engine_bounded_limit,
+        )
+        self.bridge = AsyncThreadBridge()
+        self._adapters: dict[str, BaseAdapter] = {}
+        self._strategies: dict[str, Strategy] = {}
+        self._apps: dict[str, App] = {}
+        self._closed = False
+        self.oms = OmsEngine(self.event_engine)
+        self._engines: dict[str, Closable] = {self.oms.name: self.oms}
+        self.bridge.start()
+        self.event_engine.start()
+        if self._path is not None:
+            self._watch(self._path)
+
+    # -- parts ------------------------------------------------------------------------------
+
+    def add_adapter(
+        self, adapter_class: type[AdapterT], name: str = "", *, config: StreamConfig | None = None
+    ) -> AdapterT:
+        """Add a venue; its name defaults to the adapter's own.
+
+        Raises:
+            ConfigurationError: There is one of that name.
+        """
+        name = name or adapter_class.default_name
+        if name.upper() in self._adapters:
+            raise ConfigurationError("add_adapter", "name", f"{name} is there already")
+        adapter = adapter_class(
+            self.event_engine, name, bridge=self.bridge, settings=self.settings, config=config
+        )
+        self._adapters[name.upper()] = adapter
+        return adapter
+
+    add_gateway = add_adapter
+
+    def add_engine(self, engine_class: Callable[[MainEngine, EventEngine], EngineT]) -> EngineT:
+        """Add an engine; it is closed with this one, the last added first."""
+        engine = engine_class(self, self.event_engine)
+        self._engines[getattr(engine, "engine_name", type(engine).__name__)] = engine
+        return engine
+
+    def add_app(self, app_class: type[App]) -> Closable:
+        """Add an app and the engine it brings."""
+        app = app_class()
+        self._apps[app.app_name] = app
+        return self.add_engine(app.engine_class)
+
+    def add_strategy(
+        self,
+        strategy_class: type[StrategyT],
+        vt_symbols: Iterable[str],
+        adapter_name: str,
+        name: str = "",
+    ) -> StrategyT:
+        """Make a strategy, register its handlers and subscribe to its symbols.
+
+        Raises:
+            ConfigurationError: The name is taken, the adapter unknown or a symbol no vt_symbol.
+        """
+        name = name or strategy_class.__name__
+        if name in self._strategies:
+            raise ConfigurationError("add_strategy", "name", f"{name} is there already")
+        self.adapter(adapter_name)
+        symbols = tuple(vt_symbols)
+        for vt_symbol in symbols:
+            _check_vt_symbol(vt_symbol)
+        strategy = strategy_class(self, name, symbols, adapter_name)
+        strategy.start()
+        self._strategies[name] = strategy
+        return strategy
+
+    def adapter(self, name: str) -> BaseAdapter:
+        """The adapter of that name, whatever its case.
+
+        Raises:
+            ConfigurationError: There is none.
+        """
+        adapter = self._adapters.get(name.upper())
+        if adapter is None:
+            known = ", ".join(self.get_all_adapter_names()) or "none; call add_adapter first"
+            problem = f"no adapter {name!r}; there is {known}"
+            raise ConfigurationError("engine", "adapter_name", problem)
+        return adapter
+
+    get_gateway = adapter
+    get_adapter = adapter
+
+    def get_engine(self, name: str) -> Closable | None:
+        """The engine of that name."""
+        return self._engines.get(name)
+
+    def get_all_adapter_names(self) -> list[str]:
+        """Names of the adapters, as they were added."""
+        return [adapter.adapter_name for adapter in self._adapters.values()]
+
+    get_all_gateway_names = get_all_adapter_names
+
+    def get_all_apps(self) -> list[App]:
+        """The apps that were added."""
+        return list(self._apps.values())
+
+    def get_all_exchanges(self) -> list[Exchange]:
+        """The exchanges that the adapters serve."""
+        served = [exchange for a in self._adapters.values() for exchange in a.exchanges]
+        return list(dict.fromkeys(served))
+
+    def get_default_setting(self, adapter_name: str) -> dict[str, str | int | float | list[str]]:
+        """What `connect` takes, with the defaults of a form."""
+        return dict(self.adapter(adapter_name).default_setting)
+
+    # -- calls to a venue -------------------------------------------------------------------
+
+    def connect(self, setting: Setting, adapter_name: str) -> None:
+        """Start connecting an adapter; returns at once."""
+        self.adapter(adapter_name).connect(setting)
+
+    def disconnect(self, adapter_name: str) -> None:
+        """Close an adapter's sessions; its subscriptions are kept."""
+        self.adapter(adapter_name).disconnect()
+
+    def subscribe(self, request: SubscribeRequest, adapter_name: str) -> None:
+        """Want a stream; asking twice is asking once."""
+        self.adapter(adapter_name).subscribe(request)
+
+    def unsubscribe(self, request: SubscribeRequest, adapter_name: str) -> None:
+        """Want a stream no more."""
+        self.adapter(adapter_name).unsubscribe(request)
+
+    def send_order(self, request: OrderRequest, adapter_name: str) -> str:
+        """Send an order; returns its `vt_orderid` at once."""
+        return self.adapter(adapter_name).send_order(request)
+
+    def cancel_order(self, request: CancelRequest, adapter_name: str) -> None:
+        """Ask to cancel an order."""
+        self.adapter(adapter_name).cancel_order(request)
+
+    def query_history(
+        self, request: HistoryRequest, adapter_name: str, progress: Progress | None = None
+    ) -> list[BarData]:
+        """Fetch bars and wait for them."""
+        return self.adapter(adapter_name).query_history(request, progress)
+
+    # -- events -----------------------------------------------------------------------------
+
+    def register(self, type: str, handler: Handler) -> None:
+        """Call `handler` for every event of `type`, on the dispatcher thread."""
+        self.event_engine.register(type, handler)
+
+    def unregister(self, type: str, handler: Handler) -> None:
+        """Take a handler back."""
+        self.event_engine.unregister(type, handler)
+
+    def write_log(self, msg: str, source: str = "engine") -> None:
+        """Put a line for the people who watch."""
+        entry = LogData(source, msg, logging.INFO, time.time_ns())
+        self.event_engine.put(Event(EVENT_LOG, entry))
+
+    # -- cache ------------------------------------------------------------------------------
+
+    def get_tick(self, vt_symbol: str) -> TickData | None:
+        """The latest tick."""
+        return self.oms.ticks.get(vt_symbol)
+
+    def get_depth(self, vt_symbol: str) -> DepthData | None:
+        """The latest levels."""
+        return self.oms.depths.get(vt_symbol)
+
+    def get_order(self, vt_orderid: str) -> OrderData | None:
+        """The latest state of an order."""
+        return self.oms.orders.get(vt_orderid)
+
+    def get_trade(self, vt_tradeid: str) -> TradeData | None:
+        """A fill."""
+        return self.oms.trades.get(vt_tradeid)
+
+    def get_position(self, vt_positionid: str) -> PositionData | None:
+        """A position."""
+        return self.oms.positions.get(vt_positionid)
+
+    def get_account(self, vt_accountid: str) -> AccountData | None:
+        """An account."""
+        return self.oms.accounts.get(vt_accountid)
+
+    def get_contract(self, vt_symbol: str) -> ContractData | None:
+        """A contract."""
+        return self.oms.contracts.get(vt_symbol)
+
+    def get_quote(self, vt_quoteid: str) -> QuoteData | None:
+        """A quote of ours."""
+        return self.oms.quotes.get(vt_quoteid)
+
+    def get_all_ticks(self) -> list[TickData]:
+        """The latest tick of every symbol."""
+        return self.oms.ticks.all()
+
+    def get_all_orders(self) -> list[OrderData]:
+        """Every order."""
+        return self.oms.orders.all()
+
+    def get_all_active_orders(self) -> list[OrderData]:
+        """Orders that may still trade."""
+        return self.oms.active_orders()
+
+    def get_all_trades(self) -> list[TradeData]:
+        """Every fill."""
+        return self.oms.trades.all()
+
+    def get_all_positions(self) -> list[PositionData]:
+        """Every position."""
+        return self.oms.positions.all()
+
+    def get_all_accounts(self) -> list[AccountData]:
+        """Every account."""
+        return self.oms.accounts.all()
+
+    def get_all_contracts(self) -> list[ContractData]:
+        """Every contract."""
+        return self.oms.contracts.all()
+
+    def get_all_quotes(self) -> list[QuoteData]:
+        """Every quote of ours."""
+        return self.oms.quotes.all()
+
+    # -- settings ---------------------------------------------------------------------------
+
+    def reload_settings(self, settings: Settings | None = None) -> Changes:
+        """Read the settings file again, or take `settings`; returns what changed.
+
+        Raises:
+            ConfigurationError: The file is wrong; the old settings stay.
+            InvalidState: There is no file and no settings were given.
+        """
+        if settings is None:
+            if self._path is None:
+                raise InvalidState("there is no settings file to read; pass the settings")
+            settings = Settings.load(self._path)
+        difference = changes(self.settings, settings)
+        self._apply(settings, difference)
+        return difference
+
+    def _watch(self, path: Path) -> None:
+        watcher = SettingsWatcher(path, self._apply, self._bad_settings)
+        self.bridge.submit(watcher.watch(), name="settings.watch")
+
+    def _apply(self, settings: Settings, difference: Changes) -> None:
+        self.settings = settings
+        log.info("settings_applied", applied=difference.applied, later=difference.needs_restart)
+        for adapter in self._adapters.values():
+            adapter.apply_settings(settings)
+        if difference.applied:
+            self.write_log(f"settings applied: {', '.join(difference.applied)}", "settings")
+        if difference.needs_restart:
+            keys = ", ".join(difference.needs_restart)
+            self.write_log(f"settings that need a restart: {keys}", "settings")
+
+    def _bad_settings(self, error: ConfigurationError) -> None:
+        log.error("settings_refused", reason=str(error))
+        self.write_log(f"settings refused, the old ones stay: {error}", "settings")
+
+    # -- state ------------------------------------------------------------------------------
+
+    def health(self) -> Health:
+        """A snapshot of everything. Never raises, never waits."""
+        problems: list[str] = []
+        engine = _read(self.event_engine.health, EngineHealth(running=False), problems)
+        bridge = _read(self.bridge.health, BridgeHealth(running=False), problems)
+        adapters: list[AdapterHealth] = []
+        for adapter in list(self._adapters.values()):
+            blank = AdapterHealth(adapter.adapter_name, ConnectionState.FAILED)
+            adapters.append(_read(adapter.health, blank, problems))
+        return Health(engine, bridge, tuple(adapters), tuple(problems))
+
+    def close(self) -> None:
+        """Stop strategies, close adapters, drain the engine, stop both threads. Idempotent.
+
+        Raises:
+            ShutdownTimeout: Something did not end; everything else was closed all the same.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        steps: list[Callable[[], None]] = [s.stop for s in reversed(self._strategies.values())]
+        steps += [adapter.close for adapter in self._adapters.values()]
+        steps += [engine.close for engine in reversed(self._engines.values())]
+        steps += [self.event_engine.stop, self.bridge.stop]
+        failures: list[FoxtrotError] = []
+        for step in steps:
+            try:
+                step()
+            except FoxtrotError as error:
+                log.exception("close_failed", step=step.__qualname__)
+                failures.append(error)
+            except Exception:  # boundary: a user's on_stop must not keep us open
+                log.exception("close_failed", step=step.__qualname__)
+        if failures:
+            raise failures[0]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        adapters = ", ".join(f"{a.adapter_name}={a.state.name}" for a in self._adapters.values())
+        return f"<MainEngine {adapters or 'no adapters'} strategies={len(self._strategies)}>"
+
+
+def _settings(given: Settings | Mapping[str, object] | str | Path | None) -> Settings:
+    if isinstance(given, Settings):
+        return given
+    if given is None:
+        return Settings()
+    return Settings.load(given) if isinstance(given, str | Path) else Settings.parse(given)
+
+
+def _read(part: Callable[[], T], blank: T, problems: list[str]) -> T:
+    try:
+        return part()
+    except Exception as error:  # noqa: BLE001 - boundary: whoever asks how we are gets an answer
+        problems.append(f"{part.__qualname__}: {type(error).__name__}")
+        return blank
+
+
+def _check_vt_symbol(vt_symbol: str) -> None:
+    symbol, _, exchange = vt_symbol.rpartition(".")
+    if not symbol or exchange not in {each.value for each in Exchange}:
+        problem = f"{vt_symbol!r} is not of the form SYMBOL.EXCHANGE, such as BTCUSDT.BINANCE"
+        raise ConfigurationError("add_strategy", "vt_symbols", problem)

@@ -1,0 +1,121 @@
+"""The order management cache: the latest of everything, kept by the dispatcher, read by anyone."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from foxtrot.core.event_engine import EventEngine
+from foxtrot.model.events import (
+    EVENT_ACCOUNT,
+    EVENT_BAR,
+    EVENT_CONTRACT,
+    EVENT_DEPTH,
+    EVENT_ORDER,
+    EVENT_POSITION,
+    EVENT_QUOTE,
+    EVENT_TICK,
+    EVENT_TRADE,
+    Event,
+)
+from foxtrot.model.objects import (
+    AccountData,
+    BarData,
+    ContractData,
+    DepthData,
+    OrderData,
+    PositionData,
+    QuoteData,
+    TickData,
+    TradeData,
+)
+
+T = TypeVar("T")
+
+
+class Shelf(Generic[T]):
+    """The latest object per id. One writer; a reader gets a copy made in one step."""
+
+    def __init__(self) -> None:
+        self._latest: dict[str, T] = {}
+
+    def put(self, key: str, item: T) -> None:
+        """Keep `item` as the latest of `key`."""
+        self._latest[key] = item
+
+    def get(self, key: str) -> T | None:
+        """The latest of `key`."""
+        return self._latest.get(key)
+
+    def all(self) -> list[T]:
+        """The latest of every key."""
+        return list(self._latest.values())
+
+
+class OmsEngine:
+    """Keeps the latest tick, order, trade, position, account, contract and quote."""
+
+    name = "oms"
+
+    def __init__(self, event_engine: EventEngine) -> None:
+        self.ticks: Shelf[TickData] = Shelf()
+        self.depths: Shelf[DepthData] = Shelf()
+        self.bars: Shelf[BarData] = Shelf()
+        self.orders: Shelf[OrderData] = Shelf()
+        self.trades: Shelf[TradeData] = Shelf()
+        self.positions: Shelf[PositionData] = Shelf()
+        self.accounts: Shelf[AccountData] = Shelf()
+        self.contracts: Shelf[ContractData] = Shelf()
+        self.quotes: Shelf[QuoteData] = Shelf()
+        event_engine.register(EVENT_TICK, self._on_tick)
+        event_engine.register(EVENT_DEPTH, self._on_depth)
+        event_engine.register(EVENT_BAR, self._on_bar)
+        event_engine.register(EVENT_ORDER, self._on_order)
+        event_engine.register(EVENT_TRADE, self._on_trade)
+        event_engine.register(EVENT_POSITION, self._on_position)
+        event_engine.register(EVENT_ACCOUNT, self._on_account)
+        event_engine.register(EVENT_CONTRACT, self._on_contract)
+        event_engine.register(EVENT_QUOTE, self._on_quote)
+
+    def active_orders(self) -> list[OrderData]:
+        """Orders that may still trade."""
+        return [order for order in self.orders.all() if order.is_active()]
+
+    def close(self) -> None:
+        """Nothing to close; the handlers end with the event engine."""
+
+    def _on_tick(self, event: Event) -> None:
+        tick: TickData = event.data  # type: ignore[assignment]
+        self.ticks.put(tick.source.vt_symbol, tick)
+
+    def _on_depth(self, event: Event) -> None:
+        depth: DepthData = event.data  # type: ignore[assignment]
+        self.depths.put(depth.source.vt_symbol, depth)
+
+    def _on_bar(self, event: Event) -> None:
+        bar: BarData = event.data  # type: ignore[assignment]
+        interval = bar.interval.value if bar.interval is not None else ""
+        self.bars.put(f"{bar.vt_symbol}:{interval}", bar)
+
+    def _on_order(self, event: Event) -> None:
+        order: OrderData = event.data  # type: ignore[assignment]
+        self.orders.put(order.vt_orderid, order)
+
+    def _on_trade(self, event: Event) -> None:
+        trade: TradeData = event.data  # type: ignore[assignment]
+        self.trades.put(trade.vt_tradeid, trade)
+
+    def _on_position(self, event: Event) -> None:
+        position: PositionData = event.data  # type: ignore[assignment]
+        self.positions.put(position.vt_positionid, position)
+
+    def _on_account(self, event: Event) -> None:
+        account: AccountData = event.data  # type: ignore[assignment]
+        self.accounts.put(account.vt_accountid, account)
+
+    def _on_contract(self, event: Event) -> None:
+        contract: ContractData = event.data  # type: ignore[assignment]
+        self.contracts.put(contract.vt_symbol, contract)
+
+    def _on_quote(self, event: Event) -> None:
+        quote: QuoteData = event.data  # type: ignore[assignment]
+        self.quotes.put(quote.vt_quoteid, quote)

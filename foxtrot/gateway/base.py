@@ -1,0 +1,477 @@
+"""BaseAdapter: what every venue offers, and the few hooks that a venue implements."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+from foxtrot.connectivity.config import StreamConfig
+from foxtrot.connectivity.diagnostics import ErrorHistory
+from foxtrot.connectivity.supervisor import Session
+from foxtrot.core.bridge import AsyncThreadBridge, Lease
+from foxtrot.core.clock import Clock, SystemClock
+from foxtrot.core.event_engine import EventEngine
+from foxtrot.core.logs import get_logger
+from foxtrot.core.settings import Settings
+from foxtrot.errors import ConfigurationError, FoxtrotError, InvalidState, NotSupported
+from foxtrot.gateway.capabilities import Capabilities
+from foxtrot.gateway.counters import FeedCounters
+from foxtrot.gateway.feeds import MarketFeeds
+from foxtrot.model.constants import (
+    Channel,
+    ConnectionState,
+    Environment,
+    Exchange,
+    Lane,
+    Mode,
+    Status,
+)
+from foxtrot.model.events import (
+    EVENT_ACCOUNT,
+    EVENT_BAR,
+    EVENT_CONNECTION,
+    EVENT_CONTRACT,
+    EVENT_DEPTH,
+    EVENT_LOG,
+    EVENT_MARKET_TRADE,
+    EVENT_ORDER,
+    EVENT_POSITION,
+    EVENT_QUOTE,
+    EVENT_STREAM,
+    EVENT_TICK,
+    EVENT_TRADE,
+    Event,
+)
+from foxtrot.model.health import AdapterHealth, ConnectionStatus, StreamKey, StreamStatus
+from foxtrot.model.objects import (
+    AccountData,
+    BarData,
+    ContractData,
+    DepthData,
+    LogData,
+    MarketTradeData,
+    OrderData,
+    PositionData,
+    QuoteData,
+    TickData,
+    TradeData,
+)
+from foxtrot.model.requests import CancelRequest, HistoryRequest, OrderRequest, SubscribeRequest
+
+log = get_logger("foxtrot.gateway")
+
+Scalar = str | int | float | bool | None
+Setting = Mapping[str, Scalar | list[str]]
+Progress = Callable[[int, int], None]
+"""Told how much of how much is done."""
+
+CLOSE_DEADLINE_S = 8.0
+HISTORY_DEADLINE_S = 600.0
+
+
+def stream_key(request: SubscribeRequest) -> StreamKey:
+    """The stream that a request asks for."""
+    detail = request.interval.value if request.channel is Channel.BAR else ""
+    return StreamKey(request.channel, request.symbol, detail)
+
+
+class BaseAdapter(ABC):
+    """A venue. vnpy's gateway contract, plus unsubscribe, disconnect, restart, health and actions.
+
+    Every public method may be called from any thread and none waits for the network, but
+    `query_history` (it returns the bars) and `close` (it returns when all is closed). What is
+    pushed is immutable. Reconnecting is the supervisor's work; a venue opens and closes sessions.
+
+    Thread safety: requests are recorded on the caller's thread; everything else of an adapter
+    belongs to the bridge's loop thread.
+    """
+
+    default_name: ClassVar[str]
+    default_setting: ClassVar[Mapping[str, str | int | float | list[str]]]
+    exchanges: ClassVar[Sequence[Exchange]]
+    capabilities: ClassVar[Capabilities]
+
+    def __init__(
+        self,
+        event_engine: EventEngine,
+        adapter_name: str = "",
+        *,
+        bridge: AsyncThreadBridge | None = None,
+        settings: Settings | None = None,
+        config: StreamConfig | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.event_engine = event_engine
+        self.adapter_name = adapter_name or self.default_name
+        self.bridge = bridge or AsyncThreadBridge()
+        self.clock = clock or SystemClock()
+        self.settings = settings or Settings()
+        self.counters = {mode: FeedCounters() for mode in Mode}
+        self._template = config or StreamConfig()
+        self._errors = ErrorHistory(self._template.error_history)
+        self._requests: dict[StreamKey, SubscribeRequest] = {}
+        self._feeds: MarketFeeds | None = None
+        self._serial = asyncio.Lock()
+        self._lease: Lease | None = None
+        self._closed = False
+        self._order_ids = itertools.count(1)
+        self.log = log.bind(venue=self.adapter_name)
+
+    # -- what a venue implements ------------------------------------------------------------
+
+    @abstractmethod
+    def configure(self, setting: Setting) -> None:
+        """Validate and keep what `connect` was given.
+
+        Raises:
+            ConfigurationError: Names the field and what is allowed.
+        """
+
+    @abstractmethod
+    def make_session(self, mode: Mode) -> Session:
+        """An unopened session that serves market data by `mode`."""
+
+    @abstractmethod
+    async def fetch_history(self, request: HistoryRequest, progress: Progress) -> list[BarData]:
+        """Bars, oldest first, without gaps or duplicates."""
+
+    @property
+    def environment(self) -> Environment | None:
+        """What `connect` was told to talk to."""
+        return None
+
+    @property
+    def endpoint(self) -> str:
+        """Where it connects to, fit to be shown."""
+        return ""
+
+    # -- connection -------------------------------------------------------------------------
+
+    def connect(self, setting: Setting) -> None:
+        """Start connecting; returns at once. A second call applies a new setting.
+
+        Raises:
+            ConfigurationError: The setting is wrong; nothing was started.
+            InvalidState: The adapter is closed.
+        """
+        if self._closed:
+            raise InvalidState(f"{self.adapter_name} is closed; add a new adapter to connect again")
+        self.configure(setting)
+        if self._lease is None:
+            self._lease = self.bridge.lease(self.adapter_name)
+        self.bridge.submit(self._restart(), name=f"{self.adapter_name}.connect")
+
+    def disconnect(self) -> None:
+        """Close the sessions; the subscriptions are kept for the next `connect`."""
+        if self._feeds is not None:
+            self.bridge.submit(self._stop(), name=f"{self.adapter_name}.disconnect")
+
+    def restart(self) -> None:
+        """Disconnect and connect again with the same setting and subscriptions."""
+        if self._feeds is not None:
+            self.bridge.submit(self._restart(), name=f"{self.adapter_name}.restart")
+
+    def close(self) -> None:
+        """Disconnect for good; returns when everything is closed.
+
+        Raises:
+            BridgeTimeout: The venue's sessions did not close in time; they were cancelled.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        lease, self._lease = self._lease, None
+        if lease is None:
+            return
+        try:
+            self.bridge.run(self._stop(), timeout=CLOSE_DEADLINE_S)
+        finally:
+            lease.release()
+
+    def apply_settings(self, settings: Settings) -> None:
+        """Follow a changed settings file: modes, delays and deadlines, without a reconnect."""
+        self.settings = settings
+        feeds = self._feeds
+        if feeds is not None:
+            self.bridge.call_soon(feeds.apply, settings.for_adapter(self.adapter_name))
+
+    async def _restart(self) -> None:
+        async with self._serial:
+            await self._stop_feeds()
+            if self._closed:
+                return
+            self._feeds = MarketFeeds(
+                self.adapter_name,
+                make_session=self.make_session,
+                capabilities=self.capabilities,
+                listener=self,
+                bridge=self.bridge,
+                clock=self.clock,
+                config=self._template,
+                flags=self.settings.for_adapter(self.adapter_name),
+            )
+            self._feeds.want(list(self._requests))
+            self._feeds.start()
+
+    async def _stop(self) -> None:
+        async with self._serial:
+            await self._stop_feeds()
+
+    async def _stop_feeds(self) -> None:
+        feeds, self._feeds = self._feeds, None
+        if feeds is not None:
+            await feeds.stop()
+
+    # -- subscriptions ----------------------------------------------------------------------
+
+    def subscribe(self, request: SubscribeRequest) -> None:
+        """Want a stream, connected or not; asking twice is asking once.
+
+        Raises:
+            ConfigurationError: Not this venue's exchange, no symbol, or not a channel it has.
+        """
+        self._check(request)
+        key = stream_key(request)
+        self._requests[key] = request
+        feeds = self._feeds
+        if feeds is not None:
+            self.bridge.call_soon(feeds.want, (key,))
+
+    def unsubscribe(self, request: SubscribeRequest) -> None:
+        """Want a stream no more; nothing happens if it was not wanted."""
+        key = stream_key(request)
+        feeds = self._feeds
+        if self._requests.pop(key, None) is not None and feeds is not None:
+            self.bridge.call_soon(feeds.drop, (key,))
+
+    def subscriptions(self) -> tuple[SubscribeRequest, ...]:
+        """What is wanted now."""
+        return tuple(self._requests.values())
+
+    def request_of(self, key: StreamKey) -> SubscribeRequest | None:
+        """The request behind a stream, if it is still wanted."""
+        return self._requests.get(key)
+
+    def _check(self, request: SubscribeRequest) -> None:
+        if request.exchange not in self.exchanges:
+            allowed = ", ".join(exchange.value for exchange in self.exchanges)
+            problem = f"{request.exchange.value} is not served by {self.adapter_name}; {allowed} is"
+            raise ConfigurationError("subscribe", "exchange", problem)
+        if not request.symbol:
+            raise ConfigurationError("subscribe", "symbol", "is empty; give one, such as BTCUSDT")
+        if request.channel not in self.capabilities.channels:
+            allowed = ", ".join(sorted(channel.value for channel in self.capabilities.channels))
+            problem = f"{request.channel.value} is not offered; allowed: {allowed}"
+            raise ConfigurationError("subscribe", "channel", problem)
+        if request.channel is Channel.BAR and request.interval not in self.capabilities.intervals:
+            allowed = ", ".join(sorted(i.value for i in self.capabilities.intervals))
+            problem = f"{request.interval.value} is not offered; allowed: {allowed}"
+            raise ConfigurationError("subscribe", "interval", problem)
+
+    # -- requests ---------------------------------------------------------------------------
+
+    def query_history(
+        self, request: HistoryRequest, progress: Progress | None = None
+    ) -> list[BarData]:
+        """Fetch bars; waits for them, so not for a handler. Works whenever the venue is reachable.
+
+        Raises:
+            NotSupported: The venue gives no history.
+            InvalidState: `connect` was never called.
+            BridgeTimeout: It took longer than ten minutes.
+        """
+        if not self.capabilities.history:
+            raise NotSupported(self.adapter_name, "history")
+        if self._lease is None:
+            raise InvalidState(
+                f"{self.adapter_name} has no connect setting yet; call connect first"
+            )
+        fetch = self.fetch_history(request, progress or _no_progress)
+        return self.bridge.run(fetch, timeout=HISTORY_DEADLINE_S)
+
+    def send_order(self, request: OrderRequest) -> str:
+        """Refuse the order in words: this adapter does not trade yet. Returns its `vt_orderid`."""
+        orderid = f"local-{next(self._order_ids)}"
+        order = OrderData(
+            self.adapter_name,
+            request.symbol,
+            request.exchange,
+            orderid,
+            type=request.type,
+            direction=request.direction,
+            offset=request.offset,
+            price=request.price,
+            volume=request.volume,
+            status=Status.REJECTED,
+            reference=request.reference,
+            reason="local:not_supported: this adapter does not send orders yet",
+        )
+        self.on_order(order)
+        return order.vt_orderid
+
+    def cancel_order(self, request: CancelRequest) -> None:
+        """Say that there is no such order: this adapter does not trade yet."""
+        self.log.warning("cancel_refused", orderid=request.orderid, reason="no orders were sent")
+
+    def query_account(self) -> None:
+        """Ask for the account; nothing to ask for in an adapter that does not trade yet."""
+        self.log.debug("nothing_to_query", what="account")
+
+    def query_position(self) -> None:
+        """Ask for the positions; nothing to ask for in an adapter that does not trade yet."""
+        self.log.debug("nothing_to_query", what="position")
+
+    # -- what it says of itself -------------------------------------------------------------
+
+    @property
+    def state(self) -> ConnectionState:
+        """The worse of its sessions' states."""
+        if self._closed:
+            return ConnectionState.CLOSED
+        feeds = self._feeds
+        return feeds.state if feeds is not None else ConnectionState.DISCONNECTED
+
+    def health(self) -> AdapterHealth:
+        """A snapshot, from any thread."""
+        feeds = self._feeds
+        counters = self.counters.values()
+        return AdapterHealth(
+            adapter_name=self.adapter_name,
+            state=self.state,
+            environment=self.environment,
+            endpoint=self.endpoint,
+            sessions=feeds.sessions() if feeds is not None else (),
+            streams=self._streams(feeds),
+            received=sum(c.received for c in counters),
+            rejected=sum(c.rejected for c in counters),
+            malformed=sum(c.malformed for c in counters),
+            errors=self._errors.snapshot(),
+        )
+
+    def diagnostics(self) -> dict[str, str | int | float]:
+        """Flat facts for a support request; nothing secret."""
+        facts: dict[str, str | int | float] = {
+            "adapter": self.adapter_name,
+            "state": self.state.value,
+            "environment": self.environment.value if self.environment else "",
+            "endpoint": self.endpoint,
+            "subscriptions": len(self._requests),
+        }
+        for mode, counters in self.counters.items():
+            for name in FeedCounters.__slots__:
+                facts[f"{mode.value}.{name}"] = getattr(counters, name)
+        return facts
+
+    def actions(self) -> Mapping[str, Callable[[], None]]:
+        """What a person may ask of it now, by name; none blocks."""
+        if self._closed or self._feeds is None:
+            return {}
+        return {"restart": self.restart, "disconnect": self.disconnect}
+
+    def __repr__(self) -> str:
+        subs = len(self._requests)
+        return f"<{type(self).__name__} {self.adapter_name} {self.state.name} subs={subs}>"
+
+    def _streams(self, feeds: MarketFeeds | None) -> tuple[StreamStatus, ...]:
+        entries = feeds.entries() if feeds is not None else {}
+        return tuple(
+            StreamStatus(
+                self.adapter_name,
+                key.channel,
+                key.symbol,
+                entry.state,
+                mode,
+                entry.since_ns,
+                key.detail,
+                entry.reason,
+            )
+            for key, (mode, entry) in sorted(entries.items())
+        )
+
+    @property
+    def stream_config(self) -> StreamConfig:
+        """Deadlines and bounds, with what the settings say laid over them."""
+        return self._template.with_flags(self.settings.for_adapter(self.adapter_name))
+
+    # -- Listener: what the supervisors tell, on the loop thread -----------------------------
+
+    def on_connection(self, status: ConnectionStatus) -> None:
+        """Put a change of a session's state."""
+        self.on_event(EVENT_CONNECTION, status, self.adapter_name)
+
+    def on_streams(self, keys: Sequence[StreamKey]) -> None:
+        """Put the changed states of subscriptions."""
+        changed = set(keys)
+        for status in self._streams(self._feeds):
+            if StreamKey(status.channel, status.symbol, status.detail) in changed:
+                self.on_event(EVENT_STREAM, status, status.symbol)
+
+    def on_error(self, error: FoxtrotError) -> None:
+        """Remember an error."""
+        self._errors.add(error, self.clock.time_ns())
+
+    # -- pushes -----------------------------------------------------------------------------
+
+    def on_event(
+        self, type: str, data: object = None, topic: str = "", lane: Lane = Lane.RELIABLE
+    ) -> None:
+        """Put an event; with a topic it reaches the handlers of `type` and of `type + topic`."""
+        self.event_engine.put(Event(type, data, topic, lane))
+
+    def on_tick(self, tick: TickData, lane: Lane = Lane.LATEST) -> None:
+        """Push a tick."""
+        self.event_engine.put(Event(EVENT_TICK, tick, tick.source.vt_symbol, lane))
+
+    def on_depth(self, depth: DepthData, lane: Lane = Lane.LATEST) -> None:
+        """Push the best levels of a book."""
+        self.event_engine.put(Event(EVENT_DEPTH, depth, depth.source.vt_symbol, lane))
+
+    def on_market_trade(self, trade: MarketTradeData) -> None:
+        """Push a print on the tape."""
+        event = Event(EVENT_MARKET_TRADE, trade, trade.source.vt_symbol, Lane.BOUNDED)
+        self.event_engine.put(event)
+
+    def on_bar(self, bar: BarData) -> None:
+        """Push a bar, closed or still moving."""
+        self.event_engine.put(Event(EVENT_BAR, bar, bar.vt_symbol, Lane.BOUNDED))
+
+    def on_order(self, order: OrderData) -> None:
+        """Push an order."""
+        self.on_event(EVENT_ORDER, order, order.vt_orderid)
+
+    def on_trade(self, trade: TradeData) -> None:
+        """Push a fill of ours."""
+        self.on_event(EVENT_TRADE, trade, trade.vt_symbol)
+
+    def on_position(self, position: PositionData) -> None:
+        """Push a position."""
+        self.on_event(EVENT_POSITION, position, position.vt_symbol)
+
+    def on_account(self, account: AccountData) -> None:
+        """Push an account."""
+        self.on_event(EVENT_ACCOUNT, account, account.vt_accountid)
+
+    def on_quote(self, quote: QuoteData) -> None:
+        """Push a quote of ours."""
+        self.on_event(EVENT_QUOTE, quote, quote.vt_symbol)
+
+    def on_contract(self, contract: ContractData) -> None:
+        """Push a contract."""
+        self.on_event(EVENT_CONTRACT, contract)
+
+    def on_log(self, entry: LogData) -> None:
+        """Push a line for the people who watch."""
+        self.on_event(EVENT_LOG, entry)
+
+    def write_log(self, msg: str) -> None:
+        """Push `msg` as a log line of this adapter."""
+        self.on_log(LogData(self.adapter_name, msg, logging.INFO, time.time_ns()))
+
+
+def _no_progress(done: int, total: int) -> None:
+    """Nobody watches."""

@@ -1,0 +1,22 @@
+"""What an adapter can do, so that nobody has to find out by failing."""
+
+from __future__ import annotations
+
+import msgspec
+
+from foxtrot.model.constants import Channel, Interval, OrderType
+
+
+class Capabilities(msgspec.Struct, frozen=True):
+    """Channels by websocket and by polling, bar intervals, order types."""
+
+    streamed: frozenset[Channel] = frozenset()
+    polled: frozenset[Channel] = frozenset()
+    intervals: frozenset[Interval] = frozenset()
+    history: bool = False
+    orders: frozenset[OrderType] = frozenset()
+
+    @property
+    def channels(self) -> frozenset[Channel]:
+        """Channels that can be subscribed, by whatever way."""
+        return self.streamed | self.polled
