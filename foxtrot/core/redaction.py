@@ -71,10 +71,11 @@ class _KnownValues:
         self.spellings: tuple[str, ...] = ()
 
     def add(self, value: str) -> None:
-        fresh = [text for text in _spellings(value) if len(text) >= _SHORTEST_VALUE]
+        if len(value) < _SHORTEST_VALUE:
+            return
         with self._lock:
             known = len(self._order)
-            for text in fresh:
+            for text in _spellings(value):
                 self._order[text] = None
                 self._order.move_to_end(text)
             if len(self._order) == known:

@@ -236,3 +236,12 @@ def test_odd_values_do_not_break_the_caller(caplog: pytest.LogCaptureFixture) ->
     assert fields["a"] == "<unprintable Broken>"
     assert fields["c"] == "<integer of 16610 bits>"
     assert (len(fields["d"]), fields["e"]) == (256, "\\x1b[2J")
+
+
+def test_a_disabled_room_is_silent_at_every_level(caplog: pytest.LogCaptureFixture) -> None:
+    """A host that shuts a room's logger gets nothing from it."""
+    log = logs.get_logger("foxtrot.shut")
+    logging.getLogger("foxtrot.shut").setLevel(logging.CRITICAL + 1)
+    for write in (log.debug, log.info, log.warning, log.error, log.critical, log.exception):
+        write("event")
+    assert caplog.records == []

@@ -51,7 +51,8 @@ def test_every_line_of_a_registered_key_file_is_removed() -> None:
 def test_a_very_short_value_does_not_tear_lines_apart() -> None:
     """Values below 4 characters are not searched for."""
     register_secret("qz")
-    assert scrub("qzar") == "qzar"
+    register_secret("\x8f")
+    assert scrub("qzar \\x8f") == "qzar \\x8f"
 
 
 @pytest.mark.parametrize(
