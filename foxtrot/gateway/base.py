@@ -390,7 +390,7 @@ class BaseAdapter(ABC):
                 key.detail,
                 entry.reason,
             )
-            for key, (mode, entry) in sorted(entries.items())
+            for key, (mode, entry) in sorted(entries.items(), key=lambda item: str(item[0]))
         )
 
     @property

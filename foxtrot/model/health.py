@@ -7,7 +7,7 @@ import msgspec
 from foxtrot.model.constants import Channel, ConnectionState, Environment, Mode, StreamState
 
 
-class StreamKey(msgspec.Struct, frozen=True, order=True):
+class StreamKey(msgspec.Struct, frozen=True):
     """One stream: a channel of a symbol; `detail` tells bars of different intervals apart."""
 
     channel: Channel

@@ -72,8 +72,8 @@ class BinanceClient:
         if wait_s > 0.0:
             log.info("weight_budget_wait", venue=self._venue, delay_s=round(wait_s, 3))
             await asyncio.sleep(wait_s)
-        exchange = self._opened()
-        answer = await self._asked(exchange.request(path, "public", "GET", dict(params or {})))
+        ask = getattr(self._opened(), "public_get_" + path.replace("/", "_"))
+        answer = await self._asked(ask(dict(params or {})))
         if not isinstance(answer, dict | list):
             raise VenueUnavailable(self._venue, "", f"the answer to {path} is not readable JSON")
         return answer
