@@ -8,14 +8,12 @@ deques, a producer appends first and looks at the flag, so one of them always no
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Protocol
 
 from foxtrot.core.clock import Clock, SystemClock
-from foxtrot.core.handlers import Handler, HandlerTable, name_of
-from foxtrot.core.logs import get_logger
+from foxtrot.core.handlers import Handler, HandlerTable, name_of, say
 from foxtrot.core.wakeup import Wakeup, make_wakeup
 from foxtrot.errors import ConfigurationError, InvalidState, ShutdownTimeout, WrongThread
 from foxtrot.model.constants import Lane
@@ -30,8 +28,6 @@ _BOUNDED = Lane.BOUNDED
 _RELIABLE = Lane.RELIABLE
 _NEVER = float("inf")
 _TIMER = Event(EVENT_TIMER)
-
-log = get_logger("foxtrot.engine")
 
 
 class EventLike(Protocol):
@@ -280,7 +276,7 @@ class EventEngine:
             if lane in self._episodes:
                 return
             self._episodes.add(lane)
-        _say("backlog_alarm", lane=lane.name, queued=self._queued(), dropped=self._dropped)
+        say("backlog_alarm", lane=lane.name, queued=self._queued(), dropped=self._dropped)
 
     def _wake(self) -> None:
         self._idle = False
@@ -299,7 +295,7 @@ class EventEngine:
             try:
                 go_on = self._turn()
             except BaseException as error:  # noqa: BLE001  # boundary: only stop() ends the dispatcher
-                _say("dispatcher_error", exc_info=error)
+                say("dispatcher_error", exc_info=error)
         self._finish()
 
     def _turn(self) -> bool:
@@ -465,9 +461,3 @@ def _check(**numbers: float) -> None:
     for name, number in numbers.items():
         if not number > 0:
             raise ConfigurationError("EventEngine", name, f"must be above 0, was {number!r}")
-
-
-def _say(event: str, **fields: object) -> None:
-    """Log an alarm; a broken log sink is no reason to lose events."""
-    with contextlib.suppress(Exception):
-        log.error(event, **fields)

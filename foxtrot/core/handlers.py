@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,12 @@ QUARANTINE_AFTER = 100
 _PLANS_MAX = 20_000
 
 log = get_logger("foxtrot.engine")
+
+
+def say(event: str, **fields: object) -> None:
+    """Log an error of the engine; a log that fails is no reason to lose events."""
+    with contextlib.suppress(Exception):
+        log.error(event, **fields)
 
 
 def name_of(handler: Handler) -> str:
@@ -119,7 +126,7 @@ class HandlerTable:
         if record not in self.in_streak:
             self.in_streak.append(record)
         if _is_power_of_ten(record.total):
-            log.error(
+            say(
                 "handler_failed",
                 handler=name_of(handler),
                 event_type=event.type,
@@ -152,7 +159,7 @@ class HandlerTable:
             self._quarantined = (*_without(self._quarantined, record.handler), record.handler)
             self._clear_plans()
         self._end_streak(record)
-        log.error("handler_quarantined", handler=name_of(record.handler), failures=record.total)
+        say("handler_quarantined", handler=name_of(record.handler), failures=record.total)
 
     def _reinstate(self, handler: Handler) -> None:
         if handler in self._quarantined:
