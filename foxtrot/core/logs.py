@@ -120,7 +120,7 @@ class FoxtrotLogger(structlog.BoundLoggerBase):
 
     def _emit(self, level: int, event: str, fields: dict[str, object]) -> None:
         _, extra = self._process_event(logging.getLevelName(level).lower(), event, fields)
-        self._logger.log(level, "%s", _Line(extra["foxtrot"]), extra=extra, stacklevel=3)
+        self._logger.log(level, _Line(extra["foxtrot"]), extra=extra, stacklevel=3)
 
 
 def get_logger(name: str) -> FoxtrotLogger:

@@ -194,6 +194,14 @@ def test_no_secret_is_written_at_debug(as_json: bool, tmp_path: Path) -> None:
     assert "RuntimeError" in written
 
 
+def test_a_field_named_like_a_secret_is_never_shown(caplog: pytest.LogCaptureFixture) -> None:
+    """A value nobody has registered is hidden by the name of its field, at every depth."""
+    with caplog.at_level("INFO", logger="foxtrot"):
+        logs.get_logger("foxtrot.x").info("sent", api_key="unheard-of", body={"secret": "of-too"})
+    assert "unheard-of" not in caplog.text
+    assert caplog.records[0].foxtrot["body"] == {"secret": "<redacted>"}
+
+
 def test_a_host_sees_no_secret_of_the_sdks(caplog: pytest.LogCaptureFixture) -> None:
     """After `guard_sdk_loggers` a host's own handlers get scrubbed records."""
     register_secret(CANARY)

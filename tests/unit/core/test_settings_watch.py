@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from foxtrot.core import settings_watch
 from foxtrot.core.settings import Changes, Settings
 from foxtrot.core.settings_watch import SettingsWatcher
 from foxtrot.errors import ConfigurationError
@@ -98,6 +99,49 @@ async def test_an_editor_may_replace_the_file(path: Path) -> None:
             os.replace(draft, path)
             settings, _ = await owner.change()
             assert settings.flags.polling_interval == seconds
+
+
+async def test_events_alone_tell_of_a_replaced_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the file system reports changes, nobody waits for the next look."""
+    monkeypatch.setattr(settings_watch, "LOOK_AGAIN_MS", 600_000)
+    owner = _Owner()
+    async with _watching(path, owner):
+        await _until_watched(path, owner)
+        for seconds in (2.0, 3.0):
+            draft = path.with_suffix(".tmp")
+            draft.write_text(_polling(seconds))
+            os.replace(draft, path)
+            while (await owner.change())[0].flags.polling_interval != seconds:
+                pass  # a late echo of the writes before
+
+
+async def _until_watched(path: Path, owner: _Owner) -> None:
+    # The first write may come before the watch is set up: then another one is needed.
+    for attempt in range(TIMEOUT_S):
+        path.write_text(_polling(10 + attempt))
+        try:
+            await asyncio.wait_for(owner.changes.get(), 1)
+        except TimeoutError:
+            continue
+        return
+    raise AssertionError("the watch was never set up")
+
+
+async def test_a_trouble_that_stays_is_told_once(path: Path) -> None:
+    """Looking again at a missing file, or at the same mistake, is no news."""
+    owner = _Owner()
+    watcher = SettingsWatcher(path, owner.on_change, owner.on_error, current=Settings())
+    path.unlink()
+    for content in (None, "[]", "[ ]"):
+        if content:
+            path.write_text(content)
+        await watcher._look()
+        await watcher._look()
+    assert await owner.error() == "the file does not exist"
+    assert await owner.error() == "must be a JSON object, not a list"
+    assert owner.errors.empty()
 
 
 async def test_a_link_may_be_turned_to_another_file(path: Path, tmp_path: Path) -> None:
