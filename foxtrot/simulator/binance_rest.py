@@ -80,7 +80,7 @@ def refusal(code: int, message: str, status: int = 400) -> web.HTTPException:
         401: web.HTTPUnauthorized,
         410: web.HTTPGone,
     }
-    return kinds[status](body=body, content_type="application/json")
+    return kinds[status](text=body.decode(), content_type="application/json")
 
 
 def not_found() -> web.HTTPException:

@@ -109,7 +109,7 @@ class FaultBoard:
         names = ", ".join(fault.name for fault in self.faults()) or "none"
         return f"<FaultBoard {names}>"
 
-    def inject(self, name: str, **params: object) -> Fault:
+    def inject(self, name: str, /, **params: object) -> Fault:
         """Switch a fault on.
 
         Raises:
@@ -210,7 +210,7 @@ class _Entry:
 
 
 def _check_name(name: object) -> None:
-    if name not in KINDS:
+    if not isinstance(name, str) or name not in KINDS:
         known = ", ".join(sorted(KINDS))
         raise ConfigurationError("fault", "name", f"{name!r} is not known; known are: {known}")
 
