@@ -56,6 +56,9 @@ class Session(Protocol):
     def received(self) -> int:
         """Application messages so far: the sign of life."""
 
+    async def prepare(self) -> None:
+        """Do what is slow but local, such as importing an SDK; no deadline of the venue's."""
+
     async def open(self) -> None:
         """Connect and authenticate."""
 
@@ -205,20 +208,21 @@ class Supervisor:
     async def _run(self) -> None:
         self._move(ConnectionState.CONNECTING, "asked to")
         while True:
-            cause = await self._one_session()
-            self._backoff.lost(self._clock.monotonic())
-            if isinstance(cause, _Recycled):
-                self._move(ConnectionState.RECONNECTING, "asked for a fresh session")
-                continue
-            self._listener.on_error(cause)
-            if action_of(cause) is Action.STOP:
-                await self._give_up(cause)
-                continue
-            await self._pause(cause)
+            session = self._make_session()
+            try:
+                cause = await self._until_lost(session)
+                delay_s = self._plan(cause)  # before closing, which may take its time
+            finally:
+                self._session = None
+                self.book.lost(self._clock.time_ns(), "session lost")
+                self._listener.on_streams(list(self.book.wanted))
+                await self._close(session)
+            await self._wait_recycled(delay_s)
+            if delay_s is None:
+                self._move(ConnectionState.CONNECTING, "asked to")
 
-    async def _one_session(self) -> FoxtrotError:
+    async def _until_lost(self, session: Session) -> FoxtrotError:
         """Live through one session; returns what ended it."""
-        session = self._make_session()
         try:
             await self._open(session)
             await self._live(session)
@@ -228,11 +232,6 @@ class Supervisor:
             return self._cause(_first_leaf(causes))
         except Exception as error:  # noqa: BLE001 - boundary: an SDK may raise anything
             return self._cause(error)
-        finally:
-            self._session = None
-            self.book.lost(self._clock.time_ns(), "session lost")
-            self._listener.on_streams(list(self.book.wanted))
-            await self._close(session)
         raise AssertionError("a session ends by raising its cause")
 
     def _cause(self, error: BaseException) -> FoxtrotError:
@@ -251,6 +250,7 @@ class Supervisor:
         timeout_s = self.config.connect_timeout_s
         attempt = self._backoff.attempt
         self._log.info("connecting", endpoint=session.endpoint, attempt=attempt)
+        await session.prepare()
         try:
             async with asyncio.timeout(timeout_s):
                 await session.open()
@@ -353,7 +353,20 @@ class Supervisor:
 
     # -- between sessions -------------------------------------------------------------------
 
-    async def _pause(self, cause: FoxtrotError) -> None:
+    def _plan(self, cause: FoxtrotError) -> float | None:
+        """Say what comes after a loss; returns the seconds to wait, or None: until asked."""
+        self._backoff.lost(self._clock.monotonic())
+        if isinstance(cause, _Recycled):
+            self._move(ConnectionState.RECONNECTING, "asked for a fresh session")
+            return 0.0
+        self._listener.on_error(cause)
+        if action_of(cause) is Action.STOP:
+            self._log.error("stopped", reason=str(cause), advice="mend the cause, then reconnect")
+            self._move(ConnectionState.FAILED, str(cause))
+            return None
+        return self._plan_retry(cause)
+
+    def _plan_retry(self, cause: FoxtrotError) -> float:
         delay_s = max(self._backoff.next_delay_s(), self._floor_s(cause))
         attempt = self._backoff.attempt
         if self._backoff.exhausted:
@@ -364,7 +377,7 @@ class Supervisor:
         self._log.warning(
             "reconnecting", attempt=attempt, delay_s=round(delay_s, 3), reason=str(cause)
         )
-        await self._wait_recycled(delay_s)
+        return delay_s
 
     def _floor_s(self, cause: FoxtrotError) -> float:
         """The least delay that `cause` asks for."""
@@ -375,12 +388,6 @@ class Supervisor:
         if cause.code == _POLICY_VIOLATION:
             return self.config.policy_wait_s
         return self.config.try_later_wait_s if cause.code in _TRY_LATER else 0.0
-
-    async def _give_up(self, cause: FoxtrotError) -> None:
-        self._log.error("stopped", reason=str(cause), advice="mend the cause, then reconnect")
-        self._move(ConnectionState.FAILED, str(cause))
-        await self._wait_recycled(None)
-        self._move(ConnectionState.CONNECTING, "asked to")
 
     async def _wait_recycled(self, timeout_s: float | None) -> None:
         try:

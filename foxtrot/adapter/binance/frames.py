@@ -29,7 +29,8 @@ T = TypeVar("T")
 
 QUOTE_PREFIX = b'{"u":'
 RESYNC_NS = 2_000_000_000
-"""An older update id is dropped, unless nothing newer has come for this long."""
+"""What is older than the last is dropped, unless nothing was taken for this long: then the venue
+has started to count anew."""
 
 _MALFORMED_PER_MINUTE = 10
 _MINUTE_NS = 60_000_000_000
@@ -41,7 +42,7 @@ class TickSlot:
 
     __slots__ = (
         "asks", "bids", "day", "lane", "last_price", "last_volume", "quote", "quoted_ns",
-        "rejected", "source", "stats_ms", "topic",
+        "rejected", "source", "stats_ms", "stats_ns", "topic",
     )  # fmt: skip
 
     def __init__(self, source: Source, lane: Lane) -> None:
@@ -50,6 +51,7 @@ class TickSlot:
         self.quoted_ns = 0
         self.day: DayStatistics = NO_STATISTICS
         self.stats_ms = 0
+        self.stats_ns = 0
         self.last_price = 0.0
         self.last_volume = 0.0
         self.bids: Levels = ()
@@ -244,18 +246,19 @@ class FrameRouter:
         if slot is None:
             self._counters.ignored += 1
             return
-        if slot.stats_ms > ticker.E and time.time_ns() - slot.quoted_ns < RESYNC_NS:
+        now_ns = time.time_ns()
+        if slot.stats_ms > ticker.E and now_ns - slot.stats_ns < RESYNC_NS:
             self._counters.stale += 1
             return
         reason = mapping.bad_numbers((ticker.c,), (ticker.v, ticker.q, ticker.Q))
         if reason:
             self._reject(slot, reason)
             return
-        slot.day, slot.stats_ms = mapping.day_of_stream(ticker), ticker.E
+        slot.day, slot.stats_ms, slot.stats_ns = mapping.day_of_stream(ticker), ticker.E, now_ns
         slot.last_price, slot.last_volume = ticker.c, ticker.Q
         if not slot.quoted_ns and not mapping.bad_quote(ticker.b, ticker.B, ticker.a, ticker.A):
             slot.quote = mapping.Quote(ticker.s, ticker.b, ticker.B, ticker.a, ticker.A)
-        tick = slot.tick(ticker.E * mapping.NS_PER_MS, time.time_ns())
+        tick = slot.tick(ticker.E * mapping.NS_PER_MS, now_ns)
         self._put(Event(EVENT_TICK, tick, slot.topic, slot.lane))
 
     def _on_depth(self, data: bytes | msgspec.Raw) -> None:

@@ -151,8 +151,7 @@ class StreamSession(BinanceSession):
     # -- Session ----------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Open the client and its first connection."""
-        await self._client.open()
+        """Open the first connection."""
         await self._connection(0)
 
     async def run(self) -> None:

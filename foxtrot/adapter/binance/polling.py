@@ -35,8 +35,7 @@ class PollingSession(BinanceSession):
     # -- Session ----------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Open the client and see that the venue answers."""
-        await self._client.open()
+        """See that the venue answers."""
         await self.probe()
 
     async def subscribe(self, keys: Sequence[StreamKey]) -> SubscribeOutcome:

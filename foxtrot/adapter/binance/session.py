@@ -107,6 +107,10 @@ class BinanceSession(ABC):
         """Application messages so far, over all sessions of this kind."""
         return self._counters.received
 
+    async def prepare(self) -> None:
+        """Open the client, which imports ccxt the first time."""
+        await self._client.open()
+
     @abstractmethod
     async def open(self) -> None:
         """Connect."""
