@@ -11,8 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from watchfiles import awatch
-
 from foxtrot.core import strict_json
 from foxtrot.core.logs import get_logger
 from foxtrot.core.redaction import scrub
@@ -21,9 +19,8 @@ from foxtrot.errors import ConfigurationError
 
 log = get_logger("foxtrot.settings")
 
-DEBOUNCE_MS: Final = 100
-# Not every file system reports changes, and a directory may be replaced under the watch.
-LOOK_AGAIN_MS: Final = 1000
+LOOK_EVERY_S: Final = 0.5
+"""Looking beats being told: not every file system tells, and a directory may be replaced."""
 
 
 class SettingsWatcher:
@@ -63,26 +60,7 @@ class SettingsWatcher:
         """Run until cancelled; everything that happens to the file is survived."""
         while True:
             await self._look()
-            try:
-                await self._follow()
-            except OSError as error:
-                # The directory is gone; the file's own error has been reported by _look.
-                log.debug("settings_watch_failed", reason=error.strerror or type(error).__name__)
-                await asyncio.sleep(LOOK_AGAIN_MS / 1000)
-
-    async def _follow(self) -> None:
-        # The directory, not the file: editors and deployments put a new file in its place.
-        looks = awatch(
-            self._path.parent,
-            watch_filter=None,
-            debounce=DEBOUNCE_MS,
-            step=20,
-            rust_timeout=LOOK_AGAIN_MS,
-            yield_on_timeout=True,
-            recursive=False,
-        )
-        async for _ in looks:
-            await self._look()
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def _look(self) -> None:
         try:

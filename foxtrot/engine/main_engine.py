@@ -325,7 +325,7 @@ class MainEngine:
         return difference
 
     def _watch(self, path: Path) -> None:
-        watcher = SettingsWatcher(path, self._apply, self._bad_settings)
+        watcher = SettingsWatcher(path, self._apply, self._bad_settings, current=self.settings)
         self.bridge.submit(watcher.watch(), name="settings.watch")
 
     def _apply(self, settings: Settings, difference: Changes) -> None:

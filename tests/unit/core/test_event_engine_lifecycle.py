@@ -219,6 +219,79 @@ def test_drain_without_a_dispatcher_tells_whether_anything_waits(engine: EventEn
     assert engine.drain(WAIT_S)
 
 
+# ------------------------------------------------------------------ races, brought about on purpose
+
+
+def test_an_event_put_just_before_the_dispatcher_sleeps_is_served_at_once() -> None:
+    """A producer that still sees a busy dispatcher does not ring: the dispatcher looks again."""
+
+    class JustBefore(EventEngine):
+        raced = False
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if name == "_idle" and value is True and not self.raced:
+                self.raced = True
+                self.put(order("just before"))
+            super().__setattr__(name, value)
+
+    engine, recorder = JustBefore(interval=3600), Recorder()
+    engine.register("order.", recorder)
+    engine.start()
+    assert recorder.wait_for(1) == ["just before"]
+    engine.stop(WAIT_S)
+
+
+def test_a_tick_never_overtakes_an_older_one_that_spilled_over() -> None:
+    """While older ticks wait past the limit, newer ones go behind them, even if there is room."""
+    engine, recorder = EventEngine(3600, conflate_after_s=1e9, latest_limit=2), Recorder()
+
+    def answer(event: Event) -> None:
+        if event.data == 1:
+            engine.put(tick(4, "C"))
+
+    engine.register_general(recorder)
+    engine.register("tick.", answer)
+    for number, topic in ((1, "A"), (2, "B"), (3, "C")):
+        engine.put(tick(number, topic))
+    engine.start()
+    assert engine.drain(WAIT_S)
+    engine.stop(WAIT_S)
+
+    assert recorder.data == [1, 2, 4]
+    assert engine.health().conflated == 1
+
+
+def test_a_producer_held_up_between_look_and_append_mixes_nothing_up() -> None:
+    """A tick that enters the queue late is not taken for newer than the one after it."""
+    engine, recorder = EventEngine(3600, conflate_after_s=1e-9, latest_limit=1), Recorder()
+    engine.register_general(recorder)
+
+    class Intruder:
+        """The engine's lock; when the dispatcher takes it first, a producer was quicker."""
+
+        def __init__(self) -> None:
+            self.lock, self.due = threading.RLock(), True
+
+        def __enter__(self) -> None:
+            if self.due and threading.current_thread() is engine._thread:
+                self.due = False
+                engine._latest.append(tick("late"))  # it looked while there was room
+                engine.put(tick("after it"))
+            self.lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self.lock.release()
+
+    engine._lock = Intruder()  # type: ignore[assignment]
+    for topic in "ABC":
+        engine.put(tick(topic, topic))
+    engine.start()
+    assert engine.drain(WAIT_S)
+    engine.stop(WAIT_S)
+
+    assert [event.data for event in recorder.events if event.topic == "A"][-1] == "after it"
+
+
 # ------------------------------------------------------------------ abuse
 
 

@@ -101,22 +101,6 @@ async def test_an_editor_may_replace_the_file(path: Path) -> None:
             assert settings.flags.polling_interval == seconds
 
 
-async def test_events_alone_tell_of_a_replaced_file(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where the file system reports changes, nobody waits for the next look."""
-    monkeypatch.setattr(settings_watch, "LOOK_AGAIN_MS", 600_000)
-    owner = _Owner()
-    async with _watching(path, owner):
-        await _until_watched(path, owner)
-        for seconds in (2.0, 3.0):
-            draft = path.with_suffix(".tmp")
-            draft.write_text(_polling(seconds))
-            os.replace(draft, path)
-            while (await owner.change())[0].flags.polling_interval != seconds:
-                pass  # a late echo of the writes before
-
-
 async def _until_watched(path: Path, owner: _Owner) -> None:
     # The first write may come before the watch is set up: then another one is needed.
     for attempt in range(TIMEOUT_S):
