@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import MutableMapping
 from typing import Protocol
 
@@ -43,7 +44,7 @@ class Http:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
         limits = venue.limits
-        self._closing = False
+        self._closing = asyncio.Event()
         self._gate = WeightGate(limits)
         self._handshakes = Window(limits.connections, limits.connections_window_s)
 
@@ -63,7 +64,7 @@ class Http:
         return app
 
     async def _shut(self, _: web.Application) -> None:
-        self._closing = True
+        self._closing.set()
 
     async def _request(self, request: web.Request) -> web.StreamResponse:
         """A REST request: the faults first, then the weight, then the answer."""
@@ -101,7 +102,7 @@ class Http:
             raise _dropped(request)
         slow = faults.active("latency")
         if slow is not None:
-            await asyncio.sleep(max(0.0, slow.seconds or 0.0))
+            await self._pause(slow.seconds or 0.0)
         mute = faults.active("mute")
         if mute is not None and mute.rest:
             await self._hang(request)
@@ -109,10 +110,16 @@ class Http:
     async def _hang(self, request: web.Request) -> None:
         """Say nothing until the fault is cleared, the client has gone or the venue stops."""
         async with asyncio.timeout(_HANG_MAX_S):
-            while self._venue.faults.active("mute") and not self._closing:
+            while self._venue.faults.active("mute") and not self._closing.is_set():
                 if request.transport is None or request.transport.is_closing():
                     raise _dropped(request)
-                await asyncio.sleep(_LOOK_S)
+                await self._pause(_LOOK_S)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not longer than the venue runs."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
 
     async def _market_stream(self, request: web.Request) -> web.StreamResponse:
         """A handshake for market streams; raw on /ws, wrapped on /stream."""
@@ -137,7 +144,7 @@ class Http:
             await self._hang(request)
         slow = faults.active("slow_handshake")
         if slow is not None:
-            await asyncio.sleep(_SLOW_S if slow.seconds is None else slow.seconds)
+            await self._pause(_SLOW_S if slow.seconds is None else slow.seconds)
         refuse = faults.take("refuse")
         if refuse is not None and refuse.status is None:
             raise _dropped(request)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -140,7 +142,7 @@ def test_any_range_of_bars_is_seamless(
     market = Market.of([symbol], seed=seed, now_ms=START)
     bars = market.bars(symbol, interval, START - ago_ms, None, limit)
     assert bars == market.bars(symbol, interval, START - ago_ms, None, limit)
-    for bar, following in zip(bars, bars[1:], strict=False):
+    for bar, following in pairwise(bars):
         assert bar.end_ms == following.start_ms
         assert bar.low_e8 <= min(bar.open_e8, bar.close_e8) <= bar.high_e8
         assert bar.close_e8 == following.open_e8 or following.trades == 0

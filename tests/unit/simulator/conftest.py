@@ -48,6 +48,22 @@ class Stream:
 Connect = Callable[..., Awaitable[Stream]]
 
 
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
+
+
+@pytest.fixture
+def until() -> Until:
+    """Lets the loop run until something is so."""
+
+    async def wait(condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            # ASYNC110: what the venue's handlers do sets no event of ours
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0)
+
+    return wait
+
+
 @pytest.fixture
 def limits() -> Limits:
     """The venue's limits; a test overrides them by parametrising `limits`."""

@@ -123,7 +123,7 @@ async def test_klines_reach_back_and_are_the_same_again(get) -> None:
         ("depth", {"symbol": "btcusdt"}, -1100),
         ("depth", {"symbol": "BTCUSDT", "limit": "x"}, -1100),
         ("depth", {"symbol": "BTCUSDT", "limit": "0"}, -1130),
-        ("depth", {"symbol": "BTCUSDT", "limit": "１０"}, -1100),
+        ("depth", {"symbol": "BTCUSDT", "limit": "\uff11\uff10"}, -1100),
         ("depth", {"symbol": "BTCUSDT", "colour": "red"}, -1104),
         ("klines", {"symbol": "BTCUSDT"}, -1102),
         ("klines", {"symbol": "BTCUSDT", "interval": "7m"}, -1120),

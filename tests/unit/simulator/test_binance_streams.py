@@ -53,8 +53,17 @@ class Desk:
 
 @pytest.mark.parametrize(
     ("channel", "frames"),
-    [("bookTicker", 100), ("ticker", 10), ("miniTicker", 10), ("avgPrice", 10), ("depth", 10)]
-    + [("depth@100ms", 100), ("depth10", 10), ("depth10@100ms", 100), ("kline_1m", 5)],
+    [
+        ("bookTicker", 100),
+        ("ticker", 10),
+        ("miniTicker", 10),
+        ("avgPrice", 10),
+        ("depth", 10),
+        ("depth@100ms", 100),
+        ("depth10", 10),
+        ("depth10@100ms", 100),
+        ("kline_1m", 5),
+    ],
 )
 def test_each_channel_has_its_pace(channel: str, frames: int) -> None:
     """After its first word every channel speaks as often as documented: here in ten seconds."""

@@ -12,7 +12,7 @@ from foxtrot.simulator.faults import KINDS, FaultBoard, fault_from_json
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     """A typing error in a fault's name is answered with the list of names."""
-    with pytest.raises(ConfigurationError, match="'slient' is not known; known are: .*silent"):
+    with pytest.raises(ConfigurationError, match=r"'slient' is not known; known are: .*silent"):
         FaultBoard().inject("slient")
 
 
@@ -30,7 +30,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     ],
 )
 def test_a_wrong_parameter_is_refused(name: str, params: dict) -> None:
-    """A parameter that does not exist or is out of range is an error, and nothing is switched on."""
+    """A parameter that does not exist or is out of range is an error; nothing is switched on."""
     board = FaultBoard()
     with pytest.raises(ConfigurationError, match="fault"):
         board.inject(name, **params)

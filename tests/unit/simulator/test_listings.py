@@ -36,7 +36,9 @@ def test_an_unknown_base_always_has_the_same_price() -> None:
     assert listing("FOOUSDT").price_e8 != listing("BARUSDT").price_e8
 
 
-@pytest.mark.parametrize("symbol", ["btcusdt", "BTC", "USDT", "", "BTC/USDT", "ＢＴＣUSDT"])
+@pytest.mark.parametrize(
+    "symbol", ["btcusdt", "BTC", "USDT", "", "BTC/USDT", "\uff22\uff34\uff23USDT"]
+)
 def test_a_text_that_is_no_symbol_is_refused(symbol: str) -> None:
     """The error names the symbol and the currencies it may end in."""
     with pytest.raises(ConfigurationError, match="ends in one of"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from foxtrot.errors import UnknownSymbol
@@ -104,7 +106,7 @@ def test_bars_reach_from_the_past_to_the_present() -> None:
         live.tick("BTCUSDT")
     bars = live.bars("BTCUSDT", "1m", None, None, 500)
     assert len(bars) == 500
-    assert all(one.end_ms == two.start_ms for one, two in zip(bars, bars[1:], strict=False))
+    assert all(one.end_ms == two.start_ms for one, two in pairwise(bars))
     assert bars[-1].close_e8 == live.trades("BTCUSDT")[-1].price_e8
     assert bars[0].start_ms < START < bars[-1].start_ms
 

@@ -1,0 +1,64 @@
+"""Full speed: whole frames, in order, counted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from foxtrot.simulator.binance import SimulatedBinance
+
+
+async def test_a_blast_is_counted_and_in_order(sim: SimulatedBinance, connect) -> None:
+    """Exactly the frames asked for come, symbols in turn, ids without a hole."""
+    sim.blast(frames=2_000)
+    stream = await connect()
+    await stream.subscribe("btcusdt@bookTicker", "ethusdt@bookTicker")
+    frames = [await stream.json() for _ in range(2_000)]
+    ids = [frame["u"] for frame in frames]
+    assert ids == list(range(ids[0], ids[0] + 2_000))
+    assert [frame["s"] for frame in frames[:4]] == ["BTCUSDT", "ETHUSDT"] * 2
+    assert len({frame["b"] for frame in frames}) > 2
+    assert (await stream.ask("LIST_SUBSCRIPTIONS"))["id"] == 2
+
+
+async def test_a_blast_can_be_paced_and_stamped(sim: SimulatedBinance, connect) -> None:
+    """`u` is the monotonic clock, so that another process can measure the way."""
+    sim.blast(5_000, frames=50, stamped=True)
+    stream = await connect("/stream")
+    began_ns = time.monotonic_ns()
+    await stream.subscribe("btcusdt@bookTicker")
+    stamps = [(await stream.json())["data"]["u"] for _ in range(50)]
+    assert stamps == sorted(stamps)
+    assert began_ns < stamps[0] <= stamps[-1] < time.monotonic_ns()
+
+
+async def test_a_blast_holds_back_while_silent(sim: SimulatedBinance, connect) -> None:
+    """Faults hold for the flood too."""
+    sim.faults.inject("silent")
+    sim.blast(frames=1)
+    stream = await connect()
+    await stream.subscribe("btcusdt@bookTicker")
+    assert (await stream.ask("LIST_SUBSCRIPTIONS"))["id"] == 2
+    sim.faults.clear()
+    assert "u" in await stream.json()
+
+
+async def test_a_blast_ends_with_its_connection(sim: SimulatedBinance, connect, until) -> None:
+    """No task goes on for a client that has left, and another may come."""
+    sim.blast()
+    for _ in range(2):
+        stream = await connect()
+        await stream.subscribe("btcusdt@bookTicker")
+        await stream.json()
+        await stream.socket.close()
+    await until(lambda: not sim.connections)
+    await until(lambda: not any("blast" in task.get_name() for task in asyncio.all_tasks()))
+
+
+async def test_other_streams_are_not_flooded(sim: SimulatedBinance, connect) -> None:
+    """Who asks for trades gets trades at the market's pace."""
+    sim.blast()
+    stream = await connect()
+    await stream.subscribe("btcusdt@depth@100ms")
+    sim.tick("BTCUSDT")
+    assert (await stream.json())["e"] == "depthUpdate"
