@@ -36,11 +36,15 @@ class Backoff:
         stable_after_s: float,
         rng: random.Random | None = None,
     ) -> None:
-        self._base_s, self._max_s = base_s, max_s
-        self._max_attempts, self._stable_after_s = max_attempts, stable_after_s
+        self._stable_after_s = stable_after_s
+        self.retune(base_s=base_s, max_s=max_s, max_attempts=max_attempts)
         self._rng = rng or random.Random()  # noqa: S311 - spreads load, hides nothing
         self._ready_at: float | None = None
         self.attempt = 0
+
+    def retune(self, *, base_s: float, max_s: float, max_attempts: int) -> None:
+        """Go on counting, with other delays and bounds."""
+        self._base_s, self._max_s, self._max_attempts = base_s, max_s, max_attempts
 
     def next_delay_s(self) -> float:
         """The delay before the next attempt; counts that attempt."""

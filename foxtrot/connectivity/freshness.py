@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from enum import Enum
 
+_LOOKS = 16
+"""Looks per idle time; a sign of life is dated by the look that finds it."""
+
 
 class Verdict(Enum):
     """What to do about a session now."""
@@ -20,7 +23,7 @@ class SessionLiveness:
     """Idle for `idle_s`: ask the venue. The caller kills the session if it does not answer."""
 
     def __init__(self, *, idle_s: float, now: float, received: int = 0) -> None:
-        self._idle_s = idle_s
+        self.idle_s = idle_s
         self._received = received
         self._last_sign = now
 
@@ -28,7 +31,7 @@ class SessionLiveness:
         """Judge by the count of application messages `received` so far."""
         if received != self._received:
             self._received, self._last_sign = received, now
-        return Verdict.PROBE if now - self._last_sign >= self._idle_s else Verdict.ALIVE
+        return Verdict.PROBE if now - self._last_sign >= self.idle_s else Verdict.ALIVE
 
     def answered(self, now: float) -> None:
         """The venue answered a probe."""
@@ -40,4 +43,4 @@ class SessionLiveness:
 
     def next_look_s(self, now: float) -> float:
         """Seconds until the next look is due."""
-        return max(self._last_sign + self._idle_s - now, 0.0)
+        return min(max(self._last_sign + self.idle_s - now, 0.0), self.idle_s / _LOOKS)

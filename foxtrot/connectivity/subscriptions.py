@@ -41,7 +41,7 @@ class SubscriptionBook:
 
     def __init__(self) -> None:
         self._wanted: dict[StreamKey, Entry] = {}
-        self._held: set[StreamKey] = set()
+        self._held: dict[StreamKey, StreamState] = {}
 
     def want(self, keys: Iterable[StreamKey], now_ns: int) -> list[StreamKey]:
         """Add wanted streams; returns those that were not wanted before, or had failed."""
@@ -49,7 +49,8 @@ class SubscriptionBook:
         for key in keys:
             entry = self._wanted.get(key)
             if entry is None or entry.state is StreamState.FAILED:
-                self._wanted[key] = Entry(StreamState.PENDING, now_ns)
+                # Dropped and wanted again before anybody gave it back: it is held all the time.
+                self._wanted[key] = Entry(self._held.get(key, StreamState.PENDING), now_ns)
                 fresh.append(key)
         return fresh
 
@@ -69,13 +70,14 @@ class SubscriptionBook:
     def holds(self, keys: Iterable[StreamKey], state: StreamState, now_ns: int) -> None:
         """The venue gives these streams now."""
         for key in keys:
-            self._held.add(key)
+            self._held[key] = state
             if key in self._wanted:
                 self._wanted[key] = Entry(state, now_ns)
 
     def released(self, keys: Iterable[StreamKey]) -> None:
         """The venue gives these streams no more."""
-        self._held.difference_update(keys)
+        for key in keys:
+            self._held.pop(key, None)
 
     def refused(self, failures: Mapping[StreamKey, str], now_ns: int) -> None:
         """The venue will not give these streams; the reason is in words."""

@@ -118,7 +118,7 @@ class Supervisor:
     ) -> None:
         self.name, self._venue = name, venue
         self.book = SubscriptionBook()
-        self.config = config
+        self._config = config
         self._make_session, self._listener = make_session, listener
         self._bridge, self._clock, self._held_state = bridge, clock, held_state
         self._lifecycle = Lifecycle(clock.time_ns())
@@ -140,8 +140,23 @@ class Supervisor:
 
     @property
     def running(self) -> bool:
-        """Whether the loop is started."""
-        return self._task is not None
+        """Whether the loop is started and not about to end."""
+        return self._task is not None and self.state is not ConnectionState.CLOSING
+
+    @property
+    def config(self) -> StreamConfig:
+        """Deadlines and delays."""
+        return self._config
+
+    @config.setter
+    def config(self, config: StreamConfig) -> None:
+        """Take other deadlines and delays; a wait under way keeps its own."""
+        self._config = config
+        self._backoff.retune(
+            base_s=config.reconnect_base_delay_s,
+            max_s=config.reconnect_max_delay_s,
+            max_attempts=config.max_reconnect_attempts,
+        )
 
     @property
     def session(self) -> Session | None:
@@ -157,13 +172,16 @@ class Supervisor:
 
     async def stop(self) -> None:
         """End the loop and close the session; the book is kept for the next start."""
-        task, self._task = self._task, None
+        task = self._task
         if task is None:
             return
-        self._move(ConnectionState.CLOSING, "asked to")
-        task.cancel()
+        if self.state is not ConnectionState.CLOSING:
+            self._move(ConnectionState.CLOSING, "asked to")
+            task.cancel()
         await asyncio.wait([task])
-        self._move(ConnectionState.DISCONNECTED, "asked to")
+        if self._task is task:
+            self._task = None
+            self._move(ConnectionState.DISCONNECTED, "asked to")
 
     def recycle(self) -> None:
         """Replace the session by a fresh one now, whatever it is doing."""
@@ -208,18 +226,26 @@ class Supervisor:
     async def _run(self) -> None:
         self._move(ConnectionState.CONNECTING, "asked to")
         while True:
-            session = self._make_session()
-            try:
-                cause = await self._until_lost(session)
-                delay_s = self._plan(cause)  # before closing, which may take its time
-            finally:
-                self._session = None
-                self.book.lost(self._clock.time_ns(), "session lost")
-                self._listener.on_streams(list(self.book.wanted))
-                await self._close(session)
+            delay_s = await self._one_session()
             await self._wait_recycled(delay_s)
             if delay_s is None:
                 self._move(ConnectionState.CONNECTING, "asked to")
+
+    async def _one_session(self) -> float | None:
+        """Live through one session; returns the seconds to wait then, or None: until asked."""
+        try:
+            session = self._make_session()
+        except Exception as error:  # noqa: BLE001 - boundary: a venue's code may raise anything
+            return self._plan(self._cause(error))
+        try:
+            cause = await self._until_lost(session)
+            _heed_cancellation()
+            return self._plan(cause)  # before closing, which may take its time
+        finally:
+            self._session = None
+            self.book.lost(self._clock.time_ns(), "session lost")
+            self._listener.on_streams(list(self.book.wanted))
+            await self._close(session)
 
     async def _until_lost(self, session: Session) -> FoxtrotError:
         """Live through one session; returns what ended it."""
@@ -328,6 +354,7 @@ class Supervisor:
         now = self._clock.monotonic()
         liveness = SessionLiveness(idle_s=self.config.idle_s, now=now, received=session.received)
         while True:
+            liveness.idle_s = self.config.idle_s  # the settings may change while it is watched
             await asyncio.sleep(liveness.next_look_s(self._clock.monotonic()))
             now = self._clock.monotonic()
             if liveness.look(session.received, now) is Verdict.PROBE:
@@ -398,11 +425,22 @@ class Supervisor:
         self._recycle.clear()
 
     async def _close(self, session: Session) -> None:
+        name = f"{self._venue}.{self.name}.close"
+        closing = self._bridge.spawn(self._close_in_time(session), name=name)
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            await closing  # half a close leaves sockets behind, and it has its own deadline
+            raise
+
+    async def _close_in_time(self, session: Session) -> None:
         try:
             async with asyncio.timeout(self.config.close_timeout_s):
                 await session.close()
         except TimeoutError:
             self._log.warning("close_timed_out", timeout_s=self.config.close_timeout_s)
+        except Exception:  # noqa: BLE001 - boundary: a session that cannot be closed ends no loop
+            self._log.exception("close_failed")
 
     def _fresh_backoff(self) -> Backoff:
         config = self.config
@@ -431,6 +469,13 @@ class Supervisor:
             self._venue, self.name, to, step.previous, reason, now_ns, attempt, delay_s
         )
         self._listener.on_connection(status)
+
+
+def _heed_cancellation() -> None:
+    """End here if the task was cancelled: an SDK, or a task group in trouble, may swallow it."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _first_leaf(error: BaseException) -> BaseException:
