@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ from foxtrot.core.clock import Clock, SystemClock
 from foxtrot.core.event_engine import EventEngine
 from foxtrot.core.logs import get_logger
 from foxtrot.core.settings import Settings
-from foxtrot.errors import ConfigurationError, FoxtrotError, InvalidState, NotSupported
+from foxtrot.errors import ConfigurationError, FoxtrotError, InvalidState, NotSupported, WrongThread
 from foxtrot.gateway.capabilities import Capabilities
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.gateway.feeds import MarketFeeds
@@ -119,6 +120,7 @@ class BaseAdapter(ABC):
         self._serial = asyncio.Lock()
         self._lease: Lease | None = None
         self._closed = False
+        self._gate = threading.Lock()  # connect and close: one lease at most, none after the end
         self._order_ids = itertools.count(1)
         self.log = log.bind(venue=self.adapter_name)
 
@@ -159,33 +161,37 @@ class BaseAdapter(ABC):
             ConfigurationError: The setting is wrong; nothing was started.
             InvalidState: The adapter is closed.
         """
-        if self._closed:
-            raise InvalidState(f"{self.adapter_name} is closed; add a new adapter to connect again")
-        self.configure(setting)
-        if self._lease is None:
-            self._lease = self.bridge.lease(self.adapter_name)
-        self.bridge.submit(self._restart(), name=f"{self.adapter_name}.connect")
+        with self._gate:
+            self._refuse_closed()
+            self.configure(setting)
+            if self._lease is None:
+                self._lease = self.bridge.lease(self.adapter_name)
+            self.bridge.submit(self._restart(), name=f"{self.adapter_name}.connect")
 
     def disconnect(self) -> None:
         """Close the sessions; the subscriptions are kept for the next `connect`."""
-        if self._feeds is not None:
-            self.bridge.submit(self._stop(), name=f"{self.adapter_name}.disconnect")
+        with self._gate:
+            if self._lease is not None:
+                self.bridge.submit(self._stop(), name=f"{self.adapter_name}.disconnect")
 
     def restart(self) -> None:
         """Disconnect and connect again with the same setting and subscriptions."""
-        if self._feeds is not None:
-            self.bridge.submit(self._restart(), name=f"{self.adapter_name}.restart")
+        with self._gate:
+            if self._lease is not None:
+                self.bridge.submit(self._restart(), name=f"{self.adapter_name}.restart")
 
     def close(self) -> None:
         """Disconnect for good; returns when everything is closed.
 
         Raises:
             BridgeTimeout: The venue's sessions did not close in time; they were cancelled.
+            WrongThread: Called on the loop thread, which it would wait for.
         """
-        if self._closed:
-            return
-        self._closed = True
-        lease, self._lease = self._lease, None
+        if self.bridge.on_loop_thread:
+            raise WrongThread(f"close() of {self.adapter_name} would wait for its own thread")
+        with self._gate:
+            self._closed = True
+            lease, self._lease = self._lease, None
         if lease is None:
             return
         try:
@@ -199,6 +205,10 @@ class BaseAdapter(ABC):
         feeds = self._feeds
         if feeds is not None:
             self.bridge.call_soon(feeds.apply, settings.for_adapter(self.adapter_name))
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise InvalidState(f"{self.adapter_name} is closed; add a new adapter to connect again")
 
     async def _restart(self) -> None:
         async with self._serial:
@@ -238,16 +248,21 @@ class BaseAdapter(ABC):
         self._check(request)
         key = stream_key(request)
         self._requests[key] = request
-        feeds = self._feeds
-        if feeds is not None:
-            self.bridge.call_soon(feeds.want, (key,))
+        if self._feeds is not None:
+            self.bridge.call_soon(self._follow, key)
 
     def unsubscribe(self, request: SubscribeRequest) -> None:
         """Want a stream no more; nothing happens if it was not wanted."""
         key = stream_key(request)
-        feeds = self._feeds
-        if self._requests.pop(key, None) is not None and feeds is not None:
-            self.bridge.call_soon(feeds.drop, (key,))
+        if self._requests.pop(key, None) is not None and self._feeds is not None:
+            self.bridge.call_soon(self._follow, key)
+
+    def _follow(self, key: StreamKey) -> None:
+        # Looks at what is wanted by now, so that calls of several threads may arrive in any order.
+        if self._feeds is None:
+            return
+        change = self._feeds.want if key in self._requests else self._feeds.drop
+        change((key,))
 
     def subscriptions(self) -> tuple[SubscribeRequest, ...]:
         """What is wanted now."""
@@ -282,11 +297,12 @@ class BaseAdapter(ABC):
 
         Raises:
             NotSupported: The venue gives no history.
-            InvalidState: `connect` was never called.
+            InvalidState: `connect` was never called, or the adapter is closed.
             BridgeTimeout: It took longer than ten minutes.
         """
         if not self.capabilities.history:
             raise NotSupported(self.adapter_name, "history")
+        self._refuse_closed()
         if self._lease is None:
             raise InvalidState(
                 f"{self.adapter_name} has no connect setting yet; call connect first"

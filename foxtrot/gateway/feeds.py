@@ -45,6 +45,7 @@ class MarketFeeds:
         self._venue, self._capabilities, self._bridge = venue, capabilities, bridge
         self._template, self._flags = config, flags
         self._wanted: dict[StreamKey, None] = {}
+        self._asked: set[StreamKey] = set()
         self._changed = asyncio.Event()
         self._router: asyncio.Task[None] | None = None
         self._feeds = {
@@ -83,6 +84,7 @@ class MarketFeeds:
     def want(self, keys: Sequence[StreamKey]) -> None:
         """Add streams."""
         self._wanted.update(dict.fromkeys(keys))
+        self._asked.update(keys)
         self._changed.set()
 
     def drop(self, keys: Sequence[StreamKey]) -> None:
@@ -144,10 +146,12 @@ class MarketFeeds:
             await self._changed.wait()
             self._changed.clear()
             routes = {key: self.mode_of(key) for key in self._wanted}
+            asked, self._asked = self._asked, set()
             for mode, feed in self._feeds.items():
-                mine = [key for key, to in routes.items() if to is mode]
                 feed.drop([key for key in feed.book.wanted if routes.get(key) is not mode])
-                feed.want(mine)
+                # A refused stream is in the book, and is asked for again only if the user does.
+                mine = (key for key, to in routes.items() if to is mode)
+                feed.want([key for key in mine if key in asked or key not in feed.book])
             await self._start_and_stop(routes)
 
     async def _start_and_stop(self, routes: dict[StreamKey, Mode]) -> None:

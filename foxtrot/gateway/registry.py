@@ -16,12 +16,16 @@ def adapter_class(name: str, *, where: str = "registry") -> type[BaseAdapter]:
     Raises:
         ConfigurationError: No such adapter, or what is installed under the name is not one.
     """
-    installed = {point.name: point for point in entry_points(group=GROUP)}
+    installed = {point.name.lower(): point for point in entry_points(group=GROUP)}
     point = installed.get(name.lower())
     if point is None:
         known = ", ".join(sorted(installed)) or "none"
         raise ConfigurationError(where, "adapter", f"{name!r} is not installed; known: {known}")
-    loaded = point.load()
+    try:
+        loaded = point.load()
+    except ImportError as error:
+        missing = f"{name!r} cannot be loaded: {error.name or 'a part of it'} is missing"
+        raise ConfigurationError(where, "adapter", missing) from None
     if not (isinstance(loaded, type) and issubclass(loaded, BaseAdapter)):
         raise ConfigurationError(where, "adapter", f"{name!r} is not a foxtrot adapter")
     return loaded
