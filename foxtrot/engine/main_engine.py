@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -91,10 +92,11 @@ class MainEngine:
         self._strategies: dict[str, Strategy] = {}
         self._apps: dict[str, App] = {}
         self._closed = False
+        self._closing = threading.Lock()
         self.oms = OmsEngine(self.event_engine)
         self._engines: dict[str, Closable] = {self.oms.name: self.oms}
+        self.event_engine.start()  # first: it refuses to start twice, and nothing leaks then
         self.bridge.start()
-        self.event_engine.start()
         if self._path is not None:
             self._watch(self._path)
 
@@ -108,6 +110,7 @@ class MainEngine:
         Raises:
             ConfigurationError: There is one of that name.
         """
+        self._refuse_closed()
         name = name or adapter_class.default_name
         if name.upper() in self._adapters:
             raise ConfigurationError("add_adapter", "name", f"{name} is there already")
@@ -120,16 +123,26 @@ class MainEngine:
     add_gateway = add_adapter
 
     def add_engine(self, engine_class: Callable[[MainEngine, EventEngine], EngineT]) -> EngineT:
-        """Add an engine; it is closed with this one, the last added first."""
+        """Add an engine; it is closed with this one, the last added first.
+
+        Raises:
+            ConfigurationError: There is one of that name.
+        """
+        self._refuse_closed()
         engine = engine_class(self, self.event_engine)
-        self._engines[getattr(engine, "engine_name", type(engine).__name__)] = engine
+        name = getattr(engine, "engine_name", type(engine).__name__)
+        if name in self._engines:
+            engine.close()
+            raise ConfigurationError("add_engine", "engine_name", f"{name} is there already")
+        self._engines[name] = engine
         return engine
 
     def add_app(self, app_class: type[App]) -> Closable:
         """Add an app and the engine it brings."""
         app = app_class()
+        engine = self.add_engine(app.engine_class)
         self._apps[app.app_name] = app
-        return self.add_engine(app.engine_class)
+        return engine
 
     def add_strategy(
         self,
@@ -143,6 +156,7 @@ class MainEngine:
         Raises:
             ConfigurationError: The name is taken, the adapter unknown or a symbol no vt_symbol.
         """
+        self._refuse_closed()
         name = name or strategy_class.__name__
         if name in self._strategies:
             raise ConfigurationError("add_strategy", "name", f"{name} is there already")
@@ -362,9 +376,10 @@ class MainEngine:
         Raises:
             ShutdownTimeout: Something did not end; everything else was closed all the same.
         """
-        if self._closed:
-            return
-        self._closed = True
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
         steps: list[Callable[[], None]] = [s.stop for s in reversed(self._strategies.values())]
         steps += [adapter.close for adapter in self._adapters.values()]
         steps += [engine.close for engine in reversed(self._engines.values())]
@@ -374,12 +389,16 @@ class MainEngine:
             try:
                 step()
             except FoxtrotError as error:
-                log.exception("close_failed", step=step.__qualname__)
+                log.exception("close_failed", step=_name_of(step))
                 failures.append(error)
             except Exception:  # boundary: a user's on_stop must not keep us open
-                log.exception("close_failed", step=step.__qualname__)
+                log.exception("close_failed", step=_name_of(step))
         if failures:
             raise failures[0]
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise InvalidState("the engine is closed; make a new one")
 
     def __enter__(self) -> Self:
         return self
@@ -409,8 +428,12 @@ def _read(part: Callable[[], T], blank: T, problems: list[str]) -> T:
     try:
         return part()
     except Exception as error:  # noqa: BLE001 - boundary: whoever asks how we are gets an answer
-        problems.append(f"{part.__qualname__}: {type(error).__name__}")
+        problems.append(f"{_name_of(part)}: {type(error).__name__}")
         return blank
+
+
+def _name_of(part: Callable[[], object]) -> str:
+    return getattr(part, "__qualname__", type(part).__name__)
 
 
 def _check_vt_symbol(vt_symbol: str) -> None:

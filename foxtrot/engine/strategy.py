@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from foxtrot.core.logs import get_logger
+from foxtrot.errors import FoxtrotError, WrongThread
 from foxtrot.model.constants import Exchange
 from foxtrot.model.events import (
     EVENT_BAR,
@@ -31,12 +33,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+DRAIN_S = 2.0
+"""Longest that stopping waits for the events that a strategy is still to get."""
+
 
 class Strategy:
     """Reacts to what happens to its symbols.
 
-    Thread safety: every `on_` method runs on the dispatcher thread, one after the other; none may
-    block. One that raises is logged and counted, and the others go on.
+    Thread safety: every `on_` method runs on the dispatcher thread, one after the other, but that
+    `on_start` and `on_stop` run where the strategy is added and stopped; none may block. One that
+    raises is logged and counted, and the others go on.
 
     Args:
         engine: Where it is registered.
@@ -84,6 +90,13 @@ class Strategy:
     def start(self) -> None:
         """Register the handlers that are overridden, and subscribe to ticks."""
         self.on_start()
+        try:
+            self._listen()
+        except FoxtrotError:
+            self.stop()
+            raise
+
+    def _listen(self) -> None:
         wanted: tuple[tuple[str, str, Callable[[Event], None]], ...] = (
             (EVENT_TICK, "on_tick", self._call(self.on_tick)),
             (EVENT_DEPTH, "on_depth", self._call(self.on_depth)),
@@ -108,6 +121,8 @@ class Strategy:
         for type_, handler in self._registered:
             self.engine.event_engine.unregister(type_, handler)
         self._registered.clear()
+        with contextlib.suppress(WrongThread):  # a handler may stop a strategy, but not wait
+            self.engine.event_engine.drain(DRAIN_S)
         self.on_stop()
 
     def _register(self, type_: str, handler: Callable[[Event], None]) -> None:
