@@ -70,12 +70,13 @@ class TickSlot:
 class StreamSlot:
     """A depth, trade or bar stream of one symbol."""
 
-    __slots__ = ("book", "interval", "lane", "last_id", "rejected", "source", "topic")
+    __slots__ = ("book", "frames", "interval", "lane", "last_id", "rejected", "source", "topic")
 
     def __init__(self, source: Source, lane: Lane, interval: Interval = Interval.MINUTE) -> None:
         self.source, self.lane, self.topic = source, lane, source.vt_symbol
         self.interval = interval
         self.book = OrderBook()
+        self.frames = 0
         self.last_id = 0
         self.rejected = 0
 
@@ -267,6 +268,7 @@ class FrameRouter:
         if slot is None:
             self._counters.ignored += 1
             return
+        slot.frames += 1
         reason = mapping.bad_levels(update.b) or mapping.bad_levels(update.a)
         if reason:
             self._reject(slot, reason)
@@ -290,6 +292,7 @@ class FrameRouter:
         if slot is None:
             self._counters.ignored += 1
             return
+        slot.frames += 1
         if trade.t <= slot.last_id:
             self._counters.stale += 1
             return
@@ -307,6 +310,7 @@ class FrameRouter:
         if slot is None:
             self._counters.ignored += 1
             return
+        slot.frames += 1
         reason = mapping.bad_numbers(
             (candle.o, candle.h, candle.low, candle.c), (candle.v, candle.q)
         )

@@ -231,7 +231,9 @@ class StreamSession(BinanceSession):
         try:
             await connection.request("SUBSCRIBE", names, self._venue.config.subscribe_timeout_s)
         except TimeoutError:
-            result.unanswered.update(keys)
+            # Data is a better answer than an answer.
+            self._complete([key for key in keys if self._flows(key)])
+            result.unanswered.update(key for key in keys if not self._flows(key))
         except SubscriptionRefused as error:
             if len(keys) == 1:
                 result.refused[keys[0]] = error
@@ -274,6 +276,18 @@ class StreamSession(BinanceSession):
             interval = Interval(key.detail)
             name = key.symbol, mapping.INTERVALS[interval]
             frames.bars.setdefault(name, StreamSlot(source, lane, interval))
+
+    def _flows(self, key: StreamKey) -> bool:
+        """Whether the stream has brought anything yet."""
+        frames = self._frames
+        if key.channel is Channel.TICK:
+            tick = frames.ticks[key.symbol]
+            return bool(tick.quoted_ns or tick.stats_ns)
+        if key.channel is Channel.DEPTH:
+            return bool(frames.depths[key.symbol].frames)
+        if key.channel is Channel.TRADE:
+            return bool(frames.trades[key.symbol].frames)
+        return bool(frames.bars[key.symbol, mapping.INTERVALS[Interval(key.detail)]].frames)
 
     def _forget(self, key: StreamKey) -> Connection | None:
         frames = self._frames
