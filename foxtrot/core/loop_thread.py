@@ -69,7 +69,6 @@ class _Job(Generic[T]):
 
     def __init__(self, owner: LoopThread, coro: Coroutine[object, object, T], name: str) -> None:
         self._owner, self._coro, self._name = owner, coro, name
-        self.context = copy_context()
         self.future: Submitted[T] = Submitted(name)
 
     def __call__(self) -> None:
@@ -77,7 +76,7 @@ class _Job(Generic[T]):
         if self.future.cancelled():
             self.discard()
             return
-        task = self._owner.track(self._coro, self._name, self.context)
+        task = self._owner.track(self._coro, self._name)
         task.add_done_callback(self._settle)
         # Without a reference to the job: the future must not keep itself alive.
         self.future.add_done_callback(partial(_pass_on_cancel, self._owner, task))
@@ -178,7 +177,7 @@ class LoopThread:
     def submit(self, coro: Coroutine[object, object, T], name: str) -> Submitted[T]:
         """Run `coro` as a task; its future may be waited for, or cancelled, from any thread."""
         job = _Job(self, coro, name)
-        self.call(job.context, job, ())
+        self.call(copy_context(), job, ())
         return job.future
 
     def close(self, timeout: float) -> None:
@@ -199,11 +198,9 @@ class LoopThread:
 
     # ------------------------------------------------------------------ on the loop thread
 
-    def track(
-        self, coro: Coroutine[object, object, T], name: str, context: Context | None = None
-    ) -> asyncio.Task[T]:
+    def track(self, coro: Coroutine[object, object, T], name: str) -> asyncio.Task[T]:
         """Make a task that has an owner: this."""
-        task = self.loop.create_task(coro, name=name, context=context)
+        task = self.loop.create_task(coro, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._task_ended)
         return task
@@ -272,30 +269,37 @@ class LoopThread:
         )
 
     async def _shutdown(self, asked_at: float, timeout: float) -> None:
+        deadline = asked_at + timeout * _TASKS_SHARE
         try:
-            left = await self._end_tasks(asked_at + timeout * _TASKS_SHARE)
-            self._left_behind = tuple(f"task {name}" for name in left)
-            await asyncio.wait_for(self.loop.shutdown_asyncgens(), timeout * _GENERATORS_SHARE)
-        except TimeoutError:
-            self._left_behind += ("async generators",)
+            await self._end_tasks(deadline)
+            generators = await self._end_generators(timeout * _GENERATORS_SHARE)
+            tasks = await self._end_tasks(deadline)  # generators may have started some, too
+            self._left_behind = (*tasks, *generators)
         finally:
             for task in tuple(self._unseen):
                 self._report(task)
             self._stopped = True
             self.loop.stop()
 
-    async def _end_tasks(self, deadline: float) -> list[str]:
+    async def _end_generators(self, timeout: float) -> tuple[str, ...]:
+        try:
+            await asyncio.wait_for(self.loop.shutdown_asyncgens(), timeout)
+        except TimeoutError:
+            return ("async generators",)
+        return ()
+
+    async def _end_tasks(self, deadline: float) -> tuple[str, ...]:
         """Cancel every task, also those that ending ones start; names of those that stay."""
         asked: set[asyncio.Task[object]] = set()
         while pending := {t for t in asyncio.all_tasks() if t is not self._shutdown_task}:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
-                return sorted(task.get_name() for task in pending)
+                return tuple(sorted(f"task {task.get_name()}" for task in pending))
             for task in pending - asked:
                 task.cancel()
             asked |= pending
             await asyncio.wait(pending, timeout=left_s)
-        return []
+        return ()
 
     def _join_workers(self, deadline: float) -> tuple[str, ...]:
         for worker in self._worker_threads:

@@ -362,17 +362,26 @@ def test_the_correlation_id_travels_into_the_loop(
         await asyncio.sleep(0)
         log.info("worked", where=where)
 
+    def say(where: str) -> None:
+        log.info("worked", where=where)
+
+    async def ask_at_once() -> None:
+        for where in ("first call", "second call"):
+            correlation_id.set(where)
+            bridge.call_soon(say, where)
+
+    bridge.run(ask_at_once(), WAIT_S)
     token = correlation_id.set("req-1")
     bridge.run(work("run"), WAIT_S)
     bridge.submit(work("submit"), name="work").result(WAIT_S)
-    bridge.call_soon(lambda: log.info("worked", where="call_soon"))
     correlation_id.reset(token)
     bridge.run(work("without"), WAIT_S)
 
     assert {line["where"]: line.get("correlation_id") for line in lines(caplog, "worked")} == {
         "run": "req-1",
         "submit": "req-1",
-        "call_soon": "req-1",
+        "first call": "first call",
+        "second call": "second call",
         "without": None,
     }
 

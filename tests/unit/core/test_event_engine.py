@@ -336,6 +336,22 @@ def test_when_the_backlog_is_gone_nothing_is_conflated_any_more(
     assert engine.health().conflated == 0
 
 
+def test_after_conflating_young_ticks_are_delivered_in_full(
+    engine: EventEngine, seen: Recorder, clock: ManualClock
+) -> None:
+    """Ticks that come while the last of an old backlog is served are not old themselves."""
+    gate = held(engine)
+    engine.register("tick.A", lambda event: clock.advance(1.0 if event.data == 2 else 0.0))
+    engine.register("tick.B", lambda _: [engine.put(tick(n)) for n in (3, 4)])
+    for event in (tick(1), tick(2), tick("last", "B")):
+        engine.put(event)
+    clock.advance(1.0)
+    gate.open()
+
+    assert engine.drain(WAIT_S)
+    assert seen.data == ["gate", 2, "last", 3, 4]
+
+
 def test_ticks_behind_a_hanging_handler_take_bounded_memory(
     engine: EventEngine, seen: Recorder
 ) -> None:
