@@ -10,7 +10,6 @@ import asyncio
 import ipaddress
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from types import TracebackType
 
 import msgspec
@@ -139,6 +138,7 @@ class SimulatedBinance:
         self._stop_listening = self.faults.listen(self._on_fault)
         if self._rate_hz:
             self._pulse = asyncio.create_task(self._beat(), name="simulator-pulse")
+            self._pulse.add_done_callback(_report)
         log.info("simulated_venue_started", venue="BINANCE", port=self.port)
 
     async def stop(self) -> None:
@@ -171,14 +171,11 @@ class SimulatedBinance:
         loop = self._loop
         if loop is None or not loop.is_running() or loop is _running_loop():
             return self._tick(symbol, count)
-        done: Future[None] = Future()
 
-        def hop() -> None:
+        async def hop() -> None:
             self._tick(symbol, count)
-            done.set_result(None)
 
-        loop.call_soon_threadsafe(hop)
-        done.result(_HOP_S)
+        asyncio.run_coroutine_threadsafe(hop(), loop).result(_HOP_S)
 
     def subscriptions(self) -> set[str]:
         """The streams that are live now, over all connections."""
@@ -338,6 +335,12 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _report(pulse: asyncio.Task[None]) -> None:
+    """A market that stands still because of an error must say so."""
+    if not pulse.cancelled() and pulse.exception() is not None:
+        log.error("simulated_market_stopped", exc_info=pulse.exception())
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -23,6 +23,7 @@ _SLOW_S = 10.0
 _LOOK_S = 0.05
 _HANG_MAX_S = 3_600.0
 _LISTEN_KEY_CHARS = 60
+_ORDERS_SOCKET_WEIGHT = 2
 
 
 class Venue(ConnectionVenue, rest.Venue, Protocol):
@@ -161,6 +162,9 @@ class Http:
         refused = await self._refuse_handshake(request)
         if refused is not None:
             return refused
+        heavy = self._gate.charge(_ORDERS_SOCKET_WEIGHT, self._venue.now_ms())
+        if heavy is not None:
+            return self._weighed(_refused(heavy))
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
         async for message in socket:

@@ -32,12 +32,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def none(cls) -> Limits:
-        """No rule at all; the server still pings."""
+        """No rule at all; the server does not even ping."""
         return cls(
             messages_per_s=None,
             streams_per_connection=None,
             connections=None,
             life_s=None,
+            ping_interval_s=None,
             send_buffer_bytes=None,
             weight_per_minute=None,
         )

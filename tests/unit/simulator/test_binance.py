@@ -8,7 +8,8 @@ import threading
 import aiohttp
 import pytest
 
-from foxtrot.errors import ConfigurationError, InvalidState
+from foxtrot.errors import ConfigurationError, InvalidState, UnknownSymbol
+from foxtrot.simulator import binance
 from foxtrot.simulator.binance import SimulatedBinance, SimulatedBinanceThread, serve
 from foxtrot.simulator.binance_limits import Limits
 
@@ -144,3 +145,23 @@ async def test_serve_runs_until_it_is_cancelled(session: aiohttp.ClientSession) 
         with pytest.raises(asyncio.CancelledError):
             await task
     assert venue.connections == ()
+
+
+def test_an_error_reaches_the_thread_that_caused_it() -> None:
+    """A tick of a symbol that is not listed says so to the caller."""
+    venue = SimulatedBinance(["BTCUSDT"], rate_hz=0)
+    with SimulatedBinanceThread(venue), pytest.raises(UnknownSymbol, match="XRPUSDT"):
+        venue.tick("XRPUSDT")
+
+
+async def test_a_market_that_breaks_says_so(until, mocker) -> None:
+    """The venue goes on answering, and the log names the error."""
+    log = mocker.patch.object(binance, "log")
+    venue = SimulatedBinance(["BTCUSDT"], rate_hz=1_000)
+    mocker.patch.object(venue.market, "tick", side_effect=ZeroDivisionError)
+    venue.wake("BTCUSDT")
+    async with venue:
+        await until(lambda: log.error.called)
+    ((event,), fields) = log.error.call_args
+    assert event == "simulated_market_stopped"
+    assert isinstance(fields["exc_info"], ZeroDivisionError)

@@ -220,3 +220,15 @@ async def test_what_was_seen_can_be_read_over_http(
         "unsubscribes": [],
         "requests": [["GET", "/api/v3/depth", {"symbol": "BTCUSDT"}]],
     }
+
+
+@pytest.mark.parametrize("limits", [Limits(weight_per_minute=2)])
+async def test_connecting_to_the_websocket_api_has_a_weight(
+    sim: SimulatedBinance, connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It costs 2; beyond the limit the handshake is refused."""
+    monkeypatch.setattr(sim, "now_ms", lambda: 1_790_000_010_000)
+    await connect("/ws-api/v3")
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await connect("/ws-api/v3")
+    assert refused.value.status == 429
