@@ -55,7 +55,7 @@ class BinanceClient:
 
     async def load_markets(self) -> list[Mapping[str, object]]:
         """exchangeInfo's symbols, as the venue sent them."""
-        markets = await self._asked(self._opened().load_markets())
+        markets = await self._asked(self._opened().load_markets(), "exchangeInfo")
         if not isinstance(markets, dict):
             raise VenueUnavailable(self._venue, "", "exchangeInfo is not readable")
         return [market["info"] for market in markets.values()]
@@ -73,7 +73,7 @@ class BinanceClient:
             log.info("weight_budget_wait", venue=self._venue, delay_s=round(wait_s, 3))
             await asyncio.sleep(wait_s)
         ask = getattr(self._opened(), "public_get_" + path.replace("/", "_"))
-        answer = await self._asked(ask(dict(params or {})))
+        answer = await self._asked(ask(dict(params or {})), path)
         if not isinstance(answer, dict | list):
             raise VenueUnavailable(self._venue, "", f"the answer to {path} is not readable JSON")
         return answer
@@ -99,7 +99,7 @@ class BinanceClient:
         if http is not None:
             await http.close()
 
-    def translated(self, error: BaseException) -> FoxtrotError:
+    def translated(self, error: BaseException, what: str = "the connection") -> FoxtrotError:
         """The foxtrot error for what ccxt raised."""
         headers = self._exchange.last_response_headers if self._exchange is not None else None
         return translate(
@@ -107,6 +107,7 @@ class BinanceClient:
             self._venue,
             self._settings.endpoint,
             timeout_s=self._config.request_timeout_s,
+            what=what,
             headers=headers,
         )
 
@@ -115,13 +116,13 @@ class BinanceClient:
             raise InvalidState("the Binance client is not open")
         return self._exchange
 
-    async def _asked(self, request: object) -> object:
+    async def _asked(self, request: object, what: str) -> object:
         try:
             return await request  # type: ignore[misc]
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - boundary: ccxt raises its own tree and more
-            raise self.translated(error) from None
+            raise self.translated(error, what) from None
 
     def _ccxt_config(self, http: aiohttp.ClientSession) -> dict[str, object]:
         rest, settings = self._settings.rest_url, self._settings

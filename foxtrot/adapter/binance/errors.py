@@ -36,7 +36,7 @@ RETRY_AFTER_S = 60.0
 """Where the venue says "too many" without saying how long: its windows are minutes."""
 
 _CLOSE_CODE = re.compile(r"closing code (\d+)")
-_STATUS = re.compile(r"^\S+ (\d{3}) ")
+_STATUS = re.compile(r"^\S+ (?:[A-Z]+ \S+ )?(\d{3})\b")
 _TOO_MANY = frozenset({"DDoSProtection", "RateLimitExceeded"})
 _BANNED = 418
 
@@ -47,16 +47,17 @@ def translate(
     endpoint: str,
     *,
     timeout_s: float,
+    what: str = "the request",
     headers: Mapping[str, str] | None = None,
 ) -> FoxtrotError:
-    """The foxtrot error for what ccxt, aiohttp or the socket raised."""
+    """The foxtrot error for what ccxt, aiohttp or the socket raised when asked for `what`."""
     if isinstance(error, FoxtrotError):
         return error
     transport = _transport(error, venue, endpoint, timeout_s)
     if transport is not None:
         return transport
     kinds = {kind.__name__ for kind in type(error).__mro__}
-    code, text = _venue_words(str(error))
+    code, text = _venue_words(str(error), what)
     status = _http_status(str(error))
     if kinds & _TOO_MANY:
         return _too_many(venue, code or str(status or ""), text, status, headers or {})
@@ -70,7 +71,7 @@ def translate(
         return ConnectionClosed(int(closed[1]))
     if "NetworkError" in kinds:
         return StreamingError(f"{venue}: {type(error).__name__}")
-    return VenueError(venue, code, text)
+    return VenueError(venue, code or str(status or ""), text)
 
 
 def _transport(
@@ -129,17 +130,17 @@ def _http_status(text: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _venue_words(text: str) -> tuple[str, str]:
+def _venue_words(text: str, what: str) -> tuple[str, str]:
     """The venue's own code and message out of ccxt's text; nothing else of it is safe to show."""
     start = text.find("{")
     if start >= 0:
         try:
             body = json.loads(text[start:])
         except ValueError:
-            return "", "unreadable answer"
+            return "", f"{what} got an unreadable answer"
         if isinstance(body, dict):
             return str(body.get("code", "")), scrub(str(body.get("msg", "")))
-    return "", "the venue refused the request"
+    return "", f"{what} was refused"
 
 
 _VENUE_ERRORS: dict[str, Callable[[str, str, str], VenueError]] = {
