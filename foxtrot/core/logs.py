@@ -9,13 +9,15 @@ Thread safety: loggers may be used from any thread; `configure` belongs to the m
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import itertools
 import logging
 import math
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from enum import Enum
 from io import TextIOWrapper
@@ -33,6 +35,7 @@ __all__ = [
     "LEVELS",
     "FoxtrotLogger",
     "configure",
+    "correlated",
     "correlation_id",
     "get_logger",
     "guard_sdk_loggers",
@@ -45,6 +48,8 @@ LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 correlation_id: ContextVar[str] = ContextVar("foxtrot_correlation_id", default="")
 """Ties the lines of one call together; merged into every line while it is set."""
+
+_numbers = itertools.count(1)
 
 _TRACEBACK_LIMIT = 16_384
 _DEPTH_LIMIT = 4
@@ -121,6 +126,20 @@ class FoxtrotLogger(structlog.BoundLoggerBase):
     def _emit(self, level: int, event: str, fields: dict[str, object]) -> None:
         _, extra = self._process_event(logging.getLevelName(level).lower(), event, fields)
         self._logger.log(level, _Line(extra["foxtrot"]), extra=extra, stacklevel=3)
+
+
+@contextlib.contextmanager
+def correlated(what: str) -> Iterator[str]:
+    """Give the lines of this call, here and across the bridge, one id; an outer one is kept."""
+    current = correlation_id.get()
+    if current:
+        yield current
+        return
+    token = correlation_id.set(f"{what}-{next(_numbers)}")
+    try:
+        yield correlation_id.get()
+    finally:
+        correlation_id.reset(token)
 
 
 def get_logger(name: str) -> FoxtrotLogger:

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import ClassVar
 
 from foxtrot.connectivity.config import StreamConfig
@@ -17,7 +17,7 @@ from foxtrot.connectivity.supervisor import Session
 from foxtrot.core.bridge import AsyncThreadBridge, Lease
 from foxtrot.core.clock import Clock, SystemClock
 from foxtrot.core.event_engine import EventEngine
-from foxtrot.core.logs import get_logger
+from foxtrot.core.logs import correlated, get_logger
 from foxtrot.core.settings import Settings
 from foxtrot.errors import ConfigurationError, FoxtrotError, InvalidState, NotSupported, WrongThread
 from foxtrot.gateway.capabilities import Capabilities
@@ -166,19 +166,19 @@ class BaseAdapter(ABC):
             self.configure(setting)
             if self._lease is None:
                 self._lease = self.bridge.lease(self.adapter_name)
-            self.bridge.submit(self._restart(), name=f"{self.adapter_name}.connect")
+            self._submit(self._restart(), "connect")
 
     def disconnect(self) -> None:
         """Close the sessions; the subscriptions are kept for the next `connect`."""
         with self._gate:
             if self._lease is not None:
-                self.bridge.submit(self._stop(), name=f"{self.adapter_name}.disconnect")
+                self._submit(self._stop(), "disconnect")
 
     def restart(self) -> None:
         """Disconnect and connect again with the same setting and subscriptions."""
         with self._gate:
             if self._lease is not None:
-                self.bridge.submit(self._restart(), name=f"{self.adapter_name}.restart")
+                self._submit(self._restart(), "restart")
 
     def close(self) -> None:
         """Disconnect for good; returns when everything is closed.
@@ -209,6 +209,11 @@ class BaseAdapter(ABC):
     def _refuse_closed(self) -> None:
         if self._closed:
             raise InvalidState(f"{self.adapter_name} is closed; add a new adapter to connect again")
+
+    def _submit(self, work: Coroutine[object, object, None], what: str) -> None:
+        name = f"{self.adapter_name}.{what}"
+        with correlated(name):
+            self.bridge.submit(work, name=name)
 
     async def _restart(self) -> None:
         async with self._serial:
