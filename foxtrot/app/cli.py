@@ -1,0 +1,223 @@
+"""The command line. Each command imports what it needs when it runs, so that the first is fast."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from foxtrot.errors import ConfigurationError, FoxtrotError
+from foxtrot.model.constants import Interval
+
+USAGE, FAILURE = 2, 1
+"""Exit codes: what was asked is wrong; what was asked did not work."""
+
+app = typer.Typer(
+    name="foxtrot",
+    help="One process, several trading venues, streams that do not lie.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+simulators = typer.Typer(help="Serve a simulated venue on this machine, until Ctrl-C.")
+app.add_typer(simulators, name="sim")
+
+Seconds = Annotated[
+    float | None, typer.Option("--seconds", min=0, help="End by itself after so long.")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line; always so when piped.")]
+Symbols = Annotated[
+    str | None, typer.Option("--symbols", help="Such as BTCUSDT,ETHUSDT.", show_default=False)
+]
+Seed = Annotated[int, typer.Option("--seed", help="Same seed, same prices.")]
+Rate = Annotated[
+    float, typer.Option("--rate", min=0, max=10_000, help="Market steps per second and symbol.")
+]
+LogFile = Annotated[
+    Path | None, typer.Option("--log-file", help="Write the log there too, as JSON lines.")
+]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from foxtrot.app.version import version
+
+        typer.echo(f"foxtrot {version()}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """One process, several trading venues, streams that do not lie."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def demo(
+    seconds: Seconds = None,
+    json: Json = False,
+    symbols: Symbols = None,
+    seed: Seed = 0,
+    rate: Rate = 10.0,
+    log_file: LogFile = None,
+) -> None:
+    """Show a simulated Binance at work: no account, no network."""
+    from foxtrot.app.demo import SYMBOLS, Demo
+    from foxtrot.app.program import Options, run
+
+    composition = Demo(_symbols(symbols) or SYMBOLS, seed=seed, rate_hz=rate)
+    run(composition, Options(seconds, json, log_file))
+
+
+@app.command("run")
+def run_settings(
+    config: Annotated[Path, typer.Option("--config", help="The settings file.")],
+    seconds: Seconds = None,
+    json: Json = False,
+    log_file: LogFile = None,
+) -> None:
+    """Connect the venues of a settings file, and follow the file while it runs."""
+    from foxtrot.app.program import Options, run
+    from foxtrot.app.venues import Venues
+
+    run(Venues(config), Options(seconds, json, log_file))
+
+
+@simulators.command("binance")
+def simulate_binance(
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: a free one.")] = 9001,
+    seed: Seed = 0,
+    rate: Rate = 10.0,
+    symbols: Symbols = None,
+    full_speed: Annotated[
+        bool, typer.Option("--full-speed", help="Flood who subscribes to book tickers.")
+    ] = False,
+    seconds: Seconds = None,
+    json: Json = False,
+) -> None:
+    """Serve a simulated Binance on the loopback: REST, websocket and faults at will."""
+    from foxtrot.app.simulate import Plan, serve_binance
+
+    plan = Plan(port, seed, rate, _symbols(symbols) or None, full_speed, seconds, json)
+    serve_binance(plan)
+
+
+@app.command("check-config")
+def check_config(
+    file: Annotated[Path, typer.Argument(help="The settings file.", show_default=False)],
+) -> None:
+    """Check a settings file without connecting, and say what is in it."""
+    from foxtrot.app.checking import check
+
+    for line in check(file):
+        typer.echo(line)
+
+
+@app.command()
+def history(
+    symbol: Annotated[str, typer.Argument(help="Such as BTCUSDT.", show_default=False)],
+    start: Annotated[
+        str | None, typer.Option("--start", help="ISO date or time, UTC; a day ago if not given.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--end", help="ISO date or time; or now.")] = None,
+    interval: Annotated[
+        str, typer.Option("--interval", help="Length of a bar: 1m 5m 15m 1h 4h d w.")
+    ] = "1m",
+    config: Annotated[Path | None, typer.Option("--config", help="Settings with a venue.")] = None,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="From a simulated Binance.")
+    ] = False,
+    venue: Annotated[str, typer.Option("--venue", help="Which venue of the settings.")] = "",
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write there; or to stdout.")] = None,
+) -> None:
+    """Fetch bars of the past as CSV."""
+    from foxtrot.app.past import Query, fetch_csv
+
+    began = _moment(start, "--start") or dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+    query = Query(symbol, began, _moment(end, "--end"), _interval(interval))
+    fetch_csv(query, config=config, simulated=simulated, venue=venue, target=csv)
+
+
+def _symbols(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def _moment(text: str | None, option: str) -> dt.datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        problem = "is no ISO date or time, such as 2026-01-31 or 2026-01-31T12:00"
+        raise ConfigurationError("command line", option, problem) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
+def _interval(text: str) -> Interval:
+    lengths = [each.value for each in Interval if each is not Interval.TICK]
+    if text not in lengths:
+        problem = f"must be one of {', '.join(lengths)}"
+        raise ConfigurationError("command line", "--interval", problem)
+    return Interval(text)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the program `foxtrot`."""
+    sys.exit(_exit_code(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def _exit_code(arguments: list[str]) -> int:
+    debug = "--debug" in arguments
+    try:
+        code = app(arguments, standalone_mode=False)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:
+        # Whoever read us has seen enough; the interpreter must not try to flush again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except click.Abort:
+        return 0
+    except click.ClickException as error:
+        return _fail(_usage(error), USAGE, debug=debug)
+    except ConfigurationError as error:
+        return _fail(str(error), USAGE, debug=debug)
+    except FoxtrotError as error:
+        return _fail(str(error), FAILURE, debug=debug)
+    except Exception as error:  # noqa: BLE001 - boundary: a person gets a line, not a traceback
+        hint = "" if debug else "; foxtrot --debug COMMAND shows where"
+        return _fail(f"unexpected {type(error).__name__}{hint}", FAILURE, debug=debug)
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: click.ClickException) -> str:
+    text = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    return f"{text}. See: {context.command_path} --help" if context else text
+
+
+def _fail(text: str, code: int, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    print(f"error: {text}", file=sys.stderr)  # noqa: T201 - a person reads it
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Strategies to read and to copy. They watch; none trades."""

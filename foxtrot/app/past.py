@@ -1,0 +1,146 @@
+"""`foxtrot history`: bars of the past as CSV, with a progress bar for who waits."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import msgspec
+
+from foxtrot.app.simulate import open_binance
+from foxtrot.app.stop import interruptible
+from foxtrot.app.venues import located, setting
+from foxtrot.core import logs
+from foxtrot.core.settings import Settings
+from foxtrot.errors import ConfigurationError
+from foxtrot.model.constants import Interval
+from foxtrot.model.objects import BarData
+from foxtrot.model.requests import HistoryRequest
+
+if TYPE_CHECKING:
+    from foxtrot.engine.main_engine import MainEngine
+
+_COLUMNS = ("datetime", "open", "high", "low", "close", "volume", "turnover")
+
+
+class Query(msgspec.Struct, frozen=True):
+    """Which bars."""
+
+    symbol: str
+    start: datetime
+    end: datetime | None
+    interval: Interval
+
+
+def fetch_csv(
+    query: Query, *, config: Path | None, simulated: bool, venue: str, target: Path | None
+) -> None:
+    """Fetch the bars and write them to `target`, or to stdout.
+
+    Raises:
+        ConfigurationError: It is not said where from, or not one venue is meant.
+        FoxtrotError: The venue did not give them.
+    """
+    if (config is None) != simulated:
+        raise ConfigurationError(
+            "command line", "", "say where from: --config FILE or --simulated, and not both"
+        )
+    logs.configure(level="WARNING", json=False)
+    with interruptible(), _target(target) as sink, ExitStack() as stack:
+        if config is not None:
+            engine, name = _from_settings(stack, config, venue)
+        else:
+            engine, name = _simulated(stack, query.symbol)
+        bars = _fetch(engine, name, query)
+        _write(sink, bars)
+        print(f"{len(bars):,} bars", file=sys.stderr)  # noqa: T201 - a person reads it
+
+
+def _from_settings(stack: ExitStack, path: Path, venue: str) -> tuple[MainEngine, str]:
+    from foxtrot.engine.main_engine import MainEngine
+    from foxtrot.gateway.registry import adapter_class
+
+    settings = Settings.load(path)
+    name = _choose(settings, path, venue)
+    entry = settings.venues[name]
+    kind = adapter_class(entry.adapter, where=f"{path}: venues.{name}")
+    engine = stack.enter_context(MainEngine(settings=settings))
+    adapter = engine.add_adapter(kind, name)
+    with located(path, name):
+        adapter.connect(setting(entry.connect))
+    return engine, name
+
+
+def _choose(settings: Settings, path: Path, venue: str) -> str:
+    names = list(settings.venues)
+    chosen = [name for name in names if not venue or name.upper() == venue.upper()]
+    if len(chosen) == 1:
+        return chosen[0]
+    known = ", ".join(names) or "none"
+    problem = f"there is no {venue!r}" if venue else "name one with --venue"
+    raise ConfigurationError(str(path), "venues", f"{problem}; the file has {known}")
+
+
+def _simulated(stack: ExitStack, symbol: str) -> tuple[MainEngine, str]:
+    from foxtrot.adapter.binance import BinanceAdapter
+    from foxtrot.engine.main_engine import MainEngine
+
+    venue = open_binance(stack, [symbol])
+    engine = stack.enter_context(MainEngine())
+    adapter = engine.add_adapter(BinanceAdapter)
+    adapter.connect({"environment": "simulated", "rest_url": venue.rest_url})
+    return engine, adapter.adapter_name
+
+
+def _fetch(engine: MainEngine, name: str, query: Query) -> list[BarData]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    request = HistoryRequest(
+        query.symbol, engine.adapter(name).exchanges[0], query.start, query.end, query.interval
+    )
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(f"{query.symbol} {query.interval.value}", total=None)
+
+        def told(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        return engine.query_history(request, name, told)
+
+
+def _write(sink: TextIO, bars: list[BarData]) -> None:
+    writer = csv.writer(sink, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for bar in bars:
+        prices = (bar.open_price, bar.high_price, bar.low_price, bar.close_price)
+        moment = bar.datetime.isoformat().replace("+00:00", "Z")
+        writer.writerow((moment, *prices, bar.volume, bar.turnover))
+    sink.flush()
+
+
+@contextmanager
+def _target(path: Path | None) -> Iterator[TextIO]:
+    """Stdout, or a file that is whole or not there: it takes its name when all is written."""
+    if path is None:
+        yield sys.stdout
+        return
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigurationError(str(path), "", f"cannot be written: {reason}") from None
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as sink:
+            yield sink
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

@@ -1,0 +1,270 @@
+"""What the terminal shows, drawn from one snapshot. Pure: the same view gives the same picture."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from rich import box
+from rich.console import Group, RenderableType
+from rich.layout import Layout
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from foxtrot.app.watch import Line
+from foxtrot.model.constants import ConnectionState, Environment, Mode, StreamState
+from foxtrot.model.health import AdapterHealth, Health, StreamStatus
+from foxtrot.model.objects import NS_PER_S, TickData, utc
+
+FRESH_S, STALE_S = 2.0, 10.0
+_WIDE = 110
+_EVENTS_LEAST = 6
+_FRAME_ROWS = 4
+"""Borders, title and heading of a panel with a table."""
+
+_STATE_STYLES = {
+    ConnectionState.READY: "green",
+    ConnectionState.DEGRADED: "yellow",
+    ConnectionState.RECONNECTING: "yellow",
+    ConnectionState.CONNECTING: "cyan",
+    ConnectionState.SYNCING: "cyan",
+    ConnectionState.FAILED: "bold red",
+}
+_STREAM_STYLES = {
+    StreamState.ACTIVE: "green",
+    StreamState.POLLING: "green",
+    StreamState.QUIET: "green",
+    StreamState.PENDING: "cyan",
+    StreamState.STALE: "yellow",
+    StreamState.FAILED: "bold red",
+}
+_ENVIRONMENT_STYLES = {
+    Environment.SIMULATED: "bold black on yellow",
+    Environment.TESTNET: "bold white on blue",
+    Environment.PAPER: "bold white on blue",
+    Environment.LIVE: "bold white on red",
+}
+_MODE_STYLES = {Mode.WEBSOCKET: "cyan", Mode.POLLING: "magenta"}
+
+
+class Quote(msgspec.Struct, frozen=True):
+    """One row of prices: a symbol with its newest tick, if there was one."""
+
+    symbol: str
+    streams: tuple[StreamStatus, ...]
+    tick: TickData | None = None
+    seen_ns: int = 0
+    decimals: int = 2
+
+
+class View(msgspec.Struct, frozen=True):
+    """Everything the picture is drawn from."""
+
+    title: str
+    environments: tuple[Environment, ...]
+    now_ns: int
+    running_s: float
+    health: Health | None = None
+    quotes: tuple[Quote, ...] = ()
+    lines: tuple[Line, ...] = ()
+    notice: str = ""
+
+
+def render(view: View, width: int, height: int) -> RenderableType:
+    """Draw the picture for a terminal of this size."""
+    if view.health is None:
+        return Group(_title(view), Text(f"\n  {view.notice}", style="dim"))
+    sessions = sum(max(len(each.sessions), 1) for each in view.health.adapters)
+    below = max(sessions, 5) + _FRAME_ROWS
+    rows = max(height - 1 - below - _EVENTS_LEAST - _FRAME_ROWS, 1)
+    prices = min(len(view.quotes), rows) + _FRAME_ROWS
+    layout = Layout()
+    middle = Layout(size=below)
+    middle.split_row(
+        Layout(_connections(view.health.adapters, view.now_ns), ratio=3),
+        Layout(_counters(view.health), ratio=1, minimum_size=30),
+    )
+    layout.split_column(
+        Layout(_title(view), size=1),
+        Layout(_prices(view, rows, width), size=prices),
+        middle,
+        Layout(_events(view.lines, height - 1 - prices - below - 2)),
+    )
+    return layout
+
+
+def environment_label(environment: Environment | None) -> Text:
+    """The environment, loud."""
+    if environment is None:
+        return Text()
+    return Text(f" {environment.value.upper()} ", style=_ENVIRONMENT_STYLES[environment])
+
+
+def age(seconds: float) -> Text:
+    """How old the newest data is: green, yellow or red."""
+    style = "green" if seconds < FRESH_S else "yellow" if seconds < STALE_S else "bold red"
+    text = f"{seconds:.1f} s" if seconds < 100 else f"{seconds:.0f} s"
+    return Text(text, style=style, justify="right")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a clock would show them, such as 1:02:03."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def compact(number: float) -> str:
+    """A number in at most seven places, such as 174.3 k."""
+    for limit, size, unit in ((1e9, 1e9, " G"), (1e6, 1e6, " M"), (1e4, 1e3, " k")):
+        if number >= limit:
+            return f"{number / size:.4g}{unit}"
+    return f"{number:.4g}"
+
+
+def change_percent(tick: TickData) -> float | None:
+    """Change of the last price within the venue's day; None while that is unknown."""
+    opened = tick.day.open_price
+    return (tick.last_price / opened - 1) * 100 if opened and tick.last_price else None
+
+
+def _title(view: View) -> RenderableType:
+    bar = Table.grid(expand=True)
+    bar.add_column()
+    bar.add_column(justify="right")
+    left = Text.assemble((" foxtrot ", "bold"), (f"{view.title}  ", ""))
+    for environment in view.environments:
+        left.append_text(environment_label(environment)).append(" ")
+    bar.add_row(left, Text(f"up {duration(view.running_s)}   Ctrl-C ends ", style="dim"))
+    return bar
+
+
+def _prices(view: View, rows: int, width: int) -> Panel:
+    wide = width >= _WIDE
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, expand=True, pad_edge=False, padding=(0, 1))
+    table.add_column("symbol", style="bold", no_wrap=True)
+    for name in ("last", "bid", "ask"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if wide:
+        table.add_column("bid vol", justify="right", no_wrap=True, style="dim")
+        table.add_column("ask vol", justify="right", no_wrap=True, style="dim")
+        table.add_column("volume", justify="right", no_wrap=True)
+    table.add_column("24 h", justify="right", no_wrap=True)
+    table.add_column("age", justify="right", no_wrap=True)
+    table.add_column("mode", no_wrap=True)
+    table.add_column("stream", no_wrap=True, overflow="ellipsis")
+    hidden = len(view.quotes) - rows
+    for quote in view.quotes[:rows]:
+        table.add_row(*_price_row(quote, view.now_ns, wide=wide))
+    note = f"{hidden} more symbols do not fit" if hidden > 0 else None
+    return Panel(table, title="prices", subtitle=note, border_style="dim", padding=(0, 1))
+
+
+def _price_row(quote: Quote, now_ns: int, *, wide: bool) -> list[RenderableType]:
+    tick = quote.tick
+    cells: list[RenderableType] = [quote.symbol]
+    if tick is None:
+        cells += [""] * (7 if wide else 4)
+    else:
+        prices = (tick.last_price, tick.bid_price_1, tick.ask_price_1)
+        cells += [f"{price:,.{quote.decimals}f}" if price else "" for price in prices]
+        if wide:
+            cells += [compact(volume) for volume in (tick.bid_volume_1, tick.ask_volume_1)]
+            cells.append(compact(tick.volume))
+        cells.append(_change(tick))
+    seen = age((now_ns - quote.seen_ns) / NS_PER_S) if quote.seen_ns else Text("-", style="dim")
+    return [*cells, seen, _modes(quote.streams), _stream_states(quote.streams)]
+
+
+def _change(tick: TickData) -> Text:
+    change = change_percent(tick)
+    if change is None:
+        return Text("")
+    return Text(f"{change:+.2f} %", style="green" if change >= 0 else "red", justify="right")
+
+
+def _modes(streams: Sequence[StreamStatus]) -> Text:
+    modes = dict.fromkeys(stream.mode for stream in streams)
+    return Text("+").join(Text(mode.value, style=_MODE_STYLES[mode]) for mode in modes)
+
+
+def _stream_states(streams: Sequence[StreamStatus]) -> Text:
+    """One state if all are alike; otherwise each channel with its own."""
+    states = {stream.state for stream in streams}
+    if len(states) == 1:
+        names = [stream.channel.value for stream in streams]
+        state = states.pop()
+        text = state.value if names == ["tick"] else f"{state.value} {' '.join(names)}"
+        return Text(text, style=_STREAM_STYLES[state])
+    parts = [
+        Text(f"{stream.channel.value} {stream.state.value}", style=_STREAM_STYLES[stream.state])
+        for stream in streams
+    ]
+    return Text(", ").join(parts)
+
+
+def _connections(adapters: Sequence[AdapterHealth], now_ns: int) -> Panel:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, expand=True, pad_edge=False, padding=(0, 1))
+    table.add_column("venue", style="bold", no_wrap=True)
+    table.add_column("session", no_wrap=True)
+    table.add_column("state", no_wrap=True, min_width=12)
+    table.add_column("for", justify="right", no_wrap=True)
+    table.add_column("lost", justify="right", no_wrap=True)
+    table.add_column("reason", no_wrap=True, overflow="ellipsis", ratio=1)
+    for adapter in adapters:
+        if not adapter.sessions:
+            table.add_row(adapter.adapter_name, "", _state(adapter.state), "", "", adapter.endpoint)
+        for session in adapter.sessions:
+            table.add_row(
+                adapter.adapter_name,
+                session.name,
+                _state(session.state),
+                duration((now_ns - session.since_ns) / NS_PER_S),
+                str(session.reconnects),
+                session.reason,
+            )
+    return Panel(table, title="connections", border_style="dim", padding=(0, 1))
+
+
+def _state(state: ConnectionState) -> Text:
+    return Text(state.value, style=_STATE_STYLES.get(state, "dim"))
+
+
+def _counters(health: Health) -> Panel:
+    engine = health.engine
+    rejected = sum(adapter.rejected + adapter.malformed for adapter in health.adapters)
+    rows: Mapping[str, str] = {
+        "received": f"{engine.received:,}",
+        "delivered": f"{engine.delivered:,}",
+        "conflated": f"{engine.conflated:,}",
+        "dropped": f"{engine.dropped:,}",
+        "refused numbers": f"{rejected:,}",
+        "handler errors": f"{engine.handler_errors:,}",
+        "lag": f"{engine.lag_s * 1000:.1f} ms",
+    }
+    table = Table.grid(expand=True)
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return Panel(table, title="events engine", border_style="dim", padding=(0, 1))
+
+
+def _events(lines: Sequence[Line], rows: int) -> Panel:
+    table = Table.grid(expand=True, padding=(0, 1))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(no_wrap=True, overflow="ellipsis", max_width=16)
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    for line in lines[-max(rows, 1) :]:
+        moment = utc(line.ts_ns).astimezone(dt.UTC).strftime("%H:%M:%S")
+        table.add_row(moment, Text(line.source, style="cyan"), Text(line.text, style=_style(line)))
+    return Panel(table, title="what happened (UTC)", border_style="dim", padding=(0, 1))
+
+
+def _style(line: Line) -> str:
+    if line.level >= logging.ERROR:
+        return "bold red"
+    return "yellow" if line.level >= logging.WARNING else ""

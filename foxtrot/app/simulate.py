@@ -1,0 +1,124 @@
+"""`foxtrot sim`: a simulated venue that other programs connect to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import signal
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+import typer
+from structlog.typing import EventDict
+
+from foxtrot.core import logs
+from foxtrot.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from foxtrot.simulator.binance import SimulatedBinance
+
+_log = logs.get_logger("foxtrot.simulator")
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What is served, and for how long."""
+
+    port: int
+    seed: int
+    rate_hz: float
+    symbols: list[str] | None
+    full_speed: bool
+    seconds: float | None
+    json: bool
+
+
+def open_binance(
+    stack: ExitStack, symbols: Sequence[str], *, seed: int = 0, rate_hz: float = 10.0
+) -> SimulatedBinance:
+    """Open a venue on a thread of its own; the stack closes it."""
+    from foxtrot.simulator.binance import SimulatedBinance, SimulatedBinanceThread
+
+    _log_with_us()
+    venue = SimulatedBinance(symbols, seed=seed, rate_hz=rate_hz)
+    stack.enter_context(SimulatedBinanceThread(venue))
+    return venue
+
+
+def serve_binance(plan: Plan) -> None:
+    """Serve until a signal or the deadline.
+
+    Raises:
+        ConfigurationError: The port is taken or a symbol is none.
+    """
+    logs.configure(level="WARNING")
+    _log_with_us()
+    asyncio.run(_serve(plan))
+
+
+async def _serve(plan: Plan) -> None:
+    from foxtrot.simulator.binance import serve
+
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        async with asyncio.timeout(plan.seconds):
+            await serve(
+                plan.symbols,
+                seed=plan.seed,
+                rate_hz=plan.rate_hz,
+                port=plan.port,
+                full_speed=plan.full_speed,
+                on_ready=lambda venue: _announce(venue, plan),
+            )
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        problem = f"{plan.port} is in use; choose another one, or 0 for any that is free"
+        raise ConfigurationError("command line", "--port", problem) from None
+    except TimeoutError:
+        return
+    except asyncio.CancelledError:
+        with contextlib.suppress(RuntimeError):
+            task.uncancel()
+
+
+def _log_with_us() -> None:
+    """A simulator knows nothing of our logs and uses structlog as it finds it."""
+    structlog.configure(processors=[_hand_over])
+
+
+def _hand_over(_logger: object, method: str, fields: EventDict) -> EventDict:
+    level = logging.getLevelNamesMapping().get(method.upper(), logging.INFO)
+    _log.log(level, str(fields.pop("event")), **fields)
+    raise structlog.DropEvent
+
+
+def _announce(venue: SimulatedBinance, plan: Plan) -> None:
+    faults = f"{venue.rest_url}/control/faults"
+    connect = {
+        "environment": "simulated",
+        "rest_url": venue.rest_url,
+        "websocket_url": venue.websocket_url,
+    }
+    if plan.json:
+        facts = {"event": "open", **connect, "faults_url": faults, "connect": connect}
+        typer.echo(msgspec.json.encode(facts).decode())
+        return
+    setting = msgspec.json.encode(connect).decode()
+    typer.echo(
+        f"A SIMULATED Binance is open; Ctrl-C closes it.\n\n"
+        f"  REST       {venue.rest_url}/api/v3\n"
+        f"  websocket  {venue.websocket_url}/stream\n"
+        f"  faults     {faults}\n\n"
+        f"To connect to it:      {setting}\n"
+        f'To break something:    curl -d \'{{"name": "rst"}}\' {faults}\n'
+        f"To put it right again: curl -X DELETE {faults}"
+    )

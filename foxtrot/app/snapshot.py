@@ -1,0 +1,63 @@
+"""Takes the snapshot that the screen is drawn from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from foxtrot.app.screen import Quote, View
+from foxtrot.app.watch import Watch
+from foxtrot.model.constants import Environment
+from foxtrot.model.health import AdapterHealth, StreamStatus
+
+if TYPE_CHECKING:
+    from foxtrot.engine.main_engine import MainEngine
+
+_DECIMALS = 2
+
+
+def take(engine: MainEngine, watch: Watch, title: str, running_s: float) -> View:
+    """What there is to see at this moment. Never raises, never waits."""
+    health = engine.health()
+    named = (adapter.environment for adapter in health.adapters if adapter.environment)
+    return View(
+        title=title,
+        environments=tuple(dict.fromkeys(named)),
+        now_ns=time.time_ns(),
+        running_s=running_s,
+        health=health,
+        quotes=tuple(q for each in health.adapters for q in _quotes(engine, each, watch)),
+        lines=tuple(watch.lines()),
+    )
+
+
+def _quotes(engine: MainEngine, adapter: AdapterHealth, watch: Watch) -> Iterator[Quote]:
+    exchange = engine.adapter(adapter.adapter_name).exchanges[0].value
+    symbols: dict[str, list[StreamStatus]] = {}
+    for stream in adapter.streams:
+        symbols.setdefault(stream.symbol, []).append(stream)
+    for symbol, streams in symbols.items():
+        vt_symbol = f"{symbol}.{exchange}"
+        yield Quote(
+            symbol,
+            tuple(streams),
+            engine.get_tick(vt_symbol),
+            watch.seen_ns(vt_symbol),
+            _decimals(engine, vt_symbol),
+        )
+
+
+def _decimals(engine: MainEngine, vt_symbol: str) -> int:
+    contract = engine.get_contract(vt_symbol)
+    if contract is None or contract.pricetick <= 0:
+        return _DECIMALS
+    exponent = Decimal(repr(contract.pricetick)).normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else _DECIMALS
+
+
+def starting(title: str, environment: Environment | None) -> View:
+    """The first picture, before there is anything to see."""
+    environments = (environment,) if environment else ()
+    return View(title, environments, time.time_ns(), 0.0, notice="starting …")

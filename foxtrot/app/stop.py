@@ -1,0 +1,105 @@
+"""When a program ends: a signal, a deadline, or nobody who listens."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import select
+import signal
+import time
+from collections.abc import Iterator
+from types import FrameType, TracebackType
+from typing import Self
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stop:
+    """Asked to end or not yet; signals only set a flag, so that closing is never interrupted.
+
+    A second signal of a person who is out of patience ends the process at once.
+
+    Thread safety: belongs to the main thread, where Python delivers signals.
+
+    Args:
+        seconds: Ends by itself after so long; None for never.
+    """
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self.reason = ""
+        self._began = time.monotonic()
+        self._deadline = math.inf if seconds is None else self._began + seconds
+        self._reader, self._writer = os.pipe()
+        self._before = {number: signal.getsignal(number) for number in _SIGNALS}
+
+    @property
+    def running_s(self) -> float:
+        """Seconds since the program began."""
+        return time.monotonic() - self._began
+
+    @property
+    def requested(self) -> bool:
+        """Whether it is time to end."""
+        if not self.reason and time.monotonic() >= self._deadline:
+            self.ask("time is up")
+        return bool(self.reason)
+
+    def ask(self, reason: str) -> None:
+        """End the program soon."""
+        if not self.reason:
+            self.reason = reason
+            os.write(self._writer, b".")
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait, but not longer than until the end; True if it has come."""
+        self._select((), timeout_s)
+        return self.requested
+
+    def wait_writable(self, fd: int) -> bool:
+        """Wait until `fd` takes what is written; False if the end comes first."""
+        while not self.requested:
+            if fd in self._select((fd,), 1.0):
+                return True
+        return fd in select.select((), (fd,), (), 0.0)[1]
+
+    def _select(self, writable: tuple[int, ...], timeout_s: float) -> list[int]:
+        left_s = max(0.0, min(timeout_s, self._deadline - time.monotonic()))
+        return select.select((self._reader,), writable, (), left_s)[1]
+
+    def __enter__(self) -> Self:
+        for number in _SIGNALS:
+            signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        os.close(self._reader)
+        os.close(self._writer)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        # Only what is safe while the main thread may hold any lock.
+        if self.reason:
+            os._exit(1)
+        self.ask(signal.Signals(number).name)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Make every signal to end a KeyboardInterrupt, for a main thread that waits in one call."""
+    before = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,109 @@
+"""The venues of a settings file: checked, connected, and followed when the file changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foxtrot.core import logs
+from foxtrot.core.settings import ConnectSettings, Settings, VenueEntry
+from foxtrot.errors import ConfigurationError
+from foxtrot.gateway.base import BaseAdapter, Setting
+from foxtrot.gateway.registry import adapter_class
+from foxtrot.model.requests import SubscribeRequest
+
+if TYPE_CHECKING:
+    from foxtrot.engine.main_engine import MainEngine
+
+
+class Venues:
+    """Composition of `foxtrot run`: every venue of a settings file.
+
+    Args:
+        path: The settings file; watched while the program runs.
+    """
+
+    title = "run"
+    environment = None
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._settings = Settings.load(path)
+        if not self._settings.venues:
+            problem = "is empty or missing; config/ has examples of venues to connect"
+            raise ConfigurationError(str(path), "venues", problem)
+        self.log_level: str = self._settings.flags.logging_level
+
+    def open(self, stack: ExitStack) -> MainEngine:
+        """Make the engine and its adapters."""
+        from foxtrot.engine.main_engine import MainEngine
+
+        engine = stack.enter_context(MainEngine(settings=self._path))
+        self._settings = engine.settings
+        for name, entry in self._settings.venues.items():
+            where = f"{self._path}: venues.{name}"
+            engine.add_adapter(adapter_class(entry.adapter, where=where), name)
+        return engine
+
+    def start(self, engine: MainEngine) -> None:
+        """Subscribe to what the file lists, and connect."""
+        for name, entry in self._settings.venues.items():
+            adapter = engine.adapter(name)
+            with located(self._path, name):
+                for request in requests(adapter, entry):
+                    adapter.subscribe(request)
+                adapter.connect(setting(entry.connect))
+
+    def follow(self, engine: MainEngine, settings: Settings) -> None:
+        """Take up the level of the log and the subscriptions of the venues that run."""
+        logs.set_level(settings.flags.logging_level)
+        before, self._settings = self._settings, settings
+        running = {name.upper() for name in engine.get_all_adapter_names()}
+        for name, entry in settings.venues.items():
+            if name.upper() in running and name in before.venues:
+                self._resubscribe(engine.adapter(name), before.venues[name], entry, name)
+
+    def _resubscribe(
+        self, adapter: BaseAdapter, before: VenueEntry, after: VenueEntry, name: str
+    ) -> None:
+        old = dict.fromkeys(requests(adapter, before))
+        new = dict.fromkeys(requests(adapter, after))
+        for request in old:
+            if request not in new:
+                adapter.unsubscribe(request)
+        for request in new:
+            if request in old:
+                continue
+            try:
+                adapter.subscribe(request)
+            except ConfigurationError as error:
+                adapter.write_log(f"{name}: not subscribed: {error}")
+
+
+def requests(adapter: BaseAdapter, entry: VenueEntry) -> Iterator[SubscribeRequest]:
+    """What the settings subscribe at this venue."""
+    exchange = adapter.exchanges[0]
+    for each in entry.subscribe:
+        yield SubscribeRequest(each.symbol, exchange, each.channel, each.interval)
+
+
+def setting(connect: ConnectSettings) -> Setting:
+    """What `connect` takes, in the types it takes."""
+    return {
+        key: [str(item) for item in value] if isinstance(value, tuple) else value
+        for key, value in connect.items()
+    }
+
+
+@contextmanager
+def located(path: Path, name: str) -> Iterator[None]:
+    """Let an error say where in the file the mistake is, not only in which section."""
+    try:
+        yield
+    except ConfigurationError as error:
+        field = f"venues.{name}.{error.where}"
+        if error.field:
+            field += f".{error.field}"
+        raise type(error)(str(path), field, error.problem) from None
