@@ -8,7 +8,7 @@ Websocket and polling are both sessions; so will be trading.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -239,7 +239,6 @@ class Supervisor:
             return self._plan(self._cause(error))
         try:
             cause = await self._until_lost(session)
-            _heed_cancellation()
             return self._plan(cause)  # before closing, which may take its time
         finally:
             self._session = None
@@ -249,28 +248,39 @@ class Supervisor:
 
     async def _until_lost(self, session: Session) -> FoxtrotError:
         """Live through one session; returns what ended it."""
+        # A task of its own: an SDK may swallow a cancellation, or cancel from inside.
+        name = f"{self._venue}.{self.name}.session"
+        life = self._bridge.spawn(self._live(session), name=name)
         try:
-            await self._open(session)
-            await self._live(session)
-        except FoxtrotError as cause:
-            return cause
-        except ExceptionGroup as causes:
-            return self._cause(_first_leaf(causes))
-        except Exception as error:  # noqa: BLE001 - boundary: an SDK may raise anything
-            return self._cause(error)
-        raise AssertionError("a session ends by raising its cause")
+            await asyncio.wait([life])
+        finally:
+            life.cancel()
+            await asyncio.wait([life])
+            error = None if life.cancelled() else life.exception()
+        return self._cause(_first_leaf(error or asyncio.CancelledError()))
 
     def _cause(self, error: BaseException) -> FoxtrotError:
         if isinstance(error, FoxtrotError):
             return error
+        if isinstance(error, asyncio.CancelledError):
+            return StreamingError(f"the {self.name} session was cancelled from inside")
         self._log.error("session_crashed", exc_info=error)
         return StreamingError(f"{type(error).__name__} in the {self.name} session")
 
     async def _live(self, session: Session) -> None:
+        await self._open(session)
         async with asyncio.TaskGroup() as group:
-            group.create_task(session.run())
+            group.create_task(self._part(session.run()))
             group.create_task(self._raise_when_recycled())
-            group.create_task(self._serve(session, group))
+            group.create_task(self._part(self._serve(session, group)))
+
+    async def _part(self, work: Coroutine[object, object, None]) -> None:
+        """Run a part of a session; the session ends with it, however that ends."""
+        try:
+            await work
+        except asyncio.CancelledError as error:  # a task group would not mind its end
+            raise self._cause(error) from None
+        raise StreamingError(f"the {self.name} session ended and gave no cause")
 
     async def _open(self, session: Session) -> None:
         timeout_s = self.config.connect_timeout_s
@@ -297,7 +307,7 @@ class Supervisor:
         self._reconnects += self._last_ready_ns > 0
         self._last_ready_ns = self._clock.time_ns()
         self._settle()
-        group.create_task(self._watch(session))
+        group.create_task(self._part(self._watch(session)))
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -428,9 +438,10 @@ class Supervisor:
         name = f"{self._venue}.{self.name}.close"
         closing = self._bridge.spawn(self._close_in_time(session), name=name)
         try:
-            await asyncio.shield(closing)
+            await asyncio.wait([closing])
         except asyncio.CancelledError:
-            await closing  # half a close leaves sockets behind, and it has its own deadline
+            # Half a close leaves sockets behind, and this one has its own deadline.
+            await asyncio.wait([closing])
             raise
 
     async def _close_in_time(self, session: Session) -> None:
@@ -469,13 +480,6 @@ class Supervisor:
             self._venue, self.name, to, step.previous, reason, now_ns, attempt, delay_s
         )
         self._listener.on_connection(status)
-
-
-def _heed_cancellation() -> None:
-    """End here if the task was cancelled: an SDK, or a task group in trouble, may swallow it."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def _first_leaf(error: BaseException) -> BaseException:
