@@ -102,6 +102,19 @@ async def test_the_last_publication_can_be_asked_for(sim: SimulatedBinance, conn
     assert last.price == frames[-1]["c"]
 
 
+async def test_nothing_is_published_to_nobody(sim: SimulatedBinance, connect) -> None:
+    """After the last listener has left a stream, the last publication stays what it was."""
+    stream = await connect()
+    await stream.subscribe("btcusdt@bookTicker")
+    sim.tick("BTCUSDT")
+    newest = await stream.json()
+    await stream.ask("UNSUBSCRIBE", "btcusdt@bookTicker")
+    sim.tick("BTCUSDT", 5)
+    last = sim.last("BTCUSDT")
+    assert last is not None
+    assert last.update_id == newest["u"]
+
+
 async def test_a_hand_made_quote_is_published(sim: SimulatedBinance, connect) -> None:
     """A test can say what the price is, and the client sees it at once."""
     stream = await connect()

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import WSMsgType
 
 from foxtrot.simulator.binance import SimulatedBinance
-from foxtrot.simulator.binance_connection import frame
+from foxtrot.simulator.binance_connection import Connection, frame
 from foxtrot.simulator.binance_limits import Limits
 
 HOUR_S = 3_600.0
@@ -201,15 +201,17 @@ async def test_latency_delays_and_keeps_the_order(sim: SimulatedBinance, connect
     assert updates == sorted(updates)
 
 
-async def test_a_burst_comes_in_one_piece(sim: SimulatedBinance, until) -> None:
-    """All its frames arrive with one read."""
+async def test_a_burst_comes_in_one_piece(sim: SimulatedBinance, until, mocker) -> None:
+    """All its frames are handed to the network at once, and arrive with one read."""
     reader, writer = await asyncio.open_connection("127.0.0.1", sim.port)
     writer.write(HANDSHAKE.replace(b"/ws ", b"/ws/btcusdt@bookTicker "))
     async with asyncio.timeout(5):
         await reader.readuntil(b"\r\n\r\n")
         await until(lambda: bool(sim.subscriptions()))
+        write = mocker.spy(Connection, "_write")
         sim.faults.inject("burst", frames=20, symbol="BTCUSDT")
         assert (await reader.read(65_536)).count(b'{"u":') == 20
+    assert write.call_count == 1
     writer.close()
 
 
