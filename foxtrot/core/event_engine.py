@@ -9,11 +9,13 @@ deques, a producer appends first and looks at the flag, so one of them always no
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, deque
+from collections import deque
+from collections.abc import Callable, Sized
 from typing import TYPE_CHECKING, Protocol
 
 from foxtrot.core.clock import Clock, SystemClock
 from foxtrot.core.handlers import Handler, HandlerTable, name_of, say
+from foxtrot.core.lanes import BoundedLane, LatestLane, pop
 from foxtrot.core.wakeup import Wakeup, make_wakeup
 from foxtrot.errors import ConfigurationError, InvalidState, ShutdownTimeout, WrongThread
 from foxtrot.model.constants import Lane
@@ -28,6 +30,9 @@ _BOUNDED = Lane.BOUNDED
 _RELIABLE = Lane.RELIABLE
 _NEVER = float("inf")
 _TIMER = Event(EVENT_TIMER)
+
+_RUN = 256
+"""Most events served between two looks at the clock of `stop` and at the other lanes."""
 
 
 class EventLike(Protocol):
@@ -78,20 +83,13 @@ class EventEngine:
         _check(bounded_limit=bounded_limit, latest_limit=latest_limit)
         _check(reliable_alarm=reliable_alarm)
         self._interval = interval
-        self._conflate_after_s = conflate_after_s
-        self._bounded_limit = bounded_limit
-        self._latest_limit = latest_limit
         self._reliable_alarm = reliable_alarm
         self._monotonic = (clock or SystemClock()).monotonic
 
         self._handlers = HandlerTable()
         self._reliable: deque[Event] = deque()
-        self._bounded: deque[Event] = deque()
-        self._latest: deque[Event] = deque()
-        # LATEST events past `latest_limit`, newer than all of the deque; guarded by the lock.
-        self._spill: OrderedDict[tuple[str, str], Event] = OrderedDict()
-        # What the dispatcher conflates; its own, older than all of deque and spill.
-        self._folded: OrderedDict[tuple[str, str], Event] = OrderedDict()
+        self._bounded = BoundedLane(bounded_limit)
+        self._latest = LatestLane(latest_limit, conflate_after_s, self._monotonic)
 
         # Re-entrant: a finaliser run by the collector may put inside a put.
         self._lock = threading.RLock()
@@ -103,14 +101,9 @@ class EventEngine:
         self._barriers: deque[threading.Event] = deque()
         self._current: Handler | None = None
 
-        self._delivered = 0  # written by the dispatcher
-        self._conflated = 0  # likewise
-        self._conflated_on_arrival = 0  # under the lock
+        self._delivered = 0  # written by the dispatcher only
         self._dropped = 0  # under the lock
-
-        self._now = self._mark = self._turn_at = self._last_turn_at = self._monotonic()
-        self._fresh_left = 0
-        self._stale_at = self._now
+        self._now = self._turn_at = self._last_turn_at = self._monotonic()
         self._timer_at = self._give_up_at = _NEVER
 
     # ------------------------------------------------------------------ owner
@@ -171,14 +164,13 @@ class EventEngine:
 
     def health(self) -> EngineHealth:
         """Counters and lag at this moment; exact while nothing moves. Never raises."""
-        queued = self._queued()
-        conflated = self._conflated + self._conflated_on_arrival
+        queued, conflated, dropped = self._queued(), self._latest.conflated, self._lost()
         return EngineHealth(
             running=self._thread.is_alive(),
-            received=self._delivered + conflated + self._dropped + queued,
+            received=self._delivered + conflated + dropped + queued,
             delivered=self._delivered,
             conflated=conflated,
-            dropped=self._dropped,
+            dropped=dropped,
             queued=queued,
             lag_s=max(self._monotonic() - self._last_turn_at, 0.0) if queued else 0.0,
             handler_errors=self._handlers.errors,
@@ -235,14 +227,10 @@ class EventEngine:
         if self._closed and self._refuses():
             return
         if lane is _LATEST and event.topic:
-            if self._spill or len(self._latest) >= self._latest_limit:
-                self._put_spill(event)
-            else:
-                self._latest.append(event)
+            self._latest.put(event)
         elif lane is _BOUNDED:
-            self._bounded.append(event)
-            if len(self._bounded) > self._bounded_limit:
-                self._trim()
+            if self._bounded.put(event):
+                self._alarm(_BOUNDED)
         else:
             self._reliable.append(event)
             if len(self._reliable) >= self._reliable_alarm:
@@ -258,25 +246,13 @@ class EventEngine:
             self._dropped += 1
         return True
 
-    def _put_spill(self, event: Event) -> None:
-        key = (event.type, event.topic)
-        with self._lock:
-            self._conflated_on_arrival += key in self._spill
-            self._spill[key] = event
-
-    def _trim(self) -> None:
-        with self._lock:
-            while len(self._bounded) > self._bounded_limit and _pop(self._bounded) is not None:
-                self._dropped += 1
-        self._alarm(_BOUNDED)
-
     def _alarm(self, lane: Lane) -> None:
         """Say once per episode that a lane runs over."""
         with self._lock:
             if lane in self._episodes:
                 return
             self._episodes.add(lane)
-        say("backlog_alarm", lane=lane.name, queued=self._queued(), dropped=self._dropped)
+        say("backlog_alarm", lane=lane.name, queued=self._queued(), dropped=self._lost())
 
     def _wake(self) -> None:
         self._idle = False
@@ -289,7 +265,7 @@ class EventEngine:
     # ------------------------------------------------------------------ dispatcher
 
     def _run(self) -> None:
-        self._now = self._mark = self._turn_at = self._last_turn_at = self._monotonic()
+        self._rested()
         go_on = True
         while go_on:
             try:
@@ -302,19 +278,9 @@ class EventEngine:
         """Serve all that is queued now; whether to go on."""
         waiting = len(self._barriers)
         self._last_turn_at, self._turn_at = self._turn_at, self._now
-        market = max(len(self._latest) + len(self._spill) + len(self._folded), len(self._bounded))
-        for _ in range(market or 1):
-            # Before each event of the market, all that is known of orders.
-            if self._reliable:
-                self._serve_reliable()
-            if self._bounded and (event := _pop(self._bounded)) is not None:
-                self._dispatch(event)
-                if self._reliable:
-                    self._serve_reliable()
-            if self._latest or self._folded or self._spill:
-                self._dispatch(self._next_latest())
-            if self._now >= self._give_up_at:
-                return False
+        self._serve_lanes()
+        if self._now >= self._give_up_at:
+            return False
         for _ in range(waiting):
             self._barriers.popleft().set()
         if self._episodes:
@@ -326,61 +292,74 @@ class EventEngine:
         self._sleep()
         return True
 
-    def _serve_reliable(self) -> None:
-        reliable, dispatch = self._reliable, self._dispatch
-        while reliable and self._now < self._give_up_at:
-            dispatch(reliable.popleft())
+    def _serve_lanes(self) -> None:
+        """Serve at least what is queued now, RELIABLE first, the other lanes in turn."""
+        trades, ticks = len(self._bounded.queue), len(self._latest)
+        ticks_turn = False
+        while self._now < self._give_up_at:
+            if self._reliable:
+                self._serve(self._reliable.popleft, len(self._reliable), _NEVER, (), ())
+            elif self._bounded.queue and not (ticks_turn and self._latest):
+                trades -= self._serve_bounded()
+                ticks_turn = True
+            elif self._latest:
+                ticks -= self._serve_latest()
+                ticks_turn = False
+            else:
+                return
+            if trades <= 0 and ticks <= 0 and not self._reliable:
+                return
 
-    def _next_latest(self) -> Event:
-        """The next LATEST event, conflated if the backlog is older than it may be."""
-        if not self._fresh_left and not self._folded:
-            # All that is queued now was put after the last look, which left the mark.
-            self._stale_at = self._mark + self._conflate_after_s
-            self._mark = self._now
-            self._fresh_left = len(self._latest)
-        if self._folded or not self._fresh_left or self._now >= self._stale_at:
-            self._fold()
-            return self._folded.popitem(last=False)[1]
-        self._fresh_left -= 1
-        return self._latest.popleft()
+    def _serve_bounded(self) -> int:
+        queue, ticks = self._bounded.queue, self._latest.queue
+        return self._serve(queue.popleft, len(queue), _NEVER, self._reliable, ticks)
 
-    def _fold(self) -> None:
-        """Conflate the LATEST backlog: the place of the oldest, the value of the newest."""
-        folded, popleft = self._folded, self._latest.popleft
-        self._mark, self._fresh_left = self._now, 0
-        taken, before = len(self._latest), len(folded)
-        for _ in range(taken):
-            event = popleft()
-            folded[event.type, event.topic] = event
-        if self._spill:
-            with self._lock:
-                # Not before the deque is empty, looked at where nobody can spill: all that is in
-                # the spill is newer.
-                if not self._latest:
-                    taken += len(self._spill)
-                    folded.update(self._spill)
-                    self._spill.clear()
-        self._conflated += taken - (len(folded) - before)
+    def _serve_latest(self) -> int:
+        lane, trades = self._latest, self._bounded.queue
+        fresh = lane.fresh(self._now)
+        if not fresh:
+            return self._serve(lane.next_conflated, lane.fold(), _NEVER, self._reliable, trades)
+        served = self._serve(lane.queue.popleft, fresh, lane.stale_at, self._reliable, trades)
+        lane.took(served)
+        return served
 
-    def _dispatch(self, event: Event) -> None:
-        self._delivered += 1
-        topic = event.topic if type(event) is Event else _topic_of(event)
-        handlers = self._handlers
-        try:
-            plan = handlers.plans[event.type][topic]
-        except KeyError:
-            plan = handlers.make_plan(event.type, topic)
-        for handler in plan:
-            self._current = handler
+    def _serve(
+        self,
+        take: Callable[[], Event],
+        count: int,
+        until: float,
+        first: Sized,
+        other: Sized,
+    ) -> int:
+        """Dispatch up to `count` events, fewer if `first` or `other` have any or `until` comes."""
+        handlers, monotonic = self._handlers, self._monotonic
+        until = min(until, self._timer_at)
+        served = 0
+        for served in range(1, min(count, _RUN) + 1):
             try:
-                handler(event)
-            except BaseException as error:  # noqa: BLE001  # boundary: a handler harms nobody else
-                handlers.failed(handler, event, error)
-        if handlers.in_streak:
-            handlers.settle(plan, event)
-        self._now = self._monotonic()
+                event = take()
+            except LookupError:
+                return served  # producers dropped the rest
+            self._delivered += 1
+            topic = event.topic if type(event) is Event else _topic_of(event)
+            try:
+                plan = handlers.plans[event.type][topic]
+            except KeyError:
+                plan = handlers.make_plan(event.type, topic)
+            for handler in plan:
+                self._current = handler
+                try:
+                    handler(event)
+                except BaseException as error:  # noqa: BLE001  # boundary: harms nobody else
+                    handlers.failed(handler, event, error)
+            if handlers.in_streak:
+                handlers.settle(plan, event)
+            self._now = now = monotonic()
+            if first or other or now >= until:
+                break
         if self._now >= self._timer_at:
             self._put_timer()
+        return served
 
     def _put_timer(self) -> None:
         self._timer_at += self._interval
@@ -393,16 +372,20 @@ class EventEngine:
         self._current = None
         self._turn_at = self._last_turn_at = _NEVER  # nothing is old while nothing is queued
         self._idle = True
-        if not (self._reliable or self._latest or self._bounded or self._spill):
+        if not (self._reliable or self._latest or self._bounded.queue):
             self._wakeup.wait(self._timer_at - self._now)
         self._idle = False
-        self._now = self._mark = self._turn_at = self._last_turn_at = self._monotonic()
+        self._rested()
         if self._now >= self._timer_at:
             self._put_timer()
 
+    def _rested(self) -> None:
+        self._now = self._turn_at = self._last_turn_at = self._monotonic()
+        self._latest.rested(self._now)
+
     def _end_episodes(self) -> None:
-        backlog = {_RELIABLE: len(self._reliable), _BOUNDED: len(self._bounded)}
-        limit = {_RELIABLE: self._reliable_alarm, _BOUNDED: self._bounded_limit}
+        backlog = {_RELIABLE: len(self._reliable), _BOUNDED: len(self._bounded.queue)}
+        limit = {_RELIABLE: self._reliable_alarm, _BOUNDED: self._bounded.limit}
         for lane in tuple(self._episodes):
             if backlog[lane] <= limit[lane] // 2:
                 self._episodes.discard(lane)
@@ -420,21 +403,16 @@ class EventEngine:
     def _sweep(self) -> None:
         """Count as dropped what nobody will serve."""
         with self._lock:
-            for lane in (self._reliable, self._bounded, self._latest):
-                while _pop(lane) is not None:
+            for queue in (self._reliable, self._bounded.queue):
+                while pop(queue) is not None:
                     self._dropped += 1
-            for kept in (self._spill, self._folded):
-                self._dropped += len(kept)
-                kept.clear()
+            self._dropped += self._latest.clear()
 
     def _queued(self) -> int:
-        return (
-            len(self._reliable)
-            + len(self._bounded)
-            + len(self._latest)
-            + len(self._spill)
-            + len(self._folded)
-        )
+        return len(self._reliable) + len(self._bounded.queue) + len(self._latest)
+
+    def _lost(self) -> int:
+        return self._dropped + self._bounded.dropped
 
 
 def _lane_of(event: EventLike) -> Lane:
@@ -447,14 +425,6 @@ def _lane_of(event: EventLike) -> Lane:
 
 def _topic_of(event: EventLike) -> str:
     return event.topic if isinstance(event, Event) else ""
-
-
-def _pop(lane: deque[Event]) -> Event | None:
-    """The oldest, if another thread was not quicker."""
-    try:
-        return lane.popleft()
-    except IndexError:
-        return None
 
 
 def _check(**numbers: float) -> None:

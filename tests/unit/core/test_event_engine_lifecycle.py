@@ -275,14 +275,14 @@ def test_a_producer_held_up_between_look_and_append_mixes_nothing_up() -> None:
         def __enter__(self) -> None:
             if self.due and threading.current_thread() is engine._thread:
                 self.due = False
-                engine._latest.append(tick("late"))  # it looked while there was room
+                engine._latest.queue.append(tick("late"))  # it looked while there was room
                 engine.put(tick("after it"))
             self.lock.acquire()
 
         def __exit__(self, *_: object) -> None:
             self.lock.release()
 
-    engine._lock = Intruder()  # type: ignore[assignment]
+    engine._latest._lock = Intruder()  # type: ignore[assignment]
     for topic in "ABC":
         engine.put(tick(topic, topic))
     engine.start()
