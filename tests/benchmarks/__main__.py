@@ -1,0 +1,45 @@
+"""`python -m tests.benchmarks`: measure foxtrot beside its peers. Reports; gates nothing."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from pathlib import Path
+
+from tests.benchmarks.harness import Comparison, regressions, save, table
+
+SUITES = ("engine", "path")
+STORED = Path(__file__).with_name("baseline.json")
+
+
+def main() -> None:
+    """Run the chosen suites, print the table, write the results."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("suites", nargs="*", help=f"which of {', '.join(SUITES)}; all by default")
+    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default 5)")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks"), help="folder of results")
+    parser.add_argument(
+        "--compare",
+        nargs="?",
+        type=Path,
+        const=STORED,
+        help="report ratios that are worse than those of an earlier results.json",
+    )
+    parser.add_argument("--tolerance", type=float, default=0.15, help="how much worse (0.15)")
+    options = parser.parse_args()
+    if unknown := set(options.suites) - set(SUITES):
+        parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
+
+    comparisons: list[Comparison] = []
+    for name in options.suites or SUITES:
+        print(f"measuring {name} …", flush=True)
+        comparisons += importlib.import_module(f"tests.benchmarks.{name}").run(options.rounds)
+    print(table(comparisons))
+    print(f"written to {save(comparisons, options.out)}")
+    if options.compare:
+        worse = regressions(comparisons, options.compare, options.tolerance)
+        print("\n".join(["regressions:", *worse]) if worse else "no regression")
+
+
+if __name__ == "__main__":
+    main()
