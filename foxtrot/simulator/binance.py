@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 
 import msgspec
-import structlog
 from aiohttp import web
 
 from foxtrot.errors import ConfigurationError, InvalidState
@@ -25,6 +24,7 @@ from foxtrot.simulator.binance_limits import Limits
 from foxtrot.simulator.binance_streams import LastPublished, Publisher
 from foxtrot.simulator.faults import Fault, FaultBoard
 from foxtrot.simulator.listings import DEFAULT_SYMBOLS
+from foxtrot.simulator.log import log
 from foxtrot.simulator.market import Market, Step
 from foxtrot.simulator.seen import Seen
 from foxtrot.simulator.threads import VenueThread
@@ -32,10 +32,9 @@ from foxtrot.simulator.threads import VenueThread
 __all__ = ["Limits", "SimulatedBinance", "SimulatedBinanceThread", "serve"]
 
 _STOP_S = 2.0
+_LAST_TURNS = 5
 _BURST_FRAMES = 10
 _HOP_S = 5.0
-
-log = structlog.get_logger("foxtrot.simulator")
 
 
 class SimulatedBinance:
@@ -152,6 +151,10 @@ class SimulatedBinance:
             self._pulse.cancel()
             await asyncio.gather(self._pulse, return_exceptions=True)
             self._pulse = None
+        for site in tuple(runner.sites):
+            await site.stop()
+        for _ in range(_LAST_TURNS):  # who was accepted a moment ago becomes a connection first
+            await asyncio.sleep(0)
         for connection in self.connections:
             connection.end(1001, "Going away")
         await runner.cleanup()

@@ -22,8 +22,8 @@ _PAUSE_S = 0.001
 _VARIANTS = 8
 _FIRST_ID = 10**12
 
-Template = tuple[bytes, bytes]
-"""What comes before and after the update id of a frame."""
+Template = tuple[bytes, bytes, bytes, bytes]
+"""A frame in four: up to the update id, from there to the bid's volume, that volume, the rest."""
 
 
 class BlastPlan(msgspec.Struct, frozen=True):
@@ -32,7 +32,8 @@ class BlastPlan(msgspec.Struct, frozen=True):
     Args:
         rate_hz: Frames per second over all symbols; None means as fast as the socket drains.
         frames: How many frames a connection gets; None means without end.
-        stamped: Whether `u` is the monotonic clock in nanoseconds at the time of sending.
+        stamped: Whether the bid's volume is the monotonic clock, in seconds, at the time of
+            sending: it reaches a handler whatever is between.
     """
 
     rate_hz: float | None = None
@@ -96,9 +97,10 @@ class Blast:
         return min(due, left, _CHUNK)
 
     def _frame(self, template: Template) -> bytes:
-        before, after = template
-        update_id = time.monotonic_ns() if self._plan.stamped else next(self._ids)
-        return frame(b"%b%d%b" % (before, update_id, after))
+        before, between, volume, after = template
+        if self._plan.stamped:
+            volume = b"%.9f" % time.monotonic()
+        return frame(b"%b%d%b%b%b" % (before, next(self._ids), between, volume, after))
 
     def _templates(self, connection: Connection, names: tuple[str, ...]) -> list[Template]:
         """Frames of all symbols in turn, with some different prices."""
@@ -113,10 +115,12 @@ def _template(market: Market, name: str, *, combined: bool) -> Template:
     symbol = name.partition("@")[0].upper()
     market.tick(symbol)
     head, comma, rest = book_ticker_event(market.quote(symbol)).partition(b",")
-    before, after = head[: head.index(b":") + 1], comma + rest
+    between, mark, rest = rest.partition(b'"B":"')
+    volume, quote, after = rest.partition(b'"')
+    before = head[: head.index(b":") + 1]
     if combined:
-        return b'{"stream":"%b","data":%b' % (name.encode(), before), after + b"}"
-    return before, after
+        before, after = b'{"stream":"%b","data":%b' % (name.encode(), before), after + b"}"
+    return before, comma + between + mark, volume, quote + after
 
 
 def _tickers(connection: Connection) -> tuple[str, ...]:

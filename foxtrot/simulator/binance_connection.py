@@ -13,20 +13,18 @@ import struct
 from collections import deque
 from typing import Protocol
 
-import structlog
 from aiohttp import WSMsgType, web
 
 from foxtrot.simulator.binance_commands import Commands
 from foxtrot.simulator.binance_limits import Limits, Window
 from foxtrot.simulator.faults import FaultBoard
+from foxtrot.simulator.log import log
 
 _TEXT, _PING, _PONG = 0x81, 0x89, 0x8A
 _CLOSING_S = 1.0
 _NO_LINGER = struct.pack("ii", 1, 0)
 _LOOK_S = 0.05
 """How often a muted connection looks whether it may speak again, or whether the peer is gone."""
-
-log = structlog.get_logger("foxtrot.simulator")
 
 
 class Venue(Protocol):
