@@ -64,6 +64,9 @@ class FakeVenue:
 
     def __init__(self) -> None:
         self.calls: Collected[Call] = Collected()
+        """Every step as it begins."""
+        self.changes: Collected[frozenset[StreamKey]] = Collected()
+        """What the newest session holds, after each change."""
         self.sessions: list[FakeSession] = []
         self.script: dict[str, deque[Outcome]] = {}
         self.always: dict[str, Outcome] = {}
@@ -136,12 +139,14 @@ class FakeSession:
         refused = {key: error for key, error in self.venue.refused.items() if key in keys}
         unanswered = frozenset(self.venue.unanswered.intersection(keys))
         self.held.update(key for key in keys if key not in refused and key not in unanswered)
+        self.venue.changes(frozenset(self.held))
         return SubscribeOutcome(refused, unanswered)
 
     async def unsubscribe(self, keys: Sequence[StreamKey]) -> None:
         """See `Session`."""
         await self._step("unsubscribe", keys)
         self.held.difference_update(keys)
+        self.venue.changes(frozenset(self.held))
 
     async def run(self) -> None:
         """See `Session`; lives until `lose`."""
