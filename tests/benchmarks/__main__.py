@@ -30,6 +30,9 @@ def main() -> None:
     if unknown := set(options.suites) - set(SUITES):
         parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
 
+    if options.compare and not options.compare.is_file():
+        parser.error(f"no results at {options.compare}")
+
     comparisons: list[Comparison] = []
     for name in options.suites or SUITES:
         print(f"measuring {name} …", flush=True)

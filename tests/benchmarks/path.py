@@ -17,10 +17,10 @@ from vnpy.trader.constant import Exchange as VnpyExchange
 from vnpy.trader.object import TickData as VnpyTick
 
 from foxtrot.core.event_engine import EventEngine
-from foxtrot.model.constants import Exchange, Lane
+from foxtrot.model.constants import Exchange
 from foxtrot.model.events import EVENT_TICK, Event
 from foxtrot.model.objects import NO_STATISTICS, Source, TickData
-from tests.benchmarks.engine import WAIT_S, foxtrot_engine, stop
+from tests.benchmarks.engine import LATEST, WAIT_S, foxtrot_engine, stop
 from tests.benchmarks.harness import Comparison, interleave
 
 TICKS = 60_000
@@ -125,7 +125,7 @@ def through_foxtrot() -> tuple[float, float]:
 
     def put(frame: bytes) -> None:
         tick = slim(frame)
-        engine.put(Event(EVENT_TICK, tick, tick.source.vt_symbol, Lane.LATEST))
+        engine.put(Event(EVENT_TICK, tick, tick.source.vt_symbol, LATEST))
 
     return _measure(engine, handlers, put)
 
@@ -151,7 +151,7 @@ def inline() -> tuple[float, float]:
 
     def put(frame: bytes) -> None:
         tick = slim(frame)
-        event = Event(EVENT_TICK, tick, tick.source.vt_symbol, Lane.LATEST)
+        event = Event(EVENT_TICK, tick, tick.source.vt_symbol, LATEST)
         handlers.cache(event)
         handlers.strategy(event)
 
