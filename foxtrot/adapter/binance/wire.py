@@ -8,10 +8,12 @@ signing and REST are used as they are; the text frames go to foxtrot as bytes.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import Protocol
 
 import aiohttp
 from aiohttp import WSMsgType
+from ccxt.async_support.base.ws import client as ccxt_client
 from ccxt.async_support.base.ws.client import Client
 from ccxt.pro.binance import binance
 
@@ -19,6 +21,7 @@ _CLOSE_WAIT_S = 1.0
 _LARGEST_FRAME = 10 * 1024 * 1024
 _ENDS = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR})
 _DROPPED = 1006
+_OVERHEAD: int = getattr(ccxt_client, "MSG_SIZE_OVERHEAD", 0)  # ccxt older than 4.5.90 has none
 
 
 class Receiver(Protocol):
@@ -58,16 +61,40 @@ class RawClient(Client):  # type: ignore[misc]  # ccxt has no types
 
     async def _pump(self) -> None:
         receive, on_frame, text = self.connection.receive, self.receiver.on_frame, WSMsgType.TEXT
-        while True:
+        ended = False
+        while not ended:
             message = await receive()
             if message.type is text:
                 on_frame(message.data)
-                continue
-            self.handle_message(message)
-            if message.type in _ENDS:
-                if message.type in (WSMsgType.CLOSED, WSMsgType.CLOSING):
-                    self.on_close(_DROPPED)
-                return
+            else:
+                ended = self._on_control(message)
+            waiting = self.buffer
+            if not ended and waiting is not None and len(waiting) > 1:
+                ended = self._drain(waiting)
+
+    def _drain(self, waiting: deque[tuple[aiohttp.WSMessage, int]]) -> bool:
+        """Take what has arrived in one go: awaiting each message would cost as much as reading it.
+
+        As in ccxt's own loop the last one is left, and charged with the size of the others, so that
+        aiohttp's flow control sees them go when it is received.
+        """
+        on_frame, text, freed, ended = self.receiver.on_frame, WSMsgType.TEXT, 0, False
+        while len(waiting) > 1 and not ended:
+            message, size = waiting.popleft()
+            freed += size + _OVERHEAD
+            if message.type is text:
+                on_frame(message.data)
+            else:
+                ended = self._on_control(message)
+        waiting[0] = (waiting[0][0], waiting[0][1] + freed)
+        return ended
+
+    def _on_control(self, message: aiohttp.WSMessage) -> bool:
+        """Let ccxt see to a ping, pong or close; returns whether the connection is over."""
+        self.handle_message(message)
+        if message.type in (WSMsgType.CLOSED, WSMsgType.CLOSING):
+            self.on_close(_DROPPED)
+        return message.type in _ENDS
 
 
 class RawBinance(binance):  # type: ignore[misc]  # ccxt has no types
