@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.benchmarks.harness import Comparison, regressions, save, table
 
-SUITES = ("engine", "path")
+SUITES = ("engine", "path", "binance")
 STORED = Path(__file__).with_name("baseline.json")
 
 

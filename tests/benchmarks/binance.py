@@ -60,7 +60,7 @@ class Meter:
         """The figures."""
         spent = max(self.ended - self.began, 1e-9)
         p50, p99 = (percentile(self.ages_s, share) * 1e6 for share in (0.5, 0.99))
-        return Run(self.count / spent, self.count / frames, p50, p99)
+        return Run(self.count / spent, min(self.count / frames, 1.0), p50, p99)
 
 
 def foxtrot_client(frames: int, rate_hz: float | None) -> Run:
@@ -159,7 +159,7 @@ def _ccxt_config(address: str) -> dict[str, object]:
     }
 
 
-def compare(rounds: int) -> list[Comparison]:
+def run(rounds: int) -> list[Comparison]:
     """All figures of this file."""
     flood = interleave(
         rounds,
