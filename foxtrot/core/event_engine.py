@@ -79,7 +79,10 @@ class EventEngine:
         reliable_alarm: int = 10_000,
         clock: Clock | None = None,
     ) -> None:
-        _check(interval=interval, conflate_after_s=conflate_after_s)
+        _check(interval=interval)
+        if not conflate_after_s >= 0:
+            problem = f"must be 0 or more, was {conflate_after_s!r}"
+            raise ConfigurationError("EventEngine", "conflate_after_s", problem)
         _check(bounded_limit=bounded_limit, latest_limit=latest_limit)
         _check(reliable_alarm=reliable_alarm)
         self._interval = interval
