@@ -191,7 +191,7 @@ class MainEngine:
 
     def get_all_adapter_names(self) -> list[str]:
         """Names of the adapters, as they were added."""
-        return [adapter.adapter_name for adapter in self._adapters.values()]
+        return [adapter.adapter_name for adapter in list(self._adapters.values())]
 
     get_all_gateway_names = get_all_adapter_names
 
@@ -201,7 +201,7 @@ class MainEngine:
 
     def get_all_exchanges(self) -> list[Exchange]:
         """The exchanges that the adapters serve."""
-        served = [exchange for a in self._adapters.values() for exchange in a.exchanges]
+        served = [exchange for a in list(self._adapters.values()) for exchange in a.exchanges]
         return list(dict.fromkeys(served))
 
     def get_default_setting(self, adapter_name: str) -> dict[str, str | int | float | list[str]]:
@@ -345,7 +345,7 @@ class MainEngine:
     def _apply(self, settings: Settings, difference: Changes) -> None:
         self.settings = settings
         log.info("settings_applied", applied=difference.applied, later=difference.needs_restart)
-        for adapter in self._adapters.values():
+        for adapter in list(self._adapters.values()):
             adapter.apply_settings(settings)
         if difference.applied:
             self.write_log(f"settings applied: {', '.join(difference.applied)}", "settings")
@@ -412,7 +412,8 @@ class MainEngine:
         self.close()
 
     def __repr__(self) -> str:
-        adapters = ", ".join(f"{a.adapter_name}={a.state.name}" for a in self._adapters.values())
+        parts = [f"{a.adapter_name}={a.state.name}" for a in list(self._adapters.values())]
+        adapters = ", ".join(parts)
         return f"<MainEngine {adapters or 'no adapters'} strategies={len(self._strategies)}>"
 
 
