@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
+from foxtrot.app.stop import Interrupted, interruptible, silence_stdout
 from foxtrot.errors import ConfigurationError, FoxtrotError
 from foxtrot.model.constants import Interval
+
+# The base of all that is wrong with a command line. typer brings click along, and newer ones under
+# another name; what they have in common is this family.
+_Misuse: type[Exception] = typer.BadParameter.__mro__[2]
 
 USAGE, FAILURE = 2, 1
 """Exit codes: what was asked is wrong; what was asked did not work."""
@@ -184,17 +187,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _exit_code(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
-        code = app(arguments, standalone_mode=False)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
+        with interruptible():
+            code = app(arguments, standalone_mode=False)
+            sys.stdout.flush()
+    except (Interrupted, KeyboardInterrupt):
         return 0
     except BrokenPipeError:
-        # Whoever read us has seen enough; the interpreter must not try to flush again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_stdout()
         return 0
-    except click.Abort:
+    except typer.Abort:
         return 0
-    except click.ClickException as error:
+    except _Misuse as error:
         return _fail(_usage(error), USAGE, debug=debug)
     except ConfigurationError as error:
         return _fail(str(error), USAGE, debug=debug)
@@ -206,8 +209,8 @@ def _exit_code(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _usage(error: click.ClickException) -> str:
-    text = error.format_message().rstrip(".")
+def _usage(error: Exception) -> str:
+    text = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
     context = getattr(error, "ctx", None)
     return f"{text}. See: {context.command_path} --help" if context else text
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 import msgspec
 
 from foxtrot.app.simulate import open_binance
-from foxtrot.app.stop import interruptible
+from foxtrot.app.stop import silence_stdout
 from foxtrot.app.venues import located, setting
 from foxtrot.core import logs
 from foxtrot.core.settings import Settings
@@ -53,13 +53,16 @@ def fetch_csv(
             "command line", "", "say where from: --config FILE or --simulated, and not both"
         )
     logs.configure(level="WARNING", json=False)
-    with interruptible(), _target(target) as sink, ExitStack() as stack:
+    with _target(target) as sink, ExitStack() as stack:
         if config is not None:
             engine, name = _from_settings(stack, config, venue)
         else:
             engine, name = _simulated(stack, query.symbol)
         bars = _fetch(engine, name, query)
-        _write(sink, bars)
+        try:
+            _write(sink, bars)
+        except BrokenPipeError:
+            silence_stdout()
         print(f"{len(bars):,} bars", file=sys.stderr)  # noqa: T201 - a person reads it
 
 

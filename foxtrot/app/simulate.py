@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import logging
 import signal
@@ -67,7 +66,8 @@ async def _serve(plan: Plan) -> None:
     assert task is not None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, task.cancel)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, task.cancel)
     try:
         async with asyncio.timeout(plan.seconds):
             await serve(
@@ -78,21 +78,22 @@ async def _serve(plan: Plan) -> None:
                 full_speed=plan.full_speed,
                 on_ready=lambda venue: _announce(venue, plan),
             )
+    except TimeoutError:
+        return
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
         problem = f"{plan.port} is in use; choose another one, or 0 for any that is free"
         raise ConfigurationError("command line", "--port", problem) from None
-    except TimeoutError:
-        return
     except asyncio.CancelledError:
-        with contextlib.suppress(RuntimeError):
-            task.uncancel()
+        task.uncancel()
 
 
 def _log_with_us() -> None:
     """A simulator knows nothing of our logs and uses structlog as it finds it."""
     structlog.configure(processors=[_hand_over])
+    # It reports every client that goes away before its answer, which here is no news.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 
 
 def _hand_over(_logger: object, method: str, fields: EventDict) -> EventDict:

@@ -7,12 +7,17 @@ import math
 import os
 import select
 import signal
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Self
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(BaseException):
+    """Somebody wants the program to end. Not KeyboardInterrupt, which typer takes for a failure."""
 
 
 class Stop:
@@ -68,8 +73,7 @@ class Stop:
         return select.select((self._reader,), writable, (), left_s)[1]
 
     def __enter__(self) -> Self:
-        for number in _SIGNALS:
-            signal.signal(number, self._on_signal)
+        _install(self._on_signal)
         return self
 
     def __exit__(
@@ -90,10 +94,18 @@ class Stop:
         self.ask(signal.Signals(number).name)
 
 
+def silence_stdout() -> None:
+    """Write to nowhere from now on: who read us has seen enough, and a last flush would fail."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Make every signal to end a KeyboardInterrupt, for a main thread that waits in one call."""
-    before = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
+    """Make every signal to end raise `Interrupted`, for what waits in one call or still loads."""
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    _install(_interrupt)
     try:
         yield
     finally:
@@ -101,5 +113,12 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _install(handler: Callable[[int, FrameType | None], None]) -> None:
+    for number in _SIGNALS:
+        # Who started us may want a signal to be ignored, as nohup does.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    raise Interrupted
