@@ -1,0 +1,76 @@
+"""The suite of cards that every venue has to pass.
+
+A card is a test. Its docstring states the prerequisite, the action, the events that are expected
+and when the card is passed; cards are numbered with gaps. A card that needs something a venue does
+not offer is skipped by the venue's capabilities, never by its name.
+
+A venue inherits `AdapterConformance` and sets `venue_class`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import pytest
+
+from foxtrot.model.constants import Channel
+from tests.support.rig import Rig, running
+from tests.support.venues import VenueUnderTest
+
+
+class Cards:
+    """The fixtures that all cards stand on."""
+
+    venue_class: ClassVar[type[VenueUnderTest]]
+
+    @pytest.fixture
+    def venue(self) -> Iterator[VenueUnderTest]:
+        """A venue that listens and whose market moves by hand."""
+        with self.started(self.venue_class()) as venue:
+            yield venue
+
+    @pytest.fixture
+    def rig(self, venue: VenueUnderTest) -> Iterator[Rig]:
+        """An engine with the venue's adapter, not connected yet."""
+        with running(venue) as rig:
+            yield rig
+
+    @staticmethod
+    def started(venue: VenueUnderTest) -> _Started:
+        """The venue, for a with-block."""
+        return _Started(venue)
+
+    @staticmethod
+    def needs_channel(rig: Rig, channel: Channel, *, polled: bool = False) -> None:
+        """Skip the card if the venue does not deliver the channel that way."""
+        offered = rig.adapter.capabilities
+        if channel not in (offered.polled if polled else offered.streamed):
+            pytest.skip(f"{rig.name} has no {channel.value} by {'poll' if polled else 'stream'}")
+
+    @staticmethod
+    def needs_polling(rig: Rig) -> None:
+        """Skip the card if the venue cannot be polled."""
+        if Channel.TICK not in rig.adapter.capabilities.polled:
+            pytest.skip(f"{rig.name} cannot be polled")
+
+    @staticmethod
+    def needs_history(rig: Rig) -> None:
+        """Skip the card if the venue gives no history."""
+        if not rig.adapter.capabilities.history:
+            pytest.skip(f"{rig.name} gives no history")
+
+
+class _Started:
+    """Starts a venue and stops it."""
+
+    def __init__(self, venue: VenueUnderTest) -> None:
+        self._venue = venue
+
+    def __enter__(self) -> VenueUnderTest:
+        self._venue.start()
+        return self._venue
+
+    def __exit__(self, *_: object) -> None:
+        self._venue.faults.clear()
+        self._venue.stop()

@@ -1,0 +1,270 @@
+"""A simulated venue, an engine with the venue's adapter, and a log of all events."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from foxtrot import MainEngine
+from foxtrot.connectivity.config import StreamConfig
+from foxtrot.gateway.base import BaseAdapter
+from foxtrot.model.constants import Channel, ConnectionState, Interval, StreamState
+from foxtrot.model.events import (
+    EVENT_BAR,
+    EVENT_CONNECTION,
+    EVENT_DEPTH,
+    EVENT_MARKET_TRADE,
+    EVENT_TICK,
+)
+from foxtrot.model.health import ConnectionStatus, StreamKey
+from foxtrot.model.objects import MarketTradeData, TickData
+from foxtrot.model.requests import SubscribeRequest
+from tests.support.events import EventLog
+from tests.support.venues import VenueUnderTest
+
+WAIT_S = 15.0
+"""Longest wait for anything; generous, because the machine may be busy."""
+
+EVENT_OF = {
+    Channel.TICK: EVENT_TICK,
+    Channel.DEPTH: EVENT_DEPTH,
+    Channel.TRADE: EVENT_MARKET_TRADE,
+    Channel.BAR: EVENT_BAR,
+}
+
+QUICK: dict[str, object] = {
+    "websocket.reconnect_base_delay": 0.05,
+    "websocket.reconnect_max_delay": 0.2,
+    "polling.interval": 0.05,
+    "liveness.idle_s": 1.0,
+    "liveness.probe_s": 1.0,
+    "subscribe.timeout_s": 1.0,
+    "connect.timeout_s": 2.0,
+}
+"""Settings that make an outage short, but leave a busy machine its time."""
+
+SHORT = StreamConfig(policy_wait_s=0.3, try_later_wait_s=0.2, request_timeout_s=2.0)
+"""What the settings do not reach."""
+
+_KNOWN_THREADS = ("_run_safe_shutdown_loop",)
+"""Daemon threads that ccxt's resolver leaves behind, by its own choice."""
+
+
+def eventually(happened: Callable[[], bool], what: str, timeout: float = WAIT_S) -> None:
+    """Wait for something that sets no event, such as what the venue has seen.
+
+    Raises:
+        AssertionError: It did not come true in time.
+    """
+    pause = threading.Event()
+    for _ in range(int(timeout / 0.01)):
+        if happened():
+            return
+        pause.wait(0.01)
+    raise AssertionError(f"not within {timeout:g} s: {what}")
+
+
+class Rig:
+    """One engine with one adapter against one venue.
+
+    Args:
+        venue: Started already, or not, as the test wants it.
+        flags: Settings over the quick ones.
+        config: Deadlines that settings do not reach.
+    """
+
+    def __init__(
+        self,
+        venue: VenueUnderTest,
+        flags: Mapping[str, object] | None = None,
+        config: StreamConfig = SHORT,
+    ) -> None:
+        self.venue = venue
+        self.flags = {**QUICK, **(flags or {})}
+        self.engine = MainEngine(settings=self.flags)
+        self.log = EventLog(self.engine.event_engine)
+        self.adapter: BaseAdapter = self.engine.add_adapter(venue.adapter_class, config=config)
+        self.name = self.adapter.adapter_name
+
+    # -- what a user does -------------------------------------------------------------------
+
+    def connect(self) -> None:
+        """Connect to the venue."""
+        self.engine.connect(self.venue.setting(), self.name)
+
+    def request(self, symbol: str, channel: Channel = Channel.TICK) -> SubscribeRequest:
+        """A request for one channel of one symbol."""
+        return SubscribeRequest(symbol, self.venue.exchange, channel, Interval.MINUTE)
+
+    def subscribe(self, symbol: str, *channels: Channel) -> None:
+        """Want channels of a symbol; its ticks, if none is named."""
+        for channel in channels or (Channel.TICK,):
+            self.engine.subscribe(self.request(symbol, channel), self.name)
+
+    def unsubscribe(self, symbol: str, *channels: Channel) -> None:
+        """Want them no more."""
+        for channel in channels or (Channel.TICK,):
+            self.engine.unsubscribe(self.request(symbol, channel), self.name)
+
+    def ready(self, *symbols: str) -> None:
+        """Subscribe to the ticks of `symbols`, connect, and wait until all is held."""
+        for symbol in symbols:
+            self.subscribe(symbol)
+        self.connect()
+        self.wait_served()
+
+    # -- what a test waits for --------------------------------------------------------------
+
+    def wait_state(
+        self, state: ConnectionState, *, since: int = 0, session: str = "websocket"
+    ) -> ConnectionStatus:
+        """The first event of that state from the `since`-th event on."""
+        found = self.log.wait_type(
+            EVENT_CONNECTION,
+            WAIT_S,
+            since=since,
+            where=lambda s: (
+                isinstance(s, ConnectionStatus) and (s.session, s.state) == (session, state)
+            ),
+        )
+        assert isinstance(found, ConnectionStatus)
+        return found
+
+    def wait_served(self) -> None:
+        """Wait until every wanted stream is served, and no more of them live at the venue."""
+        eventually(self._served, "every wanted stream is served")
+
+    def _served(self) -> bool:
+        health = self.adapter.health()
+        wanted = {self._key(request) for request in self.adapter.subscriptions()}
+        held = {(s.channel, s.symbol) for s in health.streams if s.state in _SERVED}
+        streamed = {
+            self.venue.key(s.symbol, s.channel)
+            for s in health.streams
+            if s.state is StreamState.ACTIVE
+        }
+        running = {s.state for s in health.sessions} <= {ConnectionState.READY}
+        complete = held == {(key.channel, key.symbol) for key in wanted}
+        return running and complete and self.venue.live() == streamed
+
+    def wait_fresh(self, *symbols: str) -> None:
+        """Move the market; wait until a tick tells what the venue knows, and nothing older."""
+        for symbol in symbols:
+            since = len(self.log)
+            self.venue.move(symbol)
+            self.wait_newest(symbol, since)
+
+    def wait_newest(self, symbol: str, since: int = 0) -> None:
+        """Wait until a tick tells the best prices of the moment."""
+        newest = self.venue.newest(symbol)
+        self.log.wait_type(
+            EVENT_TICK, WAIT_S, since=since, where=lambda tick: _is(tick, symbol, newest)
+        )
+
+    def wait_flowing(self) -> None:
+        """Wait until each wanted stream has brought what happened after this call."""
+        for request in self.adapter.subscriptions():
+            self.wait_event(request)
+
+    def wait_event(self, request: SubscribeRequest) -> object:
+        """Move the market; the first event of one stream that this causes."""
+        since = len(self.log)
+        trade_id = self.venue.trade(request.symbol)
+        newest = self.venue.newest(request.symbol)
+
+        def fresh(data: object) -> bool:
+            if isinstance(data, TickData):
+                return _is(data, request.symbol, newest)
+            if isinstance(data, MarketTradeData):
+                return data.tradeid == trade_id and data.symbol == request.symbol
+            return getattr(data, "symbol", "") == request.symbol
+
+        return self.log.wait_type(EVENT_OF[request.channel], WAIT_S, since=since, where=fresh)
+
+    # -- what a test looks at ---------------------------------------------------------------
+
+    def states(self, session: str = "websocket", since: int = 0) -> list[ConnectionState]:
+        """The states that a session went through."""
+        return [status.state for status in self.statuses(session, since)]
+
+    def statuses(self, session: str = "websocket", since: int = 0) -> list[ConnectionStatus]:
+        """The changes of state of a session."""
+        told = [event.data for event in self.log.items[since:] if event.type == EVENT_CONNECTION]
+        return [s for s in told if isinstance(s, ConnectionStatus) and s.session == session]
+
+    def ticks(self, symbol: str, since: int = 0) -> list[TickData]:
+        """The ticks of a symbol."""
+        told = [event.data for event in self.log.items[since:] if event.type == EVENT_TICK]
+        return [tick for tick in told if isinstance(tick, TickData) and tick.symbol == symbol]
+
+    def fact(self, name: str) -> int:
+        """A number out of the diagnostics."""
+        value = self.adapter.diagnostics()[name]
+        assert isinstance(value, int)
+        return value
+
+    def wait_fact(self, name: str, at_least: int) -> None:
+        """Wait until a number of the diagnostics is reached."""
+        eventually(lambda: self.fact(name) >= at_least, f"{name} >= {at_least}")
+
+    def error_kinds(self) -> list[str]:
+        """The kinds of the errors that the adapter remembers."""
+        return [error.kind for error in self.adapter.health().errors]
+
+    def tasks(self) -> tuple[str, ...]:
+        """What runs on the loop for the adapter."""
+        return self.engine.bridge.health().tasks
+
+    def _key(self, request: SubscribeRequest) -> StreamKey:
+        return self.venue.key(request.symbol, request.channel)
+
+
+_SERVED = frozenset({StreamState.ACTIVE, StreamState.POLLING})
+
+
+def _is(tick: object, symbol: str, quote: tuple[float, float]) -> bool:
+    return (
+        isinstance(tick, TickData)
+        and tick.symbol == symbol
+        and (tick.bid_price_1, tick.ask_price_1) == quote
+    )
+
+
+@contextmanager
+def running(
+    venue: VenueUnderTest,
+    flags: Mapping[str, object] | None = None,
+    config: StreamConfig = SHORT,
+) -> Iterator[Rig]:
+    """A rig that is closed at the end, and proved to leave nothing behind."""
+    rig = Rig(venue, flags, config)
+    try:
+        yield rig
+    finally:
+        try:
+            rig.adapter.close()
+            eventually(lambda: not rig.tasks(), f"tasks end: {rig.tasks()}")
+        finally:
+            rig.engine.close()
+
+
+@contextmanager
+def nothing_left() -> Iterator[None]:
+    """Fails if a thread or a file descriptor is there that was not there before."""
+    threads, files = _threads(), _files()
+    yield
+    eventually(lambda: _threads() <= threads, f"threads end: {_threads() - threads}")
+    gc.collect()
+    eventually(lambda: _files() <= files, f"descriptors are closed: {files} to {_files()}")
+
+
+def _threads() -> set[str]:
+    names = {f"{t.name} {t.ident}" for t in threading.enumerate()}
+    return {name for name in names if not any(known in name for known in _KNOWN_THREADS)}
+
+
+def _files() -> int:
+    return len(os.listdir("/proc/self/fd"))
