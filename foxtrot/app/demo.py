@@ -39,7 +39,7 @@ class Demo:
         from foxtrot.app.simulate import open_binance
         from foxtrot.engine.main_engine import MainEngine
 
-        self._venue = open_binance(stack, self._symbols, seed=self._seed, rate_hz=self._rate_hz)
+        self.venue = open_binance(stack, self._symbols, seed=self._seed, rate_hz=self._rate_hz)
         engine = stack.enter_context(MainEngine())
         engine.add_adapter(BinanceAdapter)
         return engine
@@ -51,8 +51,8 @@ class Demo:
         engine.connect(
             {
                 "environment": "simulated",
-                "rest_url": self._venue.rest_url,
-                "websocket_url": self._venue.websocket_url,
+                "rest_url": self.venue.rest_url,
+                "websocket_url": self.venue.websocket_url,
             },
             "BINANCE",
         )

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from foxtrot import Strategy, TickData
 
-_FAST, _SLOW = 2 / (20 + 1), 2 / (100 + 1)
-"""Weights of the newest price in averages of about 20 and 100 ticks."""
+_FAST, _SLOW = 2 / (30 + 1), 2 / (150 + 1)
+"""Weights of the newest price in averages of about 30 and 150 ticks."""
 
-_WARM_UP = 100
-_BAND = 5e-6
+_WARM_UP = 60
+_BAND = 2e-5
 """The averages must part by this share of the price, or noise would turn the trend."""
 
 

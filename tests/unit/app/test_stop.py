@@ -1,0 +1,82 @@
+"""When a program ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from foxtrot.app.stop import Interrupted, Stop, interruptible
+
+
+@pytest.fixture
+def stop() -> Iterator[Stop]:
+    with Stop() as stopping:
+        yield stopping
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_wait(stop: Stop, number: signal.Signals) -> None:
+    """A signal sets a flag and wakes who waits; nothing is interrupted."""
+    assert not stop.requested
+    os.kill(os.getpid(), number)
+    assert stop.wait(20.0)
+    assert stop.reason == number.name
+
+
+def test_the_deadline_ends_the_wait() -> None:
+    """A program with a deadline ends by itself, however long a wait would take."""
+    with Stop(0.0) as stop:
+        assert stop.wait(20.0)
+        assert stop.reason == "time is up"
+
+
+def test_the_first_reason_counts(stop: Stop) -> None:
+    """Who asks second does not change the reason."""
+    stop.ask("first")
+    stop.ask("second")
+    assert stop.reason == "first"
+
+
+def test_a_full_pipe_does_not_keep_the_program(stop: Stop) -> None:
+    """A reader that stands still cannot hold up the end."""
+    reader, writer = os.pipe()
+    try:
+        assert stop.wait_writable(writer)
+        os.set_blocking(writer, False)
+        with contextlib.suppress(BlockingIOError):
+            while os.write(writer, bytes(65_536)):
+                pass
+        stop.ask("enough")
+        assert not stop.wait_writable(writer)
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_signals_are_given_back() -> None:
+    """Afterwards the process has the handlers that it had before."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with Stop(), interruptible():
+        assert signal.getsignal(signal.SIGINT) not in before
+    assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    """A program under nohup survives the end of its terminal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Stop() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop.wait(0.0)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_interruptible_work_is_interrupted() -> None:
+    """A command that waits in one call is left at once."""
+    with pytest.raises(Interrupted), interruptible():
+        signal.raise_signal(signal.SIGTERM)
