@@ -40,7 +40,8 @@ class TrendWatcher(Strategy):
     def on_start(self) -> None:
         """Begin with no averages."""
         self._averages: dict[str, _Averages] = {}
-        self.engine.write_log(f"watching {len(self.vt_symbols)} symbols", self.name)
+        count = len(self.vt_symbols)
+        self.engine.write_log(f"watching {count} symbol{'s' if count != 1 else ''}", self.name)
 
     def on_tick(self, tick: TickData) -> None:
         """Add the mid price, and say so if the trend turned."""
