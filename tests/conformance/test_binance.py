@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.conformance.connection import ConnectionCards
+from tests.conformance.cards import AdapterConformance
 from tests.support.binance_venue import BinanceUnderTest
 
 
-class TestBinance(ConnectionCards):
+class TestBinance(AdapterConformance):
     """The simulated Binance, by ccxt."""
 
     venue_class = BinanceUnderTest

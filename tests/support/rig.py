@@ -18,6 +18,7 @@ from foxtrot.model.events import (
     EVENT_DEPTH,
     EVENT_MARKET_TRADE,
     EVENT_TICK,
+    Event,
 )
 from foxtrot.model.health import ConnectionStatus, StreamKey
 from foxtrot.model.objects import MarketTradeData, TickData
@@ -136,6 +137,13 @@ class Rig:
     def wait_served(self) -> None:
         """Wait until every wanted stream is served, and no more of them live at the venue."""
         eventually(self._served, "every wanted stream is served")
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until all that was put before is delivered, so that `len(log)` is a boundary."""
+        marker = object()
+        self.engine.event_engine.put(Event("eSettled", marker))
+        self.log.wait_for(lambda event: event.data is marker, WAIT_S)
 
     def _served(self) -> bool:
         health = self.adapter.health()
@@ -146,7 +154,7 @@ class Rig:
             for s in health.streams
             if s.state is StreamState.ACTIVE
         }
-        running = {s.state for s in health.sessions} <= {ConnectionState.READY}
+        running = {s.state for s in health.sessions} == {ConnectionState.READY}
         complete = held == {(key.channel, key.symbol) for key in wanted}
         return running and complete and self.venue.live() == streamed
 

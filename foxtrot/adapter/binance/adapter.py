@@ -10,6 +10,7 @@ from foxtrot.adapter.binance.contracts import Contracts
 from foxtrot.adapter.binance.limits import weight_window
 from foxtrot.adapter.binance.mapping import INTERVALS
 from foxtrot.adapter.binance.market_data import StreamSession
+from foxtrot.adapter.binance.marks import Marks
 from foxtrot.adapter.binance.polling import PollingSession
 from foxtrot.adapter.binance.session import BinanceSession, Venue
 from foxtrot.adapter.binance.settings import DEPTH_LEVELS, BinanceSettings
@@ -53,7 +54,8 @@ class BinanceAdapter(BaseAdapter):
         same = known is not None and known.settings.rest_url == parsed.rest_url
         contracts = known.contracts if known and same else Contracts(self.adapter_name)
         weights = known.weights if known and same else weight_window()
-        self._venue = Venue(self.adapter_name, parsed, contracts, weights, self)
+        marks = known.marks if known and same else Marks()
+        self._venue = Venue(self.adapter_name, parsed, contracts, weights, marks, self)
         if parsed.environment is Environment.LIVE:
             self.log.warning("live_environment", endpoint=parsed.endpoint)
             self.write_log(f"{self.adapter_name} talks to the LIVE venue {parsed.endpoint}")

@@ -46,6 +46,8 @@ class BinanceClient:
         self._exchange: RawBinance | None = None
         self._http: aiohttp.ClientSession | None = None
         self._sockets: list[Socket] = []
+        self.held_back = 0
+        """Requests that wait for the weight budget."""
 
     async def open(self) -> None:
         """Import ccxt (seconds, the first time; not on this thread) and make an exchange."""
@@ -71,7 +73,11 @@ class BinanceClient:
         wait_s = self._weights.reserve(asyncio.get_running_loop().time(), weight)
         if wait_s > 0.0:
             log.info("weight_budget_wait", venue=self._venue, delay_s=round(wait_s, 3))
-            await asyncio.sleep(wait_s)
+            self.held_back += 1
+            try:
+                await asyncio.sleep(wait_s)
+            finally:
+                self.held_back -= 1
         ask = getattr(self._opened(), "public_get_" + path.replace("/", "_"))
         answer = await self._asked(ask(dict(params or {})), path)
         if not isinstance(answer, dict | list):
@@ -91,13 +97,14 @@ class BinanceClient:
         """Close everything; nothing is waited for longer than a second."""
         exchange, self._exchange = self._exchange, None
         http, self._http = self._http, None
-        for socket in self._sockets:
-            await socket.close()
-        if exchange is not None:
-            exchange.clients.clear()
-            await exchange.close()
-        if http is not None:
-            await http.close()
+        try:
+            await asyncio.gather(*(socket.close() for socket in self._sockets))
+        finally:
+            if exchange is not None:
+                exchange.clients.clear()
+                await exchange.close()
+            if http is not None:
+                await http.close()
 
     def translated(self, error: BaseException, what: str = "the connection") -> FoxtrotError:
         """The foxtrot error for what ccxt raised."""

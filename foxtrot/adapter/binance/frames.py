@@ -15,6 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from foxtrot.adapter.binance import mapping
+from foxtrot.adapter.binance.marks import Mark
 from foxtrot.adapter.binance.order_book import OrderBook, Outcome
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import MalformedMessage
@@ -28,9 +29,8 @@ log = get_logger("foxtrot.binance.frames")
 T = TypeVar("T")
 
 QUOTE_PREFIX = b'{"u":'
-RESYNC_NS = 2_000_000_000
-"""What is older than the last is dropped, unless nothing was taken for this long: then the venue
-has started to count anew."""
+_UNREADABLE = (msgspec.DecodeError, RecursionError)
+"""What msgspec raises for bytes that are no message; the second for brackets by the thousand."""
 
 _MALFORMED_PER_MINUTE = 10
 _MINUTE_NS = 60_000_000_000
@@ -41,17 +41,16 @@ class TickSlot:
     """The latest of one symbol, from which its ticks are made."""
 
     __slots__ = (
-        "asks", "bids", "day", "lane", "last_price", "last_volume", "quote", "quoted_ns",
-        "rejected", "source", "stats_ms", "stats_ns", "topic",
+        "asks", "bids", "day", "day_mark", "lane", "last_price", "last_volume", "mark", "quote",
+        "quoted", "rejected", "source", "topic",
     )  # fmt: skip
 
-    def __init__(self, source: Source, lane: Lane) -> None:
+    def __init__(self, source: Source, lane: Lane, mark: Mark, day_mark: Mark) -> None:
         self.source, self.lane, self.topic = source, lane, source.vt_symbol
+        self.mark, self.day_mark = mark, day_mark
         self.quote = mapping.Quote(source.symbol, 0.0, 0.0, 0.0, 0.0)
-        self.quoted_ns = 0
+        self.quoted = False
         self.day: DayStatistics = NO_STATISTICS
-        self.stats_ms = 0
-        self.stats_ns = 0
         self.last_price = 0.0
         self.last_volume = 0.0
         self.bids: Levels = ()
@@ -70,14 +69,15 @@ class TickSlot:
 class StreamSlot:
     """A depth, trade or bar stream of one symbol."""
 
-    __slots__ = ("book", "frames", "interval", "lane", "last_id", "rejected", "source", "topic")
+    __slots__ = ("book", "frames", "interval", "lane", "mark", "rejected", "source", "topic")
 
-    def __init__(self, source: Source, lane: Lane, interval: Interval = Interval.MINUTE) -> None:
+    def __init__(
+        self, source: Source, lane: Lane, mark: Mark, interval: Interval = Interval.MINUTE
+    ) -> None:
         self.source, self.lane, self.topic = source, lane, source.vt_symbol
-        self.interval = interval
+        self.mark, self.interval = mark, interval
         self.book = OrderBook()
         self.frames = 0
-        self.last_id = 0
         self.rejected = 0
 
 
@@ -146,7 +146,7 @@ class FrameRouter:
         """A best bid and ask: by far the most frequent frame, so written out in full."""
         try:
             quote = self._quote(data)
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             self.malformed(bytes(data), error)
             return
         slot = self.ticks.get(quote.s)
@@ -154,7 +154,8 @@ class FrameRouter:
             self._counters.ignored += 1
             return
         now_ns = time.time_ns()
-        if quote.u <= slot.quote.u and now_ns - slot.quoted_ns < RESYNC_NS:
+        mark = slot.mark
+        if quote.u <= mark.at and mark.is_old(quote.u, now_ns):
             self._counters.stale += 1
             return
         bid, ask = quote.b, quote.a
@@ -167,7 +168,7 @@ class FrameRouter:
             return
         if slot.rejected:
             self._believe(slot)
-        slot.quote, slot.quoted_ns = quote, now_ns
+        slot.quote, slot.quoted, mark.at = quote, True, quote.u
         self._put(
             Event(
                 EVENT_TICK,
@@ -184,7 +185,7 @@ class FrameRouter:
         """Any other frame; returns the head of what is no market data, such as an answer."""
         try:
             head = self._head(data)
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             self.malformed(bytes(data), error)
             return None
         if head.stream and bytes(head.data):
@@ -204,15 +205,15 @@ class FrameRouter:
     def seed(self, ticker: mapping.RestTicker) -> None:
         """A snapshot fetched after subscribing: fills what the streams have not said yet."""
         slot = self.ticks.get(ticker.symbol)
-        if slot is None or slot.stats_ms:
+        if slot is None or slot.day is not NO_STATISTICS:
             return
         reason = mapping.bad_rest_ticker(ticker)
         if reason:
             self._reject(slot, reason)
             return
         slot.last_price, slot.last_volume = ticker.lastPrice, ticker.lastQty
-        slot.day, slot.stats_ms = mapping.day_of_rest(ticker), ticker.closeTime
-        if not slot.quoted_ns:
+        slot.day, slot.day_mark.at = mapping.day_of_rest(ticker), ticker.closeTime - 1
+        if not slot.quoted:
             best = ticker.bidPrice, ticker.bidQty, ticker.askPrice, ticker.askQty
             slot.quote = mapping.Quote(ticker.symbol, *best)
         tick = slot.tick(ticker.closeTime * mapping.NS_PER_MS, time.time_ns())
@@ -238,7 +239,7 @@ class FrameRouter:
     ) -> None:
         try:
             handler(data)
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             self.malformed(bytes(data), error)
 
     def _on_ticker(self, data: bytes | msgspec.Raw) -> None:
@@ -248,16 +249,17 @@ class FrameRouter:
             self._counters.ignored += 1
             return
         now_ns = time.time_ns()
-        if slot.stats_ms > ticker.E and now_ns - slot.stats_ns < RESYNC_NS:
+        if slot.day_mark.is_old(ticker.E, now_ns):
             self._counters.stale += 1
             return
-        reason = mapping.bad_numbers((ticker.c,), (ticker.v, ticker.q, ticker.Q))
+        reason = mapping.bad_ticker(ticker)
         if reason:
             self._reject(slot, reason)
             return
-        slot.day, slot.stats_ms, slot.stats_ns = mapping.day_of_stream(ticker), ticker.E, now_ns
+        # Of the same moment is not older: a snapshot and the stream may share their time.
+        slot.day, slot.day_mark.at = mapping.day_of_stream(ticker), ticker.E - 1
         slot.last_price, slot.last_volume = ticker.c, ticker.Q
-        if not slot.quoted_ns and not mapping.bad_quote(ticker.b, ticker.B, ticker.a, ticker.A):
+        if not slot.quoted and not mapping.bad_quote(ticker.b, ticker.B, ticker.a, ticker.A):
             slot.quote = mapping.Quote(ticker.s, ticker.b, ticker.B, ticker.a, ticker.A)
         tick = slot.tick(ticker.E * mapping.NS_PER_MS, now_ns)
         self._put(Event(EVENT_TICK, tick, slot.topic, slot.lane))
@@ -269,7 +271,7 @@ class FrameRouter:
             self._counters.ignored += 1
             return
         slot.frames += 1
-        reason = mapping.bad_levels(update.b) or mapping.bad_levels(update.a)
+        reason = mapping.bad_depth(update)
         if reason:
             self._reject(slot, reason)
             return
@@ -293,30 +295,35 @@ class FrameRouter:
             self._counters.ignored += 1
             return
         slot.frames += 1
-        if trade.t <= slot.last_id:
+        now_ns = time.time_ns()
+        if slot.mark.is_old(trade.t, now_ns):
             self._counters.stale += 1
             return
-        reason = mapping.bad_numbers((trade.p,), (trade.q,))
+        reason = mapping.bad_numbers((trade.p,), (trade.q,)) or mapping.bad_times(trade.T)
         if reason:
             self._reject(slot, reason)
             return
-        slot.last_id = trade.t
-        item = mapping.market_trade(trade, slot.source, time.time_ns())
+        slot.mark.at = trade.t
+        item = mapping.market_trade(trade, slot.source, now_ns)
         self._put(Event(EVENT_MARKET_TRADE, item, slot.topic, Lane.BOUNDED))
 
     def _on_candle(self, data: bytes | msgspec.Raw) -> None:
-        candle = self._candle(data).k
+        update = self._candle(data)
+        candle = update.k
         slot = self.bars.get((candle.s, candle.i))
         if slot is None:
             self._counters.ignored += 1
             return
         slot.frames += 1
-        reason = mapping.bad_numbers(
-            (candle.o, candle.h, candle.low, candle.c), (candle.v, candle.q)
-        )
+        reason = mapping.bad_candle(update)
         if reason:
             self._reject(slot, reason)
             return
+        number = mapping.candle_number(update)
+        if slot.mark.is_old(number, time.time_ns()):
+            self._counters.stale += 1
+            return
+        slot.mark.at = number
         bar = mapping.bar_of_stream(candle, slot.source, slot.interval)
         self._put(Event(EVENT_BAR, bar, slot.topic, Lane.BOUNDED))
 
@@ -331,7 +338,7 @@ class FrameRouter:
 
     # -- what went wrong --------------------------------------------------------------------
 
-    def malformed(self, data: bytes, error: msgspec.DecodeError) -> None:
+    def malformed(self, data: bytes, error: Exception) -> None:
         """A frame that could not be read: counted, reported once a minute, and survived."""
         self._counters.malformed += 1
         now_ns = time.time_ns()

@@ -37,7 +37,7 @@ async def fetch(
         bars.extend(
             mapping.bar_of_row(row, source, request.interval, now_ms)
             for row in fresh
-            if not mapping.bad_numbers(row[1:5], (row[5], row[7]))
+            if not mapping.bad_row(row)
         )
         if not fresh:
             break

@@ -1,8 +1,9 @@
 """Binance's messages as foxtrot's objects, and the sanity gate on their numbers. Pure.
 
 The gate: a price is finite, above zero and below a trillion; a volume is finite, not negative and
-below 10^18; a bid is not above its ask. msgspec reads numbers in C and takes ASCII digits only; a
-wrong type, a missing field or a full-width digit is a `msgspec.ValidationError`.
+below 10^18; a bid is not above its ask; a time lies before the year 10000. msgspec reads numbers in
+C and takes ASCII digits only; a wrong type, a missing field or a full-width digit is a
+`msgspec.ValidationError`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from foxtrot.model.objects import (
 
 PRICE_LIMIT = 1e12
 VOLUME_LIMIT = 1e18
+TIME_LIMIT_MS = 253_402_300_800_000
 NS_PER_MS = 1_000_000
 
 INTERVALS = {
@@ -203,6 +205,47 @@ def bad_levels(levels: list[Level]) -> str:
     return "price or volume out of range"
 
 
+def bad_times(*times_ms: int) -> str:
+    """Why times cannot be believed; empty if they can. Python knows no year 10000."""
+    return "" if all(0 < ms < TIME_LIMIT_MS for ms in times_ms) else "time out of range"
+
+
+def bad_ticker(ticker: Ticker) -> str:
+    """Why a `@ticker` cannot be believed; the day's prices are 0 where nobody traded."""
+    return (
+        bad_numbers((ticker.c,), (ticker.v, ticker.q, ticker.Q))
+        or _bad_day(ticker.o, ticker.h, ticker.low, ticker.x)
+        or bad_times(ticker.E)
+    )
+
+
+def bad_depth(update: DepthUpdate) -> str:
+    """Why a `@depth` cannot be believed; empty if it can."""
+    return bad_levels(update.b) or bad_levels(update.a) or bad_times(update.E)
+
+
+def bad_candle(update: CandleUpdate) -> str:
+    """Why a bar of the stream cannot be believed; empty if it can."""
+    candle = update.k
+    prices = candle.o, candle.h, candle.low, candle.c
+    return bad_numbers(prices, (candle.v, candle.q)) or bad_times(candle.t, update.E)
+
+
+def bad_row(row: Row) -> str:
+    """Why a bar fetched by request cannot be believed; empty if it can."""
+    return bad_numbers(row[1:5], (row[5], row[7])) or bad_times(row[0], row[6])
+
+
+def candle_number(update: CandleUpdate) -> int:
+    """Orders the messages of a bar stream: by the bar, then by the moment."""
+    return (update.k.t << 48) + update.E
+
+
+def _bad_day(*prices: float) -> str:
+    good = all(0.0 <= price < PRICE_LIMIT for price in prices)
+    return "" if good else "price of the day out of range"
+
+
 def day_of_stream(ticker: Ticker) -> DayStatistics:
     """The statistics in a `@ticker` message."""
     return DayStatistics(
@@ -227,8 +270,13 @@ def day_of_rest(ticker: RestTicker) -> DayStatistics:
 
 def bad_rest_ticker(ticker: RestTicker) -> str:
     """Why a 24 h ticker cannot be believed; empty if it can."""
-    reason = bad_numbers((ticker.lastPrice,), (ticker.volume, ticker.quoteVolume))
-    return reason or bad_quote(ticker.bidPrice, ticker.bidQty, ticker.askPrice, ticker.askQty)
+    volumes = ticker.volume, ticker.quoteVolume, ticker.lastQty
+    return (
+        bad_numbers((ticker.lastPrice,), volumes)
+        or _bad_day(ticker.openPrice, ticker.highPrice, ticker.lowPrice, ticker.prevClosePrice)
+        or bad_quote(ticker.bidPrice, ticker.bidQty, ticker.askPrice, ticker.askQty)
+        or bad_times(ticker.closeTime)
+    )
 
 
 def tick_of_rest(ticker: RestTicker, source: Source, recv_ns: int) -> TickData:

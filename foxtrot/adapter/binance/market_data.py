@@ -23,7 +23,7 @@ from foxtrot.errors import (
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.model.constants import Channel, Interval, Lane
 from foxtrot.model.health import StreamKey
-from foxtrot.model.objects import Source
+from foxtrot.model.objects import NO_STATISTICS, Source
 
 log = get_logger("foxtrot.binance.market_data")
 
@@ -177,6 +177,7 @@ class StreamSession(BinanceSession):
         by_connection: dict[Connection, list[str]] = {}
         for key in keys:
             connection = self._forget(key)
+            self._venue.forget_if_unwanted(key)
             if connection is not None:
                 by_connection.setdefault(connection, []).extend(streams_of(key))
         for connection, streams in by_connection.items():
@@ -265,24 +266,26 @@ class StreamSession(BinanceSession):
     def _add_slot(self, key: StreamKey, source: Source) -> None:
         request = self._venue.port.request_of(key)
         lane = Lane.LATEST if request is None or request.conflate else Lane.BOUNDED
-        frames = self._frames
+        frames, marks = self._frames, self._venue.marks
+        mark = marks.of(key)
         if key.channel is Channel.TICK:
-            frames.ticks.setdefault(key.symbol, TickSlot(source, lane))
+            day_mark = marks.of(key, "day")
+            frames.ticks.setdefault(key.symbol, TickSlot(source, lane, mark, day_mark))
         elif key.channel is Channel.DEPTH:
-            frames.depths.setdefault(key.symbol, StreamSlot(source, lane))
+            frames.depths.setdefault(key.symbol, StreamSlot(source, lane, mark))
         elif key.channel is Channel.TRADE:
-            frames.trades.setdefault(key.symbol, StreamSlot(source, lane))
+            frames.trades.setdefault(key.symbol, StreamSlot(source, lane, mark))
         else:
             interval = Interval(key.detail)
             name = key.symbol, mapping.INTERVALS[interval]
-            frames.bars.setdefault(name, StreamSlot(source, lane, interval))
+            frames.bars.setdefault(name, StreamSlot(source, lane, mark, interval))
 
     def _flows(self, key: StreamKey) -> bool:
         """Whether the stream has brought anything yet."""
         frames = self._frames
         if key.channel is Channel.TICK:
             tick = frames.ticks[key.symbol]
-            return bool(tick.quoted_ns or tick.stats_ns)
+            return tick.quoted or tick.day is not NO_STATISTICS
         if key.channel is Channel.DEPTH:
             return bool(frames.depths[key.symbol].frames)
         if key.channel is Channel.TRADE:

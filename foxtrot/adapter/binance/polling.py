@@ -28,7 +28,6 @@ class PollingSession(BinanceSession):
     def __init__(self, venue: Venue, counters: FeedCounters) -> None:
         super().__init__(venue, counters)
         self._keys: dict[StreamKey, Source] = {}
-        self._last_trade: dict[str, int] = {}
         self._rejected: set[str] = set()
         self._wanted = asyncio.Event()
 
@@ -49,9 +48,12 @@ class PollingSession(BinanceSession):
         """Poll these no more; an answer under way is dropped."""
         for key in keys:
             self._keys.pop(key, None)
+            self._venue.forget_if_unwanted(key)
 
     async def probe(self) -> None:
-        """Ask the venue for a sign of life."""
+        """Ask the venue for a sign of life; while our own budget holds us back, silence is ours."""
+        if self._client.held_back:
+            return
         await self._client.get("ping", weight=limits.PING_WEIGHT)
         self._counters.received += 1
 
@@ -136,15 +138,23 @@ class PollingSession(BinanceSession):
         source = self._source(key)
         if source is None:
             return
-        last = self._last_trade.get(key.symbol)
-        # The first answer only tells where the tape stands: it is history, not news.
-        fresh = [trade for trade in trades if last is not None and trade.id > last]
-        self._last_trade[key.symbol] = max((trade.id for trade in trades), default=last or 0)
-        for trade in sorted(fresh, key=lambda trade: trade.id):
-            reason = mapping.bad_numbers((trade.price,), (trade.qty,))
+        for trade in self._news(key, trades):
+            times = mapping.bad_times(trade.time)
+            reason = mapping.bad_numbers((trade.price,), (trade.qty,)) or times
             if self._believed(source, reason):
                 item = mapping.market_trade_of_rest(trade, source, time.time_ns())
                 self._venue.port.on_market_trade(item)
+
+    def _news(self, key: StreamKey, tape: list[mapping.RestTrade]) -> list[mapping.RestTrade]:
+        """The trades that were not told yet; where nothing was, the tape is history, not news."""
+        mark = self._venue.marks.of(key)
+        newest = max((trade.id for trade in tape), default=max(mark.at, 0))
+        first = mark.at < 0
+        anew = newest < mark.at and not mark.is_old(newest, time.time_ns())
+        news = [trade for trade in tape if trade.id > mark.at]
+        if first or anew or news:
+            mark.at = newest
+        return [] if first else sorted(news, key=lambda trade: trade.id)
 
     async def _bars(self, key: StreamKey) -> None:
         interval = Interval(key.detail)
@@ -154,7 +164,7 @@ class PollingSession(BinanceSession):
             return
         now_ms = self._venue.port.clock.time_ns() // mapping.NS_PER_MS
         for row in rows:
-            if self._believed(source, mapping.bad_numbers(row[1:5], (row[5], row[7]))):
+            if self._believed(source, mapping.bad_row(row)):
                 bar = mapping.bar_of_row(row, source, interval, now_ms)
                 self._venue.port.on_bar(bar)
 

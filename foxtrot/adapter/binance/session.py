@@ -13,6 +13,7 @@ import msgspec
 from foxtrot.adapter.binance import limits, mapping
 from foxtrot.adapter.binance.client import BinanceClient
 from foxtrot.adapter.binance.contracts import Contracts
+from foxtrot.adapter.binance.marks import Marks
 from foxtrot.adapter.binance.settings import BinanceSettings
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.pacing import RollingWindow
@@ -29,12 +30,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """What the sessions of one adapter share. Contracts and weights outlive a session."""
+    """What the sessions of one adapter share, and what outlives each of them."""
 
     name: str
     settings: BinanceSettings
     contracts: Contracts
     weights: RollingWindow
+    marks: Marks
     port: BaseAdapter
 
     @property
@@ -45,6 +47,11 @@ class Venue:
     def client(self) -> BinanceClient:
         """A fresh client."""
         return BinanceClient(self.settings, self.config, self.weights, self.name)
+
+    def forget_if_unwanted(self, key: StreamKey) -> None:
+        """Forget how far a stream was told, unless it only changes its session."""
+        if self.port.request_of(key) is None:
+            self.marks.forget(key)
 
     async def load_contracts(self, client: BinanceClient) -> None:
         """Load the contracts, unless that was done before, and push them."""

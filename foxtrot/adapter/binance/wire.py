@@ -60,6 +60,12 @@ class RawClient(Client):  # type: ignore[misc]  # ccxt has no types
         self.pump = self.asyncio_loop.create_task(self._pump())
 
     async def _pump(self) -> None:
+        try:
+            await self._take_frames()
+        except Exception as error:  # noqa: BLE001 - boundary: a pump that ends must say so
+            self.on_error(error)
+
+    async def _take_frames(self) -> None:
         receive, on_frame, text = self.connection.receive, self.receiver.on_frame, WSMsgType.TEXT
         ended = False
         while not ended:

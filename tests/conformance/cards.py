@@ -1,0 +1,13 @@
+"""All cards in one class: what a venue inherits."""
+
+from __future__ import annotations
+
+from tests.conformance.closing import ClosingCards
+from tests.conformance.connection import ConnectionCards
+from tests.conformance.history import HistoryCards
+from tests.conformance.market_data import MarketDataCards
+from tests.conformance.modes import ModeCards
+
+
+class AdapterConformance(ConnectionCards, MarketDataCards, ModeCards, HistoryCards, ClosingCards):
+    """The suite. A venue sets `venue_class`."""
