@@ -435,6 +435,7 @@ class Supervisor:
         self._recycle.clear()
 
     async def _close(self, session: Session) -> None:
+        # A task of its own: what it raises is logged, and ends nothing but itself.
         name = f"{self._venue}.{self.name}.close"
         closing = self._bridge.spawn(self._close_in_time(session), name=name)
         try:
@@ -450,8 +451,6 @@ class Supervisor:
                 await session.close()
         except TimeoutError:
             self._log.warning("close_timed_out", timeout_s=self.config.close_timeout_s)
-        except Exception:  # noqa: BLE001 - boundary: a session that cannot be closed ends no loop
-            self._log.exception("close_failed")
 
     def _fresh_backoff(self) -> Backoff:
         config = self.config

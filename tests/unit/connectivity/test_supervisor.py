@@ -150,15 +150,19 @@ def test_a_loss_is_made_good_by_a_fresh_session_with_every_stream(rig: Rig) -> N
 
 def test_streams_wanted_and_dropped_during_an_outage_count(rig: Rig) -> None:
     """Nobody has to wait for a connection to change their mind."""
-    rig.venue.plan("open", None, REFUSED, HANG)
+    rig.venue.plan("open", None, REFUSED)
+
+    def change(number: int, step: str) -> None:
+        if step == "open" and len(rig.venue.sessions) == 2:
+            rig.supervisor.want([tick("C")])
+            rig.supervisor.drop([tick("A")])
+
+    rig.venue.before_step = change
     rig.start("A", "B")
     rig.wait_state(S.READY)
     rig.lose(LOST)
-    rig.venue.calls.wait_for(lambda c: (c.session, c.step) == (2, "open"))
-    rig.call(lambda: rig.supervisor.want([tick("C")]))
-    rig.call(lambda: rig.supervisor.drop([tick("A")]))
-    rig.call(lambda: rig.venue.newest.lose(LOST))
-    assert set(rig.supervisor.book.difference().add) == {tick("B"), tick("C")}
+    rig.wait_states(S.READY, 2)
+    assert rig.venue.newest.held == {tick("B"), tick("C")}
 
 
 def test_a_loss_makes_every_stream_pending_and_says_so(rig: Rig) -> None:
