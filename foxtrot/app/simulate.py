@@ -11,17 +11,13 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import msgspec
-import structlog
 import typer
-from structlog.typing import EventDict
 
 from foxtrot.core import logs
 from foxtrot.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from foxtrot.simulator.binance import SimulatedBinance
-
-_log = logs.get_logger("foxtrot.simulator")
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -42,7 +38,7 @@ def open_binance(
     """Open a venue on a thread of its own; the stack closes it."""
     from foxtrot.simulator.binance import SimulatedBinance, SimulatedBinanceThread
 
-    _log_with_us()
+    _silence_server()
     venue = SimulatedBinance(symbols, seed=seed, rate_hz=rate_hz)
     stack.enter_context(SimulatedBinanceThread(venue))
     return venue
@@ -55,7 +51,7 @@ def serve_binance(plan: Plan) -> None:
         ConfigurationError: The port is taken or a symbol is none.
     """
     logs.configure(level="WARNING")
-    _log_with_us()
+    _silence_server()
     asyncio.run(_serve(plan))
 
 
@@ -89,17 +85,9 @@ async def _serve(plan: Plan) -> None:
         task.uncancel()
 
 
-def _log_with_us() -> None:
-    """A simulator knows nothing of our logs and uses structlog as it finds it."""
-    structlog.configure(processors=[_hand_over])
-    # It reports every client that goes away before its answer, which here is no news.
+def _silence_server() -> None:
+    """A client that goes away before its answer is no news here, but aiohttp reports each."""
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
-
-
-def _hand_over(_logger: object, method: str, fields: EventDict) -> EventDict:
-    level = logging.getLevelNamesMapping().get(method.upper(), logging.INFO)
-    _log.log(level, str(fields.pop("event")), **fields)
-    raise structlog.DropEvent
 
 
 def _announce(venue: SimulatedBinance, plan: Plan) -> None:

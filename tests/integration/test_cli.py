@@ -9,6 +9,7 @@ import pty
 import queue
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -315,6 +316,20 @@ def test_history_leaves_no_half_file(venue: Line, tmp_path: Path) -> None:
     ended = foxtrot("history", "BTCUSDT", *wanted, "--start", "2026-01-01", "--end", "2026-01-03")
     assert ended.returncode == 0, ended.stderr
     assert len(target.read_text().splitlines()) == 4
+
+
+def test_history_is_left_with_a_signal(start: Start, tmp_path: Path) -> None:
+    """A history that waits for a venue that never answers ends with exit code 0."""
+    file = tmp_path / "settings.json"
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        mute.settimeout(WAIT_S)
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        file.write_text(settings({"connect": {"environment": "simulated", "rest_url": url}}))
+        program = start("history", "BTCUSDT", "--config", str(file))
+        connection, _ = mute.accept()
+        with connection:
+            assert program.end() == 0
+    assert "Traceback" not in program.errors()
 
 
 def test_history_asks_where_from() -> None:

@@ -40,7 +40,7 @@ def test_a_turn_is_told_once() -> None:
     """A price that rises and then falls is told as one turn up and one down."""
     up = [100.0 + n / 10 for n in range(200)]
     told = words(up + up[::-1])
-    assert told[0] == "watching 1 symbols"
+    assert told[0] == "watching 1 symbol"
     assert [text.split(" at ")[0] for text in told[1:]] == [
         "BTCUSDT turns up",
         "BTCUSDT turns down",
@@ -49,4 +49,4 @@ def test_a_turn_is_told_once() -> None:
 
 def test_a_flat_price_is_no_trend() -> None:
     """A market that does not move is not commented."""
-    assert words([100.0] * 300) == ["watching 1 symbols"]
+    assert words([100.0] * 300) == ["watching 1 symbol"]

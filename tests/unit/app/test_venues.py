@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from foxtrot.app.checking import check
-from foxtrot.app.venues import Venues
+from foxtrot.app.venues import Venues, requests
 from foxtrot.core.settings import Settings
 from foxtrot.engine.main_engine import MainEngine
 from foxtrot.errors import ConfigurationError
@@ -35,9 +35,11 @@ def test_changed_subscriptions_are_followed(tmp_path: Path) -> None:
     file = written(tmp_path, "BTCUSDT", "ETHUSDT")
     venues = Venues(file)
     with MainEngine(settings=Settings.load(file)) as engine:
-        engine.add_adapter(adapter_class("binance"))
+        adapter = engine.add_adapter(adapter_class("binance"))
+        for request in requests(adapter, engine.settings.venues["BINANCE"]):
+            adapter.subscribe(request)
         venues.follow(engine, Settings.load(written(tmp_path, "ETHUSDT", "XRPUSDT")))
-        assert wanted(engine) == ["XRPUSDT"]
+        assert wanted(engine) == ["ETHUSDT", "XRPUSDT"]
         venues.follow(engine, Settings.load(written(tmp_path, "SOLUSDT")))
         assert wanted(engine) == ["SOLUSDT"]
 
