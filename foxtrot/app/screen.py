@@ -20,7 +20,9 @@ from foxtrot.model.health import AdapterHealth, Health, StreamStatus
 from foxtrot.model.objects import NS_PER_S, TickData, utc
 
 FRESH_S, STALE_S = 2.0, 10.0
-_WIDE = 110
+_WIDE, _MEDIUM = 110, 90
+"""Columns from which on volumes, and the change of the day with the counters, are shown."""
+
 _EVENTS_LEAST = 6
 _FRAME_ROWS = 4
 """Borders, title and heading of a panel with a table."""
@@ -83,10 +85,10 @@ def render(view: View, width: int, height: int) -> RenderableType:
     prices = min(len(view.quotes), rows) + _FRAME_ROWS
     layout = Layout()
     middle = Layout(size=below)
-    middle.split_row(
-        Layout(_connections(view.health.adapters, view.now_ns), ratio=3),
-        Layout(_counters(view.health), ratio=1, minimum_size=30),
-    )
+    panels = [Layout(_connections(view.health.adapters, view.now_ns), ratio=3)]
+    if width >= _MEDIUM:
+        panels.append(Layout(_counters(view.health), ratio=1, minimum_size=30))
+    middle.split_row(*panels)
     layout.split_column(
         Layout(_title(view), size=1),
         Layout(_prices(view, rows, width), size=prices),
@@ -143,7 +145,7 @@ def _title(view: View) -> RenderableType:
 
 
 def _prices(view: View, rows: int, width: int) -> Panel:
-    wide = width >= _WIDE
+    wide, medium = width >= _WIDE, width >= _MEDIUM
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, expand=True, pad_edge=False, padding=(0, 1))
     table.add_column("symbol", style="bold", no_wrap=True)
     for name in ("last", "bid", "ask"):
@@ -152,29 +154,31 @@ def _prices(view: View, rows: int, width: int) -> Panel:
         table.add_column("bid vol", justify="right", no_wrap=True, style="dim")
         table.add_column("ask vol", justify="right", no_wrap=True, style="dim")
         table.add_column("volume", justify="right", no_wrap=True)
-    table.add_column("24 h", justify="right", no_wrap=True)
+    if width >= _MEDIUM:
+        table.add_column("24 h", justify="right", no_wrap=True)
     table.add_column("age", justify="right", no_wrap=True)
     table.add_column("mode", no_wrap=True)
     table.add_column("stream", no_wrap=True, overflow="ellipsis")
     hidden = len(view.quotes) - rows
     for quote in view.quotes[:rows]:
-        table.add_row(*_price_row(quote, view.now_ns, wide=wide))
+        table.add_row(*_price_row(quote, view.now_ns, wide=wide, medium=medium))
     note = f"{hidden} more symbols do not fit" if hidden > 0 else None
     return Panel(table, title="prices", subtitle=note, border_style="dim", padding=(0, 1))
 
 
-def _price_row(quote: Quote, now_ns: int, *, wide: bool) -> list[RenderableType]:
+def _price_row(quote: Quote, now_ns: int, *, wide: bool, medium: bool) -> list[RenderableType]:
     tick = quote.tick
     cells: list[RenderableType] = [quote.symbol]
     if tick is None:
-        cells += [""] * (7 if wide else 4)
+        cells += [""] * (3 + medium + 3 * wide)
     else:
         prices = (tick.last_price, tick.bid_price_1, tick.ask_price_1)
         cells += [f"{price:,.{quote.decimals}f}" if price else "" for price in prices]
         if wide:
             cells += [compact(volume) for volume in (tick.bid_volume_1, tick.ask_volume_1)]
             cells.append(compact(tick.volume))
-        cells.append(_change(tick))
+        if medium:
+            cells.append(_change(tick))
     seen = age((now_ns - quote.seen_ns) / NS_PER_S) if quote.seen_ns else Text("-", style="dim")
     return [*cells, seen, _modes(quote.streams), _stream_states(quote.streams)]
 

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 _KEPT = 200
 _TOLD_BY_EVENTS = frozenset(
-    {"connection_state", "connecting", "settings_applied", "settings_changed", "settings_refused"}
+    {
+        *("connection_state", "connecting", "subscription_refused"),
+        *("settings_applied", "settings_changed", "settings_refused"),
+    }
 )
 _SKIPPED_FIELDS = frozenset(
     {"event", "level", "logger", "timestamp", "exception", "venue", "session", "correlation_id"}

@@ -141,6 +141,15 @@ def test_any_terminal_will_do(size: tuple[int, int]) -> None:
     assert "foxtrot" in drawn(view(quote()), *size)
 
 
+def test_a_narrow_terminal_shows_whole_numbers() -> None:
+    """At 80 columns columns are left out before a price is cut."""
+    text = drawn(view(quote()), 80, 24)
+    row = next(line for line in text.splitlines() if "BTCUSDT" in line)
+    for part in ("63,000.00", "62,999.50", "63,000.50", "1.0 s", "websocket", "active"):
+        assert part in row
+    assert "all held" in text
+
+
 def test_mixed_streams_are_told_apart() -> None:
     """A symbol whose channels differ shows each with its state."""
     streams = (stream(), stream(channel=Channel.DEPTH, state=StreamState.STALE, mode=Mode.POLLING))

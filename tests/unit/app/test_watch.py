@@ -88,13 +88,13 @@ def test_log_lines_reach_the_watch() -> None:
     logs.configure(stream=LogTap(watch), json=True)
     try:
         log = logs.get_logger("foxtrot.test")
-        log.warning("subscription_refused", venue="BINANCE", stream="tick:NOPE")
+        log.warning("numbers_rejected", venue="BINANCE", symbol="BTCUSDT")
         log.info("connection_state", venue="BINANCE")
     finally:
         logs.configure(level="WARNING")
     (line,) = watch.lines()
     assert (line.source, line.level) == ("BINANCE", logging.WARNING)
-    assert line.text == "subscription_refused stream=tick:NOPE"
+    assert line.text == "numbers_rejected symbol=BTCUSDT"
 
 
 def test_a_line_that_is_no_json_is_shown_as_it_is() -> None:
