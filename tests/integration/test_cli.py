@@ -31,6 +31,7 @@ class Program:
     """A foxtrot process whose output is read as JSON lines."""
 
     def __init__(self, *arguments: str) -> None:
+        """Start it."""
         self.process = subprocess.Popen(
             [*START, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -78,6 +79,7 @@ class Program:
         return self.process.stderr.read()
 
     def _read(self) -> None:
+        """Hand the lines over; runs on a thread, as reading has no deadline."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self._queue.put(line)
@@ -86,6 +88,7 @@ class Program:
 
 @pytest.fixture
 def start() -> Iterator[Start]:
+    """Starts programs; none outlives the test."""
     with ExitStack() as stack:
 
         def begin(*arguments: str) -> Program:

@@ -15,12 +15,14 @@ from foxtrot.engine.main_engine import MainEngine
 
 @pytest.fixture
 def engine() -> Iterator[MainEngine]:
+    """An engine that runs, without adapters."""
     with MainEngine() as running:
         yield running
 
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
+    """Reading and writing end."""
     reader, writer = os.pipe()
     yield reader, writer
     for fd in (reader, writer):

@@ -14,6 +14,7 @@ from foxtrot.app.stop import Interrupted, Stop, interruptible
 
 @pytest.fixture
 def stop() -> Iterator[Stop]:
+    """A stop that listens to signals."""
     with Stop() as stopping:
         yield stopping
 

@@ -18,6 +18,7 @@ from foxtrot.model.objects import LogData
 
 @pytest.fixture
 def events() -> Iterator[EventEngine]:
+    """An engine for events that runs."""
     engine = EventEngine()
     engine.start()
     yield engine
@@ -26,6 +27,7 @@ def events() -> Iterator[EventEngine]:
 
 @pytest.fixture
 def watch(events: EventEngine) -> Watch:
+    """A watch that is attached to it."""
     watching = Watch()
     watching.attach(events)
     return watching
