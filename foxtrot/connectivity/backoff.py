@@ -61,8 +61,14 @@ class Backoff:
         """The connection became READY at `now` (monotonic seconds)."""
         self._ready_at = now
 
-    def lost(self, now: float) -> None:
-        """The connection ended at `now`; a short life is no success and resets nothing."""
+    def lost(self, now: float) -> bool:
+        """The connection ended at `now`; a short life is no success and resets nothing.
+
+        Returns:
+            Whether it had been READY.
+        """
+        was_ready = self._ready_at is not None
         if self._ready_at is not None and now - self._ready_at >= self._stable_after_s:
             self.attempt = 0
         self._ready_at = None
+        return was_ready

@@ -32,6 +32,10 @@ class StreamConfig:
     policy_wait_s: float = 60.0
     try_later_wait_s: float = 5.0
 
+    # Circuit breaker: consecutive attempts that miss READY, then a pause and one attempt
+    breaker_threshold: int = 5
+    breaker_open_s: float = 60.0
+
     # Polling
     polling_interval_s: float = 1.0
 

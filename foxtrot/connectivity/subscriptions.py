@@ -24,6 +24,11 @@ class Entry:
     reason: str = ""
     failures: int = 0
 
+    @property
+    def held(self) -> bool:
+        """Whether the venue gives it."""
+        return self.state in _HELD
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -108,6 +113,10 @@ class SubscriptionBook:
             if entry.state is StreamState.FAILED:
                 self._wanted[key] = Entry(StreamState.PENDING, now_ns, entry.reason)
 
+    def entry(self, key: StreamKey) -> Entry | None:
+        """State of one wanted stream."""
+        return self._wanted.get(key)
+
     @property
     def wanted(self) -> dict[StreamKey, Entry]:
         """A copy of the wanted streams."""
@@ -116,7 +125,7 @@ class SubscriptionBook:
     @property
     def complete(self) -> bool:
         """Whether every wanted stream is held."""
-        return all(entry.state in _HELD for entry in list(self._wanted.values()))
+        return all(entry.held for entry in list(self._wanted.values()))
 
     def __contains__(self, key: StreamKey) -> bool:
         return key in self._wanted

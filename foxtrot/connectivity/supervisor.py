@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from foxtrot.connectivity.backoff import Backoff
+from foxtrot.connectivity.breaker import CircuitBreaker
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.diagnostics import action_of
 from foxtrot.connectivity.freshness import SessionLiveness, Verdict
@@ -123,6 +124,7 @@ class Supervisor:
         self._bridge, self._clock, self._held_state = bridge, clock, held_state
         self._lifecycle = Lifecycle(clock.time_ns())
         self._backoff = self._fresh_backoff()
+        self.breaker = self._fresh_breaker()
         self._session: Session | None = None
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
@@ -166,7 +168,7 @@ class Supervisor:
     def start(self) -> None:
         """Start the loop; nothing happens if it runs already."""
         if self._task is None:
-            self._backoff = self._fresh_backoff()
+            self._backoff, self.breaker = self._fresh_backoff(), self._fresh_breaker()
             self._recycle.clear()
             self._task = self._bridge.spawn(self._run(), name=f"{self._venue}.{self.name}")
 
@@ -210,6 +212,7 @@ class Supervisor:
             attempt=self._backoff.attempt,
             reconnects=self._reconnects,
             last_ready_ns=self._last_ready_ns,
+            breaker=self.breaker.state.value,
             received=session.received if session else 0,
         )
 
@@ -283,10 +286,15 @@ class Supervisor:
         raise StreamingError(f"the {self.name} session ended and gave no cause")
 
     async def _open(self, session: Session) -> None:
+        self.breaker.trying(self._clock.monotonic())
         timeout_s = self.config.connect_timeout_s
         attempt = self._backoff.attempt
         self._log.info("connecting", endpoint=session.endpoint, attempt=attempt)
-        await session.prepare()
+        try:
+            async with asyncio.timeout(self.config.sync_timeout_s):
+                await session.prepare()
+        except TimeoutError:
+            raise StreamingError(f"the {self.name} session could not be prepared in time") from None
         try:
             async with asyncio.timeout(timeout_s):
                 await session.open()
@@ -304,6 +312,8 @@ class Supervisor:
         self.book.retry_refused(self._clock.time_ns())
         await self._close_difference(session)
         self._backoff.ready(self._clock.monotonic())
+        if self.breaker.succeeded():
+            self._log.info("breaker_closed")
         self._reconnects += self._last_ready_ns > 0
         self._last_ready_ns = self._clock.time_ns()
         self._settle()
@@ -392,10 +402,12 @@ class Supervisor:
 
     def _plan(self, cause: FoxtrotError) -> float | None:
         """Say what comes after a loss; returns the seconds to wait, or None: until asked."""
-        self._backoff.lost(self._clock.monotonic())
+        was_ready = self._backoff.lost(self._clock.monotonic())
         if isinstance(cause, _Recycled):
             self._move(ConnectionState.RECONNECTING, "asked for a fresh session")
             return 0.0
+        if not was_ready and self.breaker.failed(self._clock.monotonic()):
+            self._log.warning("breaker_opened", open_s=self.config.breaker_open_s)
         self._listener.on_error(cause)
         if action_of(cause) is Action.STOP:
             self._log.error("stopped", reason=str(cause), advice="mend the cause, then reconnect")
@@ -404,7 +416,8 @@ class Supervisor:
         return self._plan_retry(cause)
 
     def _plan_retry(self, cause: FoxtrotError) -> float:
-        delay_s = max(self._backoff.next_delay_s(), self._floor_s(cause))
+        held_back_s = self.breaker.wait_s(self._clock.monotonic())
+        delay_s = max(self._backoff.next_delay_s(), self._floor_s(cause), held_back_s)
         attempt = self._backoff.attempt
         if self._backoff.exhausted:
             delay_s = max(delay_s, self.config.reconnect_max_delay_s)
@@ -460,6 +473,10 @@ class Supervisor:
             max_attempts=config.max_reconnect_attempts,
             stable_after_s=config.stable_after_s,
         )
+
+    def _fresh_breaker(self) -> CircuitBreaker:
+        config = self.config
+        return CircuitBreaker(threshold=config.breaker_threshold, open_s=config.breaker_open_s)
 
     def _move(self, to: ConnectionState, reason: str, *, delay_s: float = 0.0) -> None:
         now_ns = self._clock.time_ns()

@@ -30,6 +30,7 @@ FILE_LIMIT: Final = 64 * 1024
 _REFERENCE = re.compile(r"(?i)(env|file|keyring):(.*)", re.DOTALL)
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _LITERAL = "literal"
 _PEM = "-----BEGIN "
 
@@ -146,6 +147,8 @@ def _problem(value: str, label: str) -> str:
         return f"{label} is longer than {FILE_LIMIT // 1024} KiB"
     if not value.startswith(_PEM) and _CONTROL.search(value):
         return f"{label} holds a line break or another control character"
+    if _SURROGATE.search(value):
+        return f"{label} holds half a character, which no venue takes"
     return ""
 
 

@@ -87,7 +87,7 @@ class _KnownValues:
 
 def _spellings(value: str) -> Iterator[str]:
     yield value
-    yield quote(value, safe="")
+    yield quote(value, safe="", errors="replace")
     yield repr(value)[1:-1]
     if "\n" in value:
         lines = (line.strip() for line in value.splitlines())

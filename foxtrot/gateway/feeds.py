@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from foxtrot.connectivity.breaker import BreakerState
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.lifecycle import SERVING, worst
 from foxtrot.connectivity.subscriptions import Entry
@@ -17,9 +18,10 @@ from foxtrot.core.bridge import AsyncThreadBridge
 from foxtrot.core.clock import Clock
 from foxtrot.core.logs import get_logger
 from foxtrot.core.settings import FeatureFlags
+from foxtrot.errors import FoxtrotError
 from foxtrot.gateway.capabilities import Capabilities
 from foxtrot.model.constants import ConnectionState, Mode, StreamState
-from foxtrot.model.health import SessionHealth, StreamKey
+from foxtrot.model.health import ConnectionStatus, SessionHealth, StreamKey
 
 log = get_logger("foxtrot.gateway.feeds")
 
@@ -43,6 +45,7 @@ class MarketFeeds:
         flags: FeatureFlags,
     ) -> None:
         self._venue, self._capabilities, self._bridge = venue, capabilities, bridge
+        self._listener = listener
         self._template, self._flags = config, flags
         self._wanted: dict[StreamKey, None] = {}
         self._asked: set[StreamKey] = set()
@@ -53,7 +56,7 @@ class MarketFeeds:
                 mode.value,
                 venue=venue,
                 make_session=lambda mode=mode: make_session(mode),  # type: ignore[misc]
-                listener=listener,
+                listener=self,
                 bridge=bridge,
                 clock=clock,
                 config=config.with_flags(flags),
@@ -109,15 +112,18 @@ class MarketFeeds:
 
     @property
     def state(self) -> ConnectionState:
-        """The worse of the sessions in use; polling alone is DEGRADED at best."""
-        states = [feed.state for feed in self._feeds.values() if feed.running]
-        shown = worst(states)
-        polling = self._feeds[Mode.POLLING]
-        if shown is ConnectionState.READY and polling.running:
-            return ConnectionState.DEGRADED
-        if shown is ConnectionState.FAILED and any(state in SERVING for state in states):
-            return ConnectionState.DEGRADED
-        return shown
+        """The worse of the sessions in use; what is served by polling is DEGRADED at best."""
+        websocket, polling = self._feeds[Mode.WEBSOCKET], self._feeds[Mode.POLLING]
+        shown = worst([feed.state for feed in self._feeds.values() if feed.running])
+        if not polling.running or polling.state not in SERVING:
+            return shown
+        return ConnectionState.DEGRADED if self._covered(websocket, polling) else shown
+
+    @staticmethod
+    def _covered(websocket: Supervisor, polling: Supervisor) -> bool:
+        """Whether every stream is served by one way or the other."""
+        polled = polling.book.wanted
+        return websocket.state in SERVING or all(key in polled for key in websocket.book.wanted)
 
     def sessions(self) -> tuple[SessionHealth, ...]:
         """Health of the sessions in use."""
@@ -125,11 +131,13 @@ class MarketFeeds:
 
     def entries(self) -> dict[StreamKey, tuple[Mode, Entry]]:
         """How each wanted stream is served, and how well."""
-        return {
-            key: (mode, entry)
-            for mode, feed in self._feeds.items()
-            for key, entry in feed.book.wanted.items()
-        }
+        shown: dict[StreamKey, tuple[Mode, Entry]] = {}
+        for mode, feed in self._feeds.items():
+            for key, entry in feed.book.wanted.items():
+                known = shown.get(key)
+                if known is None or (entry.held and not known[1].held):
+                    shown[key] = mode, entry
+        return shown
 
     def mode_of(self, key: StreamKey) -> Mode:
         """How `key` is to be served under the flags of the moment."""
@@ -139,28 +147,67 @@ class MarketFeeds:
         listed = not flags.websocket_symbols or key.symbol in flags.websocket_symbols
         return Mode.WEBSOCKET if listed else Mode.POLLING
 
+    # -- Listener: the supervisors tell, the router may have to act ------------------------
+
+    def on_connection(self, status: ConnectionStatus) -> None:
+        """Pass a change of state on, and see what it means for the routes."""
+        self._listener.on_connection(status)
+        self._changed.set()
+
+    def on_streams(self, keys: Sequence[StreamKey]) -> None:
+        """Pass changed entries on, and see what they mean for the routes."""
+        self._listener.on_streams(keys)
+        self._changed.set()
+
+    def on_error(self, error: FoxtrotError) -> None:
+        """Pass an error on."""
+        self._listener.on_error(error)
+
     # -- the router -------------------------------------------------------------------------
 
     async def _route(self) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            routes = {key: self.mode_of(key) for key in self._wanted}
+            streamed = {key for key in self._wanted if self.mode_of(key) is Mode.WEBSOCKET}
             asked, self._asked = self._asked, set()
-            for mode, feed in self._feeds.items():
-                feed.drop([key for key in feed.book.wanted if routes.get(key) is not mode])
-                # A refused stream is in the book, and is asked for again only if the user does.
-                mine = (key for key, to in routes.items() if to is mode)
-                feed.want([key for key in mine if key in asked or key not in feed.book])
-            await self._start_and_stop(routes)
+            self._send(self._feeds[Mode.WEBSOCKET], streamed, asked)
+            polled = {key for key in self._wanted if key not in streamed or self._orphaned(key)}
+            self._send(self._feeds[Mode.POLLING], polled, asked)
+            await self._start_and_stop(polled)
 
-    async def _start_and_stop(self, routes: dict[StreamKey, Mode]) -> None:
+    def _send(self, feed: Supervisor, keys: set[StreamKey], asked: set[StreamKey]) -> None:
+        """Make `keys` what `feed` wants."""
+        feed.drop([key for key in feed.book.wanted if key not in keys])
+        # A refused stream is in the book, and is asked for again only if the user does.
+        feed.want(
+            [key for key in self._wanted if key in keys and (key in asked or key not in feed.book)]
+        )
+
+    def _orphaned(self, key: StreamKey) -> bool:
+        """Whether a stream that belongs to the websocket has to be polled for now.
+
+        Its own failure sends it there at once, that of the session when the breaker opens. It stays
+        until the websocket holds it again, so that there is no gap on the way back.
+        """
+        if (
+            not self._flags.websocket_fallback_on_error
+            or key.channel not in self._capabilities.polled
+        ):
+            return False
+        websocket = self._feeds[Mode.WEBSOCKET]
+        entry = websocket.book.entry(key)
+        if entry is None or entry.held:
+            return False
+        if entry.state is StreamState.FAILED or websocket.state is ConnectionState.FAILED:
+            return True
+        already = key in self._feeds[Mode.POLLING].book
+        return already or websocket.breaker.state is not BreakerState.CLOSED
+
+    async def _start_and_stop(self, polled: set[StreamKey]) -> None:
         websocket, polling = self._feeds[Mode.WEBSOCKET], self._feeds[Mode.POLLING]
         enabled = self._flags.websocket_enabled
-        needed = {
-            websocket: enabled,
-            polling: not enabled or Mode.POLLING in routes.values(),
-        }
+        needed = {websocket: enabled, polling: not enabled or bool(polled)}
         for feed in sorted(self._feeds.values(), key=lambda feed: not needed[feed]):
             if needed[feed] and not feed.running:
                 log.info("feed_started", venue=self._venue, mode=feed.name)

@@ -67,6 +67,7 @@ class SessionHealth(msgspec.Struct, frozen=True):
     reconnects: int = 0
     last_ready_ns: int = 0
     received: int = 0
+    breaker: str = "closed"
 
 
 class AdapterHealth(msgspec.Struct, frozen=True):

@@ -47,7 +47,9 @@ QUICK: dict[str, object] = {
 }
 """Settings that make an outage short, but leave a busy machine its time."""
 
-SHORT = StreamConfig(policy_wait_s=0.3, try_later_wait_s=0.2, request_timeout_s=2.0)
+SHORT = StreamConfig(
+    policy_wait_s=0.3, try_later_wait_s=0.2, request_timeout_s=2.0, breaker_open_s=0.3
+)
 """What the settings do not reach."""
 
 _KNOWN_THREADS = ("_run_safe_shutdown_loop",)

@@ -28,8 +28,9 @@ PATIENT = StreamConfig(
     idle_s=60.0,
     reconnect_base_delay_s=0.001,
     reconnect_max_delay_s=0.004,
+    breaker_threshold=1_000_000,
 )
-"""Reconnects at once, and runs into no deadline that a test did not shorten on purpose."""
+"""Reconnects at once, and runs into no deadline or breaker that a test did not ask for."""
 
 
 class Hang(Enum):

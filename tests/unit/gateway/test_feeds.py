@@ -1,13 +1,21 @@
 """Every wanted stream is served by one of two ways, and moves between them without being lost."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from foxtrot.connectivity.config import StreamConfig
 from foxtrot.core.bridge import AsyncThreadBridge
 from foxtrot.core.clock import SystemClock
 from foxtrot.core.settings import FeatureFlags, Settings
-from foxtrot.errors import AuthenticationError, ConnectionClosed, UnknownSymbol
+from foxtrot.errors import (
+    AuthenticationError,
+    ConnectError,
+    ConnectionClosed,
+    SubscriptionRefused,
+    UnknownSymbol,
+)
 from foxtrot.gateway.feeds import MarketFeeds
 from foxtrot.model.constants import Channel, Mode, StreamState
 from foxtrot.model.constants import ConnectionState as S
@@ -30,7 +38,7 @@ def flags(**extra: object) -> FeatureFlags:
 class Feeds:
     """Market feeds on a bridge, with a scripted venue for each way."""
 
-    def __init__(self, **extra: object) -> None:
+    def __init__(self, config: StreamConfig = PATIENT, **extra: object) -> None:
         self.streams, self.polls, self.told = FakeVenue(), FakeVenue(), Told()
         self.bridge = AsyncThreadBridge("test-bridge")
         self.bridge.start()
@@ -46,7 +54,7 @@ class Feeds:
                     listener=self.told,
                     bridge=self.bridge,
                     clock=SystemClock(),
-                    config=PATIENT,
+                    config=config,
                     flags=flags(**extra),
                 ),
             )
@@ -82,8 +90,8 @@ class Feeds:
         return {key: mode for key, (mode, _) in self.feeds.entries().items()}
 
 
-def made(**extra: object) -> Iterator[Feeds]:
-    feeds = Feeds(**extra)
+def made(config: StreamConfig = PATIENT, **extra: object) -> Iterator[Feeds]:
+    feeds = Feeds(config, **extra)
     try:
         yield feeds
         feeds.stop()
@@ -98,6 +106,21 @@ def made(**extra: object) -> Iterator[Feeds]:
 def feeds() -> Iterator[Feeds]:
     """Feeds with the default flags: websocket on."""
     yield from made()
+
+
+@pytest.fixture
+def alone() -> Iterator[Feeds]:
+    """Feeds that do not fall back on polling."""
+    yield from made(**{"websocket.fallback_on_error": False})
+
+
+@pytest.fixture
+def broken() -> Iterator[Feeds]:
+    """Feeds whose websocket cannot be had; the breaker opens at the second miss."""
+    config = replace(PATIENT, breaker_threshold=2, breaker_open_s=0.02)
+    for feeds in made(config):
+        feeds.streams.always["open"] = ConnectError("fake.example:1", "refused")
+        yield feeds
 
 
 @pytest.fixture
@@ -224,12 +247,72 @@ def test_one_way_that_serves_makes_a_failed_one_degraded(feeds: Feeds) -> None:
     assert feeds.feeds.state is S.DEGRADED
 
 
-def test_without_one_that_serves_it_is_failed(feeds: Feeds) -> None:
+def test_without_one_that_serves_it_is_failed(alone: Feeds) -> None:
     """A refused key on the only way is FAILED."""
-    feeds.streams.plan("open", AuthenticationError("FAKE", "", "bad key"))
-    feeds.start(A)
-    feeds.wait(WEBSOCKET, S.FAILED)
-    assert feeds.feeds.state is S.FAILED
+    alone.streams.plan("open", AuthenticationError("FAKE", "", "bad key"))
+    alone.start(A)
+    alone.wait(WEBSOCKET, S.FAILED)
+    assert alone.feeds.state is S.FAILED
+
+
+def test_an_open_breaker_means_polling(broken: Feeds) -> None:
+    """While the websocket cannot be had, every one of its streams is polled."""
+    broken.start(A, B)
+    broken.polls.changes.wait_for(lambda held: held == {A, B})
+    broken.wait(POLLING, S.READY)
+    broken.settle()
+    assert broken.modes() == {A: Mode.POLLING, B: Mode.POLLING}
+    assert broken.feeds.state is S.DEGRADED
+
+
+def test_a_websocket_that_heals_takes_its_streams_back(broken: Feeds) -> None:
+    """Nobody has to do anything, and polling ends only when the websocket holds the streams."""
+    broken.start(A, B)
+    broken.polls.changes.wait_for(lambda held: held == {A, B})
+    broken.bridge.call_soon(broken.streams.always.clear)
+    broken.streams.changes.wait_for(lambda held: held == {A, B})
+    broken.wait(POLLING, S.DISCONNECTED)
+    broken.settle()
+    assert broken.modes() == {A: Mode.WEBSOCKET, B: Mode.WEBSOCKET}
+    assert broken.feeds.state is S.READY
+
+
+def test_a_stream_asked_for_during_the_fall_back_is_polled_too(broken: Feeds) -> None:
+    """A new wish does not wait for the websocket."""
+    broken.start(A)
+    broken.polls.changes.wait_for(lambda held: held == {A})
+    broken.want(B)
+    broken.polls.changes.wait_for(lambda held: held == {A, B})
+
+
+def test_a_stream_given_back_during_the_fall_back_is_gone(broken: Feeds) -> None:
+    """Neither way serves what nobody wants."""
+    broken.start(A, B)
+    broken.polls.changes.wait_for(lambda held: held == {A, B})
+    broken.bridge.call_soon(broken.feeds.drop, (A,))
+    broken.polls.changes.wait_for(lambda held: held == {B})
+    assert set(broken.modes()) == {B}
+
+
+def test_without_fall_back_nothing_is_polled(alone: Feeds) -> None:
+    """The setting decides; the adapter shows that nothing is delivered."""
+    alone.streams.always["open"] = ConnectError("fake.example:1", "refused")
+    alone.start(A)
+    alone.wait(WEBSOCKET, S.RECONNECTING)
+    alone.settle()
+    assert alone.polls.sessions == []
+    assert alone.feeds.state is S.RECONNECTING
+
+
+def test_a_stream_that_the_websocket_refuses_is_polled_alone(feeds: Feeds) -> None:
+    """One symbol's fault moves one symbol."""
+    feeds.streams.refused[A] = SubscriptionRefused("FAKE", "2", "no")
+    feeds.start(A, B)
+    feeds.polls.changes.wait_for(lambda held: held == {A})
+    feeds.streams.changes.wait_for(lambda held: held == {B})
+    feeds.wait(POLLING, S.READY)
+    feeds.settle()
+    assert feeds.modes() == {A: Mode.POLLING, B: Mode.WEBSOCKET}
 
 
 def test_recycling_replaces_the_sessions(feeds: Feeds) -> None:
