@@ -511,7 +511,7 @@ def test_its_repr_is_a_status_line(clock: ManualClock) -> None:
 )
 def test_numbers_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
     """An engine with an interval or a bound of nothing cannot be made."""
-    with pytest.raises(ConfigurationError, match="must be (above 0|0 or more)"):
+    with pytest.raises(ConfigurationError, match=r"must be (above 0|0 or more)"):
         EventEngine(**wrong)  # type: ignore[arg-type]
 
 

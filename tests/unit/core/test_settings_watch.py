@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from foxtrot.core import settings_watch
 from foxtrot.core.settings import Changes, Settings
 from foxtrot.core.settings_watch import SettingsWatcher
 from foxtrot.errors import ConfigurationError
