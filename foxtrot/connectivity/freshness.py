@@ -1,4 +1,4 @@
-"""Whether a session is alive, judged by the application data that arrived. Pure.
+"""Whether a session or a stream is alive, judged by the application data that arrived. Pure.
 
 An SDK's "connected" proves nothing, nor does a pong: only data does, or the venue's answer to a
 probe. The session counts what it receives; this module looks at the count now and then.
@@ -6,7 +6,12 @@ probe. The session counts what it receives; this module looks at the count now a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
+
+from foxtrot.model.constants import StreamState
+from foxtrot.model.health import StreamKey
 
 _LOOKS = 16
 """Looks per idle time; a sign of life is dated by the look that finds it."""
@@ -44,3 +49,92 @@ class SessionLiveness:
     def next_look_s(self, now: float) -> float:
         """Seconds until the next look is due."""
         return min(max(self._last_sign + self.idle_s - now, 0.0), self.idle_s / _LOOKS)
+
+
+@dataclass(slots=True)
+class _Sight:
+    """What is known of one stream."""
+
+    activity: int
+    since: float
+    patience_s: float
+    state: StreamState = StreamState.ACTIVE
+    snapshot: object = None
+    strikes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a look at all streams found."""
+
+    silent: tuple[StreamKey, ...]
+    """Nothing came for longer than their patience: compare them with snapshots."""
+    revived: tuple[StreamKey, ...]
+    """Quiet or stale before, and something came."""
+
+
+class StreamFreshness:
+    """Tells a quiet market from a dead stream.
+
+    Silence alone proves nothing: an illiquid symbol or a closed market has nothing to say. A
+    snapshot decides: if the market is where the stream left it, the stream is QUIET and is left in
+    peace for twice as long; if it moved on, the stream is STALE.
+
+    Args:
+        idle_s: Silence after which a stream is compared for the first time.
+        longest_s: The longest a quiet stream is left in peace.
+    """
+
+    def __init__(self, *, idle_s: float, longest_s: float) -> None:
+        self._idle_s, self._longest_s = idle_s, longest_s
+        self._sights: dict[StreamKey, _Sight] = {}
+
+    def look(self, activity: Mapping[StreamKey, int], now: float) -> Sighting:
+        """Take the activity of every stream there is: a number that changes when anything comes."""
+        for gone in self._sights.keys() - activity.keys():
+            del self._sights[gone]
+        silent, revived = [], []
+        for key, count in activity.items():
+            sight = self._sights.get(key)
+            if sight is None:
+                self._sights[key] = _Sight(count, now, self._idle_s)
+            elif sight.activity != count:
+                if sight.state is not StreamState.ACTIVE:
+                    revived.append(key)
+                self._sights[key] = _Sight(count, now, self._idle_s)
+            elif now - sight.since >= sight.patience_s:
+                silent.append(key)
+        return Sighting(tuple(silent), tuple(revived))
+
+    def judge(self, key: StreamKey, snapshot: object, now: float, *, told: object = None) -> int:
+        """Compare a silent stream with a snapshot of its market.
+
+        Args:
+            key: The stream.
+            snapshot: What the market looks like now; anything that can be compared.
+            now: Monotonic seconds.
+            told: What the stream said last, in the same form. Where that is not known, the
+                snapshot before this one serves: the market must not have moved between the two.
+
+        Returns:
+            How often in a row it was found stale; 0 if it is quiet.
+        """
+        sight = self._sights.get(key)
+        if sight is None:
+            return 0
+        before = sight.snapshot if told is None else told
+        sight.snapshot, sight.since = snapshot, now
+        if before is None:
+            return 0
+        if before == snapshot:
+            sight.state, sight.strikes = StreamState.QUIET, 0
+            sight.patience_s = min(sight.patience_s * 2, self._longest_s)
+            return 0
+        sight.state, sight.patience_s = StreamState.STALE, self._idle_s
+        sight.strikes += 1
+        return sight.strikes
+
+    def state(self, key: StreamKey) -> StreamState:
+        """ACTIVE, QUIET or STALE."""
+        sight = self._sights.get(key)
+        return sight.state if sight is not None else StreamState.ACTIVE
