@@ -61,7 +61,8 @@ class OrderBook:
         self._bids = SortedDict(_held(bids))
         self._asks = SortedDict(_held(asks))
         self._last_id, self.valid, self._waiting = last_id, True, []
-        return all(self.difference(*change) is not Outcome.GAP for change in newer)
+        # All of them, also past a gap: those wait for the next snapshot.
+        return Outcome.GAP not in [self.difference(*change) for change in newer]
 
     def invalidate(self) -> None:
         """Forget everything; the next snapshot starts afresh."""
