@@ -284,6 +284,8 @@ class ConnectionCards(Cards):
         since = len(rig.log)
         rig.adapter.restart()
         rig.wait_state(S.READY, since=since)
+        rig.wait_served()
+        rig.wait_flowing()
         venue.stop()
         lost = rig.wait_state(S.RECONNECTING, since=since)
         assert 0.16 <= lost.delay_s <= 0.2

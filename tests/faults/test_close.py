@@ -1,0 +1,143 @@
+"""The venue ends, cuts or refuses connections."""
+
+from __future__ import annotations
+
+import pytest
+
+from foxtrot.model.constants import ConnectionState as S
+from foxtrot.simulator.binance import Limits
+from tests.support.binance_venue import BinanceUnderTest
+from tests.support.faults import everything, healed, lost
+from tests.support.rig import Rig, eventually, running
+
+PLANNED = [1000, 1001, 1011]
+
+
+@pytest.mark.parametrize("code", PLANNED)
+def test_a_close_is_followed_by_a_reconnect(rig: Rig, code: int) -> None:
+    """A connection that the venue closes comes back at the usual delay, with all streams."""
+    everything(rig)
+    status = lost(rig, "close", code=code)
+    assert str(code) in status.reason
+    assert status.delay_s <= 0.06
+    healed(rig)
+    assert rig.states()[-3:] == [S.RECONNECTING, S.SYNCING, S.READY]
+
+
+def test_a_policy_close_is_waited_out(rig: Rig) -> None:
+    """After 1008 the venue is left alone for the policy wait, whatever the backoff says."""
+    everything(rig)
+    status = lost(rig, "close", code=1008)
+    assert status.delay_s >= rig.adapter.stream_config.policy_wait_s
+    healed(rig)
+
+
+@pytest.mark.parametrize("code", [1012, 1013])
+def test_try_later_means_later(rig: Rig, code: int) -> None:
+    """After "try later" the wait is at least the one for it."""
+    everything(rig)
+    status = lost(rig, "close", code=code)
+    assert status.delay_s >= rig.adapter.stream_config.try_later_wait_s
+    healed(rig)
+
+
+@pytest.mark.parametrize("fault", ["rst", "eof"])
+def test_a_dropped_line_is_code_1006(rig: Rig, fault: str) -> None:
+    """A reset and an end without a word are both a dropped line."""
+    everything(rig)
+    status = lost(rig, fault)
+    assert "1006" in status.reason or "dropped" in status.reason
+    healed(rig)
+
+
+def test_the_24_hour_cut_is_no_drama(rig: Rig) -> None:
+    """The venue's daily cut is one quick reconnect."""
+    everything(rig)
+    assert "1001" in lost(rig, "cut_24h").reason
+    healed(rig)
+    assert rig.venue.connections == 2
+
+
+def test_an_announced_shutdown_is_left_at_once(rig: Rig) -> None:
+    """A serverShutdown event moves the streams before the venue cuts them."""
+    everything(rig)
+    status = lost(rig, "server_shutdown")
+    assert "announced" in status.reason
+    healed(rig)
+
+
+def test_a_refusing_venue_is_asked_again_and_again(rig: Rig) -> None:
+    """Refused handshakes are retried with growing delays inside the maximum."""
+    everything(rig)
+    since = len(rig.log)
+    rig.venue.faults.inject("refuse", count=6)
+    rig.venue.faults.inject("rst")
+    rig.wait_state(S.SYNCING, since=since)
+    assert rig.adapter.health().sessions[0].attempt >= 3
+    healed(rig)
+
+
+def test_a_venue_behind_a_503_is_asked_again(rig: Rig) -> None:
+    """A handshake answered with an HTTP error is a venue that is unavailable."""
+    everything(rig)
+    rig.venue.faults.inject("refuse", count=2, status=503)
+    rig.venue.faults.inject("rst")
+    eventually(lambda: "VenueUnavailable" in rig.error_kinds(), "it is named")
+    healed(rig)
+
+
+def test_a_handshake_that_never_ends_is_given_up(venue: BinanceUnderTest) -> None:
+    """The deadline of a connection is total; after it there is another attempt."""
+    with running(venue, {"connect.timeout_s": 0.3}) as rig:
+        venue.faults.inject("slow_handshake", seconds=30)
+        rig.subscribe("BTCUSDT")
+        rig.connect()
+        status = rig.wait_state(S.RECONNECTING)
+        assert "no answer within 0.3 s" in status.reason
+        assert rig.error_kinds()[0] == "ConnectTimeout"
+        venue.faults.clear()
+        healed(rig)
+
+
+def test_accept_then_close_backs_off(venue: BinanceUnderTest) -> None:
+    """A venue that accepts and closes at once is not hammered: no READY resets the delay."""
+    with running(venue) as rig:
+        everything(rig)
+        for round_ in range(1, 6):
+            since = len(rig.log)
+            status = lost(rig, "close", code=1001)
+            assert status.attempt == round_
+            rig.wait_state(S.READY, since=since)
+        delays = [s.delay_s for s in rig.statuses() if s.state is S.RECONNECTING]
+        assert delays[0] <= 0.06
+        assert min(delays[3:]) >= 0.16
+        assert venue.connections == 6
+        healed(rig)
+
+
+def test_giving_up_is_told_but_not_meant(venue: BinanceUnderTest) -> None:
+    """After the allowed attempts the session is FAILED, yet a slow probe brings it back."""
+    flags = {"websocket.max_reconnect_attempts": 2}
+    with running(venue, flags) as rig:
+        everything(rig)
+        since = len(rig.log)
+        venue.faults.inject("refuse", count=5)
+        venue.faults.inject("rst")
+        assert "gave up" in rig.wait_state(S.FAILED, since=since).reason
+        healed(rig)
+
+
+def test_a_cut_after_its_time_by_the_venues_rules(venue: BinanceUnderTest) -> None:
+    """A connection that grows old is replaced, again and again."""
+    old = BinanceUnderTest(limits=Limits(life_s=0.5))
+    old.start()
+    try:
+        with running(old) as rig:
+            everything(rig)
+            for _ in range(2):
+                since = len(rig.log)
+                rig.wait_state(S.RECONNECTING, since=since)
+            rig.unsubscribe("BTCUSDT")
+            assert rig.adapter.state in (S.RECONNECTING, S.SYNCING, S.READY)
+    finally:
+        old.stop()
