@@ -58,7 +58,7 @@ class BinanceClient:
     async def load_markets(self) -> list[Mapping[str, object]]:
         """exchangeInfo's symbols, as the venue sent them."""
         markets = await self._asked(self._opened().load_markets(), "exchangeInfo")
-        if not isinstance(markets, dict):
+        if not isinstance(markets, dict) or not markets:  # ccxt takes half an answer for none
             raise VenueUnavailable(self._venue, "", "exchangeInfo is not readable")
         return [market["info"] for market in markets.values()]
 
