@@ -8,6 +8,7 @@ Websocket and polling are both sessions; so will be trading.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -116,10 +117,11 @@ class Supervisor:
         clock: Clock,
         config: StreamConfig,
         held_state: StreamState = StreamState.ACTIVE,
+        rng: random.Random | None = None,
     ) -> None:
         self.name, self._venue = name, venue
         self.book = SubscriptionBook()
-        self._config = config
+        self._config, self._rng = config, rng
         self._make_session, self._listener = make_session, listener
         self._bridge, self._clock, self._held_state = bridge, clock, held_state
         self._lifecycle = Lifecycle(clock.time_ns())
@@ -472,6 +474,7 @@ class Supervisor:
             max_s=config.reconnect_max_delay_s,
             max_attempts=config.max_reconnect_attempts,
             stable_after_s=config.stable_after_s,
+            rng=self._rng,
         )
 
     def _fresh_breaker(self) -> CircuitBreaker:

@@ -7,6 +7,7 @@ from one book to the other and none is forgotten.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Sequence
 
 from foxtrot.connectivity.breaker import BreakerState
@@ -43,6 +44,7 @@ class MarketFeeds:
         clock: Clock,
         config: StreamConfig,
         flags: FeatureFlags,
+        rng: random.Random | None = None,
     ) -> None:
         self._venue, self._capabilities, self._bridge = venue, capabilities, bridge
         self._listener = listener
@@ -61,6 +63,7 @@ class MarketFeeds:
                 clock=clock,
                 config=config.with_flags(flags),
                 held_state=held,
+                rng=rng,
             )
             for mode, held in (
                 (Mode.WEBSOCKET, StreamState.ACTIVE),
