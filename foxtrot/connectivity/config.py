@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
+from foxtrot.model.constants import Channel
+
 if TYPE_CHECKING:
     from foxtrot.core.settings import FeatureFlags
 
@@ -31,6 +33,7 @@ class StreamConfig:
     stable_after_s: float = 30.0
     policy_wait_s: float = 60.0
     try_later_wait_s: float = 5.0
+    refused_retry_s: float = 60.0
 
     # Circuit breaker: consecutive attempts that miss READY, then a pause and one attempt
     breaker_threshold: int = 5
@@ -42,6 +45,9 @@ class StreamConfig:
     # Limits
     error_history: int = 100
     subscribe_attempts: int = 3
+
+    # Channels that are asked for stream by stream instead of many in one request
+    individual: frozenset[Channel] = frozenset()
 
     def with_flags(self, flags: FeatureFlags) -> StreamConfig:
         """This configuration with what the user's settings say laid over it."""

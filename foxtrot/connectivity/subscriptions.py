@@ -6,7 +6,7 @@ and a change of mode: whoever owns a session asks for the difference and closes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from foxtrot.model.constants import StreamState
@@ -17,12 +17,17 @@ _HELD = frozenset({StreamState.ACTIVE, StreamState.QUIET, StreamState.STALE, Str
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """State of one wanted stream. `failures` counts attempts that were not answered."""
+    """State of one wanted stream.
+
+    `failures` counts attempts that were not answered; a refused stream is asked for again at
+    `retry_ns`, or with the next session if that is None.
+    """
 
     state: StreamState
     since_ns: int
     reason: str = ""
     failures: int = 0
+    retry_ns: int | None = None
 
     @property
     def held(self) -> bool:
@@ -41,7 +46,7 @@ class Difference:
         return bool(self.add or self.remove)
 
 
-class SubscriptionBook:
+class SubscriptionManager:
     """Wanted and held streams of one feed. Owned by the loop thread; snapshots are for all."""
 
     def __init__(self) -> None:
@@ -84,11 +89,20 @@ class SubscriptionBook:
         for key in keys:
             self._held.pop(key, None)
 
-    def refused(self, failures: Mapping[StreamKey, str], now_ns: int) -> None:
-        """The venue will not give these streams; the reason is in words."""
-        for key, reason in failures.items():
-            if key in self._wanted:
-                self._wanted[key] = Entry(StreamState.FAILED, now_ns, reason)
+    def refused(
+        self, key: StreamKey, reason: str, now_ns: int, retry_ns: int | None = None
+    ) -> bool:
+        """The venue will not give this stream; returns whether that is news."""
+        entry = self._wanted.get(key)
+        if entry is None:
+            return False
+        self._wanted[key] = Entry(StreamState.FAILED, now_ns, reason, retry_ns=retry_ns)
+        return entry.reason != reason
+
+    def mark(self, key: StreamKey, state: StreamState, reason: str, now_ns: int) -> None:
+        """A stream that is held turned out to be quiet, stale or alive again."""
+        if key in self._held and key in self._wanted:
+            self._wanted[key] = Entry(state, now_ns, reason)
 
     def unanswered(self, keys: Iterable[StreamKey], reason: str) -> int:
         """Nobody answered for these streams; returns how often the worst of them was asked."""
@@ -112,6 +126,17 @@ class SubscriptionBook:
         for key, entry in self._wanted.items():
             if entry.state is StreamState.FAILED:
                 self._wanted[key] = Entry(StreamState.PENDING, now_ns, entry.reason)
+
+    def retry_due(self, now_ns: int) -> None:
+        """What was refused for a while is pending again when its time has come."""
+        for key, entry in self._wanted.items():
+            if entry.retry_ns is not None and entry.retry_ns <= now_ns:
+                self._wanted[key] = Entry(StreamState.PENDING, now_ns, entry.reason)
+
+    def next_retry_ns(self) -> int | None:
+        """When the next refused stream is to be asked for again."""
+        times = (entry.retry_ns for entry in self._wanted.values())
+        return min((at for at in times if at is not None), default=None)
 
     def entry(self, key: StreamKey) -> Entry | None:
         """State of one wanted stream."""

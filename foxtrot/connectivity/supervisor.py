@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Protocol
 
 from foxtrot.connectivity.backoff import Backoff
@@ -19,7 +18,13 @@ from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.diagnostics import action_of
 from foxtrot.connectivity.freshness import SessionLiveness, Verdict
 from foxtrot.connectivity.lifecycle import Lifecycle
-from foxtrot.connectivity.subscriptions import Difference, SubscriptionBook
+from foxtrot.connectivity.orchestrator import (
+    StreamListener,
+    Subscribable,
+    SubscriptionOrchestrator,
+    names,
+)
+from foxtrot.connectivity.subscriptions import SubscriptionManager
 from foxtrot.core.bridge import AsyncThreadBridge
 from foxtrot.core.clock import Clock
 from foxtrot.core.logs import get_logger
@@ -41,18 +46,12 @@ _POLICY_VIOLATION = 1008
 _TRY_LATER = frozenset({1012, 1013})
 
 
-@dataclass(frozen=True, slots=True)
-class SubscribeOutcome:
-    """What became of a request to subscribe; a stream in neither field is held now."""
-
-    refused: Mapping[StreamKey, FoxtrotError] = field(default_factory=dict)
-    unanswered: frozenset[StreamKey] = frozenset()
-
-
-class Session(Protocol):
+class Session(Subscribable, Protocol):
     """One connection. Made unopened, used once, closed for good. Lives on the loop thread."""
 
     endpoint: str
+    report: Callable[[StreamKey, StreamState, str], None]
+    """Set by the supervisor: tells what the session found out about a stream that it holds."""
 
     @property
     def received(self) -> int:
@@ -67,12 +66,6 @@ class Session(Protocol):
     async def sync(self) -> None:
         """Fetch what must be known before the session may be called READY."""
 
-    async def subscribe(self, keys: Sequence[StreamKey]) -> SubscribeOutcome:
-        """Ask for streams, within the session's own deadline."""
-
-    async def unsubscribe(self, keys: Sequence[StreamKey]) -> None:
-        """Give streams back; an unanswered request counts as done."""
-
     async def run(self) -> None:
         """Do the session's background work until the connection is gone; then raise the cause."""
 
@@ -83,17 +76,11 @@ class Session(Protocol):
         """Give everything back. Never raises."""
 
 
-class Listener(Protocol):
+class Listener(StreamListener, Protocol):
     """Who is told what happens. Called on the loop thread; must not block."""
 
     def on_connection(self, status: ConnectionStatus) -> None:
         """The session changed its state."""
-
-    def on_streams(self, keys: Sequence[StreamKey]) -> None:
-        """The book's entries of these streams changed."""
-
-    def on_error(self, error: FoxtrotError) -> None:
-        """Something went wrong; it is being dealt with."""
 
 
 class _Recycled(StreamingError):
@@ -120,20 +107,25 @@ class Supervisor:
         rng: random.Random | None = None,
     ) -> None:
         self.name, self._venue = name, venue
-        self.book = SubscriptionBook()
         self._config, self._rng = config, rng
+        self._log = log.bind(venue=venue, session=name)
+        self.streams = SubscriptionOrchestrator(
+            listener=listener,
+            clock=clock,
+            config=lambda: self._config,
+            held_state=held_state,
+            log=self._log,
+        )
         self._make_session, self._listener = make_session, listener
-        self._bridge, self._clock, self._held_state = bridge, clock, held_state
+        self._bridge, self._clock = bridge, clock
         self._lifecycle = Lifecycle(clock.time_ns())
         self._backoff = self._fresh_backoff()
         self.breaker = self._fresh_breaker()
         self._session: Session | None = None
         self._task: asyncio.Task[None] | None = None
-        self._changed = asyncio.Event()
         self._recycle = asyncio.Event()
         self._reconnects = 0
         self._last_ready_ns = 0
-        self._log = log.bind(venue=venue, session=name)
 
     # -- what the owner calls ---------------------------------------------------------------
 
@@ -191,17 +183,18 @@ class Supervisor:
         """Replace the session by a fresh one now, whatever it is doing."""
         self._recycle.set()
 
+    @property
+    def book(self) -> SubscriptionManager:
+        """Its subscriptions."""
+        return self.streams.book
+
     def want(self, keys: Sequence[StreamKey]) -> None:
-        """Add streams to the book; the session follows."""
-        fresh = self.book.want(keys, self._clock.time_ns())
-        if fresh:
-            self._listener.on_streams(fresh)
-            self._changed.set()
+        """Add streams; the session follows."""
+        self.streams.want(keys)
 
     def drop(self, keys: Sequence[StreamKey]) -> None:
-        """Take streams out of the book; the session follows."""
-        if self.book.drop(keys):
-            self._changed.set()
+        """Take streams back; the session follows."""
+        self.streams.drop(keys)
 
     def health(self) -> SessionHealth:
         """A snapshot, from any thread."""
@@ -219,7 +212,7 @@ class Supervisor:
         )
 
     def __repr__(self) -> str:
-        held = sum(1 for entry in self.book.wanted.values() if entry.state is self._held_state)
+        held = sum(1 for entry in self.book.wanted.values() if entry.held)
         subs = f"subs={held}/{len(self.book)}"
         state = self.state.name
         return (
@@ -240,6 +233,7 @@ class Supervisor:
         """Live through one session; returns the seconds to wait then, or None: until asked."""
         try:
             session = self._make_session()
+            session.report = self.streams.report
         except Exception as error:  # noqa: BLE001 - boundary: a venue's code may raise anything
             return self._plan(self._cause(error))
         try:
@@ -247,8 +241,7 @@ class Supervisor:
             return self._plan(cause)  # before closing, which may take its time
         finally:
             self._session = None
-            self.book.lost(self._clock.time_ns(), "session lost")
-            self._listener.on_streams(list(self.book.wanted))
+            self.streams.lost()
             await self._close(session)
 
     async def _until_lost(self, session: Session) -> FoxtrotError:
@@ -311,8 +304,7 @@ class Supervisor:
                 await session.sync()
         except TimeoutError:
             raise ConnectTimeout(session.endpoint, self.config.sync_timeout_s) from None
-        self.book.retry_refused(self._clock.time_ns())
-        await self._close_difference(session)
+        await self.streams.restore(session)
         self._backoff.ready(self._clock.monotonic())
         if self.breaker.succeeded():
             self._log.info("breaker_closed")
@@ -321,54 +313,15 @@ class Supervisor:
         self._settle()
         group.create_task(self._part(self._watch(session)))
         while True:
-            await self._changed.wait()
-            self._changed.clear()
-            await self._close_difference(session)
+            await self.streams.next_change(session)
             self._settle()
-
-    async def _close_difference(self, session: Session) -> None:
-        while difference := self.book.difference():
-            if difference.remove:
-                await self._unsubscribe(session, difference)
-            if difference.add:
-                await self._subscribe(session, difference)
-
-    async def _unsubscribe(self, session: Session, difference: Difference) -> None:
-        self._log.info("unsubscribing", streams=_names(difference.remove))
-        await session.unsubscribe(difference.remove)
-        self.book.released(difference.remove)
-        self._log.info("unsubscribed", streams=_names(difference.remove))
-
-    async def _subscribe(self, session: Session, difference: Difference) -> None:
-        self._log.info("subscribing", streams=_names(difference.add))
-        outcome = await session.subscribe(difference.add)
-        failed = outcome.refused.keys() | outcome.unanswered
-        held = [key for key in difference.add if key not in failed]
-        now_ns = self._clock.time_ns()
-        self.book.holds(held, self._held_state, now_ns)
-        self.book.refused({key: str(e) for key, e in outcome.refused.items()}, now_ns)
-        self._listener.on_streams(difference.add)
-        if held:
-            self._log.info("subscribed", streams=_names(held))
-        for key, error in outcome.refused.items():
-            self._log.warning("subscription_refused", stream=str(key), reason=str(error))
-            self._listener.on_error(error)
-        self._count_unanswered(outcome.unanswered)
-
-    def _count_unanswered(self, keys: frozenset[StreamKey]) -> None:
-        if not keys:
-            return
-        self._log.warning("subscription_unanswered", streams=_names(keys))
-        asked = self.book.unanswered(keys, "the venue did not answer")
-        if asked >= self.config.subscribe_attempts:
-            raise StreamingError(f"{len(keys)} subscriptions unanswered after {asked} requests")
 
     def _settle(self) -> None:
         if self.book.complete:
             self._move(ConnectionState.READY, "every wanted stream is held")
             return
         missing = [key for key, e in self.book.wanted.items() if e.state is StreamState.FAILED]
-        self._move(ConnectionState.DEGRADED, f"not held: {_names(missing)}")
+        self._move(ConnectionState.DEGRADED, f"not held: {names(missing)}")
 
     # -- watching ---------------------------------------------------------------------------
 
@@ -506,10 +459,3 @@ def _first_leaf(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _names(keys: Sequence[StreamKey] | frozenset[StreamKey]) -> str:
-    """A few names and the count of the rest: a log line for a thousand streams stays readable."""
-    names = sorted(str(key) for key in keys)
-    shown = ", ".join(names[:8])
-    return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown

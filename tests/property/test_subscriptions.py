@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from foxtrot.connectivity.subscriptions import SubscriptionBook
+from foxtrot.connectivity.subscriptions import SubscriptionManager
 from foxtrot.model.constants import StreamState
 from tests.support.sessions import tick
 
@@ -18,7 +18,7 @@ class Book(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.book = SubscriptionBook()
+        self.book = SubscriptionManager()
         self.wanted: set[object] = set()
         self.held: set[object] = set()
         self.failed: set[object] = set()
@@ -49,7 +49,8 @@ class Book(RuleBasedStateMachine):
             for fate in ("held", "refused", "silent")
         }
         self.book.holds(by_fate["held"], state, self.now)
-        self.book.refused(dict.fromkeys(by_fate["refused"], "no"), self.now)
+        for key in by_fate["refused"]:
+            self.book.refused(key, "no", self.now)
         self.book.unanswered(by_fate["silent"], "no answer")
         self.held |= set(by_fate["held"])
         self.failed |= set(by_fate["refused"])

@@ -10,11 +10,12 @@ from enum import Enum
 from typing import TypeVar
 
 from foxtrot.connectivity.config import StreamConfig
-from foxtrot.connectivity.supervisor import SubscribeOutcome, Supervisor
+from foxtrot.connectivity.orchestrator import SubscribeOutcome
+from foxtrot.connectivity.supervisor import Supervisor
 from foxtrot.core.bridge import AsyncThreadBridge
 from foxtrot.core.clock import SystemClock
 from foxtrot.errors import FoxtrotError
-from foxtrot.model.constants import Channel, ConnectionState
+from foxtrot.model.constants import Channel, ConnectionState, StreamState
 from foxtrot.model.health import ConnectionStatus, StreamKey
 from tests.support.events import WAIT_S, Collected
 
@@ -114,6 +115,7 @@ class FakeSession:
     """One session of a `FakeVenue`; see `supervisor.Session`."""
 
     endpoint = "fake.example:1"
+    report: Callable[[StreamKey, StreamState, str], None]
 
     def __init__(self, venue: FakeVenue, number: int) -> None:
         self.venue, self.number = venue, number

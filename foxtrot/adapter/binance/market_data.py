@@ -11,7 +11,7 @@ from foxtrot.adapter.binance import limits, mapping
 from foxtrot.adapter.binance.client import Socket
 from foxtrot.adapter.binance.frames import QUOTE_PREFIX, FrameRouter, Head, StreamSlot, TickSlot
 from foxtrot.adapter.binance.session import BinanceSession, Venue
-from foxtrot.connectivity.supervisor import SubscribeOutcome
+from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import (
     ConnectionClosed,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from foxtrot.adapter.binance import limits, mapping
 from foxtrot.adapter.binance.session import BinanceSession, Venue
-from foxtrot.connectivity.supervisor import SubscribeOutcome
+from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import Action, VenueError
 from foxtrot.gateway.counters import FeedCounters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,12 +16,12 @@ from foxtrot.adapter.binance.contracts import Contracts
 from foxtrot.adapter.binance.marks import Marks
 from foxtrot.adapter.binance.settings import BinanceSettings
 from foxtrot.connectivity.config import StreamConfig
+from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.connectivity.pacing import RollingWindow
-from foxtrot.connectivity.supervisor import SubscribeOutcome
 from foxtrot.errors import FoxtrotError, UnknownSymbol, VenueUnavailable
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.gateway.counters import FeedCounters
-from foxtrot.model.constants import Interval
+from foxtrot.model.constants import Interval, StreamState
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import Source
 
@@ -108,6 +108,7 @@ class BinanceSession(ABC):
         self._client = venue.client()
         self._lost: asyncio.Future[FoxtrotError] = asyncio.get_running_loop().create_future()
         self.endpoint = venue.settings.endpoint
+        self.report: Callable[[StreamKey, StreamState, str], None] = _unheard
 
     @property
     def received(self) -> int:
@@ -167,3 +168,7 @@ class BinanceSession(ABC):
             except UnknownSymbol as error:
                 refused[key] = error
         return known, refused
+
+
+def _unheard(key: StreamKey, state: StreamState, reason: str) -> None:
+    """Nobody listens yet."""

@@ -1,6 +1,6 @@
 """The book forgets nothing that is wanted and asks for nothing twice."""
 
-from foxtrot.connectivity.subscriptions import SubscriptionBook
+from foxtrot.connectivity.subscriptions import SubscriptionManager
 from foxtrot.model.constants import StreamState
 from tests.support.sessions import tick
 
@@ -9,7 +9,7 @@ A, B, C = tick("A"), tick("B"), tick("C")
 
 def test_a_new_stream_is_pending_and_in_the_difference() -> None:
     """What is wanted and not held is to be subscribed, in the order it was wanted."""
-    book = SubscriptionBook()
+    book = SubscriptionManager()
     assert book.want([B, A], 1) == [B, A]
     assert book.difference().add == (B, A)
     assert book.wanted[A].state is StreamState.PENDING
@@ -18,7 +18,7 @@ def test_a_new_stream_is_pending_and_in_the_difference() -> None:
 
 def test_wanting_twice_is_wanting_once() -> None:
     """The second time nothing is new."""
-    book = SubscriptionBook()
+    book = SubscriptionManager()
     book.want([A], 1)
     assert book.want([A], 2) == []
     assert book.wanted[A].since_ns == 1
@@ -28,7 +28,7 @@ def test_wanting_twice_is_wanting_once() -> None:
 
 def test_a_held_stream_closes_the_difference() -> None:
     """Nothing to do is false."""
-    book = SubscriptionBook()
+    book = SubscriptionManager()
     book.want([A], 1)
     book.holds([A], StreamState.ACTIVE, 2)
     assert not book.difference()
@@ -38,7 +38,7 @@ def test_a_held_stream_closes_the_difference() -> None:
 
 def test_a_dropped_stream_is_to_be_unsubscribed_until_it_is_released() -> None:
     """What is held and not wanted is in the difference until the venue gives it no more."""
-    book = SubscriptionBook()
+    book = SubscriptionManager()
     book.want([A], 1)
     book.holds([A], StreamState.ACTIVE, 2)
     assert book.drop([A, B]) == [A]
@@ -49,7 +49,7 @@ def test_a_dropped_stream_is_to_be_unsubscribed_until_it_is_released() -> None:
 
 def test_a_stream_dropped_before_its_answer_is_given_back() -> None:
     """An answer for what nobody wants any more leads to an unsubscribe."""
-    book = SubscriptionBook()
+    book = SubscriptionManager()
     book.want([A], 1)
     book.drop([A])
     book.holds([A], StreamState.ACTIVE, 2)
@@ -59,7 +59,7 @@ def test_a_stream_dropped_before_its_answer_is_given_back() -> None:
 
 def test_a_stream_wanted_again_while_held_is_held() -> None:
     """Dropped and wanted in one breath: the venue gives it all the time, and the book knows how."""
-    book = SubscriptionBook()
+    book = SubscriptionManager()
     book.want([A], 1)
     book.holds([A], StreamState.POLLING, 2)
     book.drop([A])
@@ -71,9 +71,10 @@ def test_a_stream_wanted_again_while_held_is_held() -> None:
 
 def test_a_refused_stream_is_left_alone_until_it_is_wanted_again() -> None:
     """No storm of requests for what the venue will not give; the reason stays readable."""
-    book = SubscriptionBook()
+    book = SubscriptionManager()
     book.want([A, B], 1)
-    book.refused({A: "no such symbol", C: "never wanted"}, 2)
+    book.refused(A, "no such symbol", 2)
+    assert book.refused(C, "never wanted", 2) is False
     assert book.difference().add == (B,)
     assert book.wanted[A].reason == "no such symbol"
     assert not book.complete
@@ -83,9 +84,9 @@ def test_a_refused_stream_is_left_alone_until_it_is_wanted_again() -> None:
 
 def test_a_new_session_asks_for_refused_streams_once_more() -> None:
     """And remembers why they were refused, until there is an answer."""
-    book = SubscriptionBook()
+    book = SubscriptionManager()
     book.want([A], 1)
-    book.refused({A: "no such symbol"}, 2)
+    book.refused(A, "no such symbol", 2)
     book.lost(3, "session lost")
     assert not book.difference()
     book.retry_refused(4)
@@ -95,7 +96,7 @@ def test_a_new_session_asks_for_refused_streams_once_more() -> None:
 
 def test_a_lost_session_leaves_everything_pending() -> None:
     """Nothing is held, nothing is to be unsubscribed, all that is wanted is to be restored."""
-    book = SubscriptionBook()
+    book = SubscriptionManager()
     book.want([A, B], 1)
     book.holds([A, B], StreamState.ACTIVE, 2)
     book.drop([B])
@@ -107,7 +108,7 @@ def test_a_lost_session_leaves_everything_pending() -> None:
 
 def test_unanswered_requests_are_counted_per_stream() -> None:
     """The worst of them decides when patience ends; an answer or a new session forgets."""
-    book = SubscriptionBook()
+    book = SubscriptionManager()
     book.want([A, B], 1)
     assert book.unanswered([A], "no answer") == 1
     assert book.unanswered([A, B, C], "no answer") == 2
@@ -120,7 +121,7 @@ def test_unanswered_requests_are_counted_per_stream() -> None:
 
 def test_what_it_shows_is_a_copy() -> None:
     """A reader on another thread cannot change the book, nor is changed by it."""
-    book = SubscriptionBook()
+    book = SubscriptionManager()
     book.want([A], 1)
     shown = book.wanted
     book.want([B], 2)

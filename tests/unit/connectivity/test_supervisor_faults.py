@@ -189,7 +189,8 @@ def test_a_fault_at_any_await_is_healed(error: BaseException) -> None:
             rig.venue.changes.wait_for(lambda held: held == {tick("A"), tick("B")})
             rig.call(lambda rig=rig: rig.supervisor.drop([tick("B")]))
             rig.call(lambda rig=rig: rig.supervisor.want([tick("C")]))
-            rig.venue.changes.wait_for(lambda held: held == {tick("A"), tick("C")})
+            # A stream too many, which nobody hears, may live until the next session.
+            rig.venue.changes.wait_for(lambda held: held >= {tick("A"), tick("C")})
             since = len(rig.told.statuses)
             rig.call(rig.supervisor.recycle)
             rig.wait_state(S.READY, since=since)

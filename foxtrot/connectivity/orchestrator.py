@@ -1,0 +1,196 @@
+"""The orchestrator of subscriptions: makes what the venue gives equal to what is wanted.
+
+It owns the state of every subscription; a session only asks and answers. What stays is never
+touched: a move concerns the difference alone, and the failure of one stream moves no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from foxtrot.connectivity.config import StreamConfig
+from foxtrot.connectivity.subscriptions import SubscriptionManager
+from foxtrot.core.clock import Clock
+from foxtrot.core.logs import FoxtrotLogger
+from foxtrot.errors import FoxtrotError, StreamingError, UnknownSymbol, VenueError
+from foxtrot.model.constants import StreamState
+from foxtrot.model.health import StreamKey
+
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribeOutcome:
+    """What became of a request to subscribe; a stream in neither field is held now."""
+
+    refused: Mapping[StreamKey, FoxtrotError] = field(default_factory=dict)
+    unanswered: frozenset[StreamKey] = frozenset()
+
+
+class Subscribable(Protocol):
+    """The part of a session that the orchestrator needs."""
+
+    async def subscribe(self, keys: Sequence[StreamKey]) -> SubscribeOutcome:
+        """Ask for streams, within the session's own deadline."""
+
+    async def unsubscribe(self, keys: Sequence[StreamKey]) -> None:
+        """Give streams back; an unanswered request counts as done."""
+
+
+class StreamListener(Protocol):
+    """Who is told about streams. Called on the loop thread; must not block."""
+
+    def on_streams(self, keys: Sequence[StreamKey]) -> None:
+        """The entries of these streams changed."""
+
+    def on_error(self, error: FoxtrotError) -> None:
+        """Something went wrong; it is being dealt with."""
+
+
+class SubscriptionOrchestrator:
+    """Closes the difference on the session of the moment. Belongs to the loop thread.
+
+    In bulk, the usual way, one request carries many streams. A channel that the settings name as
+    individual is asked for stream by stream, so that each answers for itself alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        listener: StreamListener,
+        clock: Clock,
+        config: Callable[[], StreamConfig],
+        held_state: StreamState,
+        log: FoxtrotLogger,
+    ) -> None:
+        self.book = SubscriptionManager()
+        self._listener, self._clock, self._config = listener, clock, config
+        self._held_state, self._log = held_state, log
+        self._changed = asyncio.Event()
+
+    # -- what is wanted ---------------------------------------------------------------------
+
+    def want(self, keys: Sequence[StreamKey]) -> None:
+        """Add streams; the session follows."""
+        fresh = self.book.want(keys, self._clock.time_ns())
+        if fresh:
+            self._listener.on_streams(fresh)
+            self._changed.set()
+
+    def drop(self, keys: Sequence[StreamKey]) -> None:
+        """Take streams back; the session follows."""
+        if self.book.drop(keys):
+            self._changed.set()
+
+    # -- the moves --------------------------------------------------------------------------
+
+    async def restore(self, session: Subscribable) -> None:
+        """Ask a fresh session for everything that is wanted, the refused streams included."""
+        self.book.retry_refused(self._clock.time_ns())
+        await self._close_difference(session)
+
+    async def next_change(self, session: Subscribable) -> None:
+        """Wait until something is to be done, and do it."""
+        await self._wait_changed()
+        self._changed.clear()
+        self.book.retry_due(self._clock.time_ns())
+        await self._close_difference(session)
+
+    def lost(self) -> None:
+        """The session is gone, and with it all that it held."""
+        self.book.lost(self._clock.time_ns(), "session lost")
+        self._listener.on_streams(list(self.book.wanted))
+
+    def report(self, key: StreamKey, state: StreamState, reason: str) -> None:
+        """Take what a session found out about a stream that it holds."""
+        if state is StreamState.FAILED:
+            self.book.released([key])
+            self._fail({key: StreamingError(reason)})
+        else:
+            self.book.mark(key, state, reason, self._clock.time_ns())
+            self._log.info("stream_state", stream=str(key), state=state.value, reason=reason)
+        self._listener.on_streams([key])
+        self._changed.set()
+
+    async def _wait_changed(self) -> None:
+        due_ns = self.book.next_retry_ns()
+        wait_s = None if due_ns is None else max(due_ns - self._clock.time_ns(), 0) / NS_PER_S
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    async def _close_difference(self, session: Subscribable) -> None:
+        while difference := self.book.difference():
+            if difference.remove:
+                await self._unsubscribe(session, difference.remove)
+            for batch in self._batches(difference.add):
+                await self._subscribe(session, batch)
+
+    def _batches(self, keys: Sequence[StreamKey]) -> Iterable[tuple[StreamKey, ...]]:
+        alone = self._config().individual
+        bulk = tuple(key for key in keys if key.channel not in alone)
+        if bulk:
+            yield bulk
+        for key in keys:
+            # It may have been given back while the ones before it were asked for.
+            if key.channel in alone and key in self.book:
+                yield (key,)
+
+    async def _unsubscribe(self, session: Subscribable, keys: tuple[StreamKey, ...]) -> None:
+        self._log.info("unsubscribing", streams=names(keys))
+        try:
+            async with asyncio.timeout(self._config().sync_timeout_s):
+                await session.unsubscribe(keys)
+        except (VenueError, TimeoutError) as error:
+            # What still comes is ignored; a stream too many must not cost the others.
+            kind = type(error).__name__
+            self._log.warning("unsubscribe_failed", streams=names(keys), reason=kind)
+        finally:
+            self.book.released(keys)
+        self._log.info("unsubscribed", streams=names(keys))
+
+    async def _subscribe(self, session: Subscribable, keys: tuple[StreamKey, ...]) -> None:
+        self._log.info("subscribing", streams=names(keys))
+        outcome = await session.subscribe(keys)
+        failed = outcome.refused.keys() | outcome.unanswered
+        held = [key for key in keys if key not in failed]
+        self.book.holds(held, self._held_state, self._clock.time_ns())
+        self._fail(outcome.refused)
+        if held:
+            self._log.info("subscribed", streams=names(held))
+        self._count_unanswered(outcome.unanswered)
+        self._listener.on_streams(keys)
+
+    def _fail(self, refused: Mapping[StreamKey, FoxtrotError]) -> None:
+        now_ns = self._clock.time_ns()
+        retry_ns = now_ns + int(self._config().refused_retry_s * NS_PER_S)
+        for key, error in refused.items():
+            hopeless = isinstance(error, UnknownSymbol)
+            news = self.book.refused(key, str(error), now_ns, None if hopeless else retry_ns)
+            if news:
+                self._log.warning("subscription_refused", stream=str(key), reason=str(error))
+                self._listener.on_error(error)
+
+    def _count_unanswered(self, keys: frozenset[StreamKey]) -> None:
+        if not keys:
+            return
+        self._log.warning("subscription_unanswered", streams=names(keys))
+        asked = self.book.unanswered(keys, "the venue did not answer")
+        if asked < self._config().subscribe_attempts:
+            return
+        text = f"{len(keys)} subscriptions unanswered after {asked} requests"
+        if any(key.channel not in self._config().individual for key in keys):
+            raise StreamingError(text)
+        self._fail(dict.fromkeys(keys, StreamingError(text)))
+
+
+def names(keys: Iterable[StreamKey]) -> str:
+    """A few names and the count of the rest: a log line for a thousand streams stays readable."""
+    every = sorted(str(key) for key in keys)
+    shown = ", ".join(every[:8])
+    return f"{shown} and {len(every) - 8} more" if len(every) > 8 else shown

@@ -1,0 +1,94 @@
+"""The orchestrator moves the difference only, and one stream's failure moves no other."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from foxtrot.errors import StreamingError, SubscriptionRefused, VenueUnavailable
+from foxtrot.model.constants import Channel, StreamState
+from foxtrot.model.constants import ConnectionState as S
+from foxtrot.model.health import StreamKey
+from tests.support.sessions import PATIENT, Rig, tick
+
+DEPTH_A, DEPTH_B = StreamKey(Channel.DEPTH, "A"), StreamKey(Channel.DEPTH, "B")
+INDIVIDUAL = replace(PATIENT, individual=frozenset({Channel.DEPTH}), refused_retry_s=0.001)
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    """A supervisor whose depth streams are asked for one by one."""
+    with Rig(INDIVIDUAL) as made:
+        yield made
+
+
+def wanted(rig: Rig, *keys: StreamKey) -> None:
+    rig.call(lambda: rig.supervisor.want(keys))
+
+
+def test_bulk_and_individual_streams_live_side_by_side(rig: Rig) -> None:
+    """One request for all ticks, one for each book."""
+    wanted(rig, tick("A"), tick("B"), DEPTH_A, DEPTH_B)
+    rig.call(rig.supervisor.start)
+    rig.wait_state(S.READY)
+    asked = [call.keys for call in rig.venue.calls_of("subscribe")]
+    assert asked == [(tick("A"), tick("B")), (DEPTH_A,), (DEPTH_B,)]
+
+
+def test_an_individual_stream_that_is_refused_leaves_the_others_alone(rig: Rig) -> None:
+    """It is asked for again by itself, and held when the venue gives it."""
+    rig.venue.refused[DEPTH_A] = SubscriptionRefused("FAKE", "2", "not now")
+    wanted(rig, tick("A"), DEPTH_A, DEPTH_B)
+    rig.call(rig.supervisor.start)
+    rig.wait_state(S.DEGRADED)
+    rig.call(rig.venue.refused.clear)
+    rig.wait_state(S.READY)
+    assert len(rig.venue.sessions) == 1
+    assert rig.venue.newest.held == {tick("A"), DEPTH_A, DEPTH_B}
+
+
+def test_an_individual_stream_that_nobody_answers_fails_alone(rig: Rig) -> None:
+    """The session of the others is not given up for it."""
+    rig.venue.unanswered.add(DEPTH_A)
+    wanted(rig, tick("A"), DEPTH_A)
+    rig.call(rig.supervisor.start)
+    rig.wait_state(S.DEGRADED)
+    assert rig.supervisor.book.wanted[DEPTH_A].state is StreamState.FAILED
+    rig.call(rig.venue.unanswered.clear)
+    rig.wait_state(S.READY)
+    assert len(rig.venue.sessions) == 1
+
+
+def test_an_unsubscriber_that_fails_is_contained(rig: Rig) -> None:
+    """Giving a stream back goes wrong; the others are not touched, and nothing hangs."""
+    wanted(rig, tick("A"), tick("B"))
+    rig.call(rig.supervisor.start)
+    rig.wait_state(S.READY)
+    rig.venue.plan("unsubscribe", VenueUnavailable("FAKE", "", "not now"))
+    rig.call(lambda: rig.supervisor.drop([tick("A")]))
+    wanted(rig, tick("C"))
+    rig.venue.changes.wait_for(lambda held: tick("C") in held)
+    assert len(rig.venue.sessions) == 1
+    assert set(rig.supervisor.book.wanted) == {tick("B"), tick("C")}
+
+
+def test_what_a_session_reports_is_shown(rig: Rig) -> None:
+    """A stream that stands still is STALE, one that has nothing to say QUIET; both are held."""
+    rig.start("A")
+    rig.wait_state(S.READY)
+    for state in (StreamState.STALE, StreamState.QUIET, StreamState.ACTIVE):
+        rig.call(lambda state=state: rig.venue.newest.report(tick("A"), state, "because"))
+        entry = rig.supervisor.book.wanted[tick("A")]
+        assert (entry.state, entry.reason, entry.held) == (state, "because", True)
+
+
+def test_a_stream_that_a_session_gives_up_is_asked_for_again_later(rig: Rig) -> None:
+    """Its failure is told once, and only it is asked for again."""
+    rig.start("A", "B")
+    rig.wait_state(S.READY)
+    since = len(rig.told.statuses)
+    rig.call(lambda: rig.venue.newest.report(tick("A"), StreamState.FAILED, "stands still"))
+    rig.wait_state(S.READY, since=since)
+    assert [type(error) for error in rig.told.errors.items] == [StreamingError]
+    assert rig.venue.calls_of("subscribe")[-1].keys == (tick("A"),)
+    assert len(rig.venue.sessions) == 1
