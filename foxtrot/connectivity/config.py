@@ -61,6 +61,7 @@ class StreamConfig:
             reconnect_max_delay_s=flags.websocket_reconnect_max_delay,
             max_reconnect_attempts=flags.websocket_max_reconnect_attempts,
             polling_interval_s=flags.polling_interval,
+            individual=frozenset(map(Channel, flags.subscriptions_individual)),
         )
 
     def scaled(self, factor: float) -> StreamConfig:

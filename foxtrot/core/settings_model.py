@@ -51,6 +51,7 @@ def _printable(text: str) -> str:
     return text
 
 
+StreamedChannel = Literal["tick", "depth", "trade", "bar"]
 Symbol = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
 _SETTLED = ConfigDict(
     frozen=True,
@@ -104,6 +105,14 @@ class FeatureFlags(BaseModel):
         description="Longest wait between attempts, in seconds; not below the base delay.",
         ge=0.01,
         le=86_400,
+    )
+    subscriptions_individual: tuple[StreamedChannel, ...] = Field(
+        default=(),
+        alias="subscriptions.individual",
+        description="Channels that are asked for symbol by symbol, each answering for itself; "
+        "the others in bulk, many symbols in one request.",
+        max_length=4,
+        strict=False,
     )
     polling_interval: float = Field(
         default=1.0,

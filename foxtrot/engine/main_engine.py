@@ -218,13 +218,15 @@ class MainEngine:
         """Close an adapter's sessions; its subscriptions are kept."""
         self.adapter(adapter_name).disconnect()
 
-    def subscribe(self, request: SubscribeRequest, adapter_name: str) -> None:
+    def subscribe(self, request: SubscribeRequest, adapter_name: str, owner: str = "user") -> None:
         """Want a stream; asking twice is asking once."""
-        self.adapter(adapter_name).subscribe(request)
+        self.adapter(adapter_name).subscribe(request, owner)
 
-    def unsubscribe(self, request: SubscribeRequest, adapter_name: str) -> None:
-        """Want a stream no more."""
-        self.adapter(adapter_name).unsubscribe(request)
+    def unsubscribe(
+        self, request: SubscribeRequest, adapter_name: str, owner: str = "user"
+    ) -> None:
+        """Give a stream back; it lives until every owner has done so."""
+        self.adapter(adapter_name).unsubscribe(request, owner)
 
     def send_order(self, request: OrderRequest, adapter_name: str) -> str:
         """Send an order; returns its `vt_orderid` at once."""

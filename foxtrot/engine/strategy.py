@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import FoxtrotError, WrongThread
-from foxtrot.model.constants import Exchange
+from foxtrot.model.constants import Channel, Exchange
 from foxtrot.model.events import (
     EVENT_BAR,
     EVENT_DEPTH,
@@ -32,6 +32,20 @@ if TYPE_CHECKING:
     from foxtrot.engine.main_engine import MainEngine
 
 T = TypeVar("T")
+
+_STREAMS = (
+    (EVENT_TICK, "on_tick"),
+    (EVENT_DEPTH, "on_depth"),
+    (EVENT_MARKET_TRADE, "on_market_trade"),
+    (EVENT_BAR, "on_bar"),
+    (EVENT_TRADE, "on_trade"),
+)
+_CHANNELS = {
+    "on_tick": Channel.TICK,
+    "on_depth": Channel.DEPTH,
+    "on_market_trade": Channel.TRADE,
+    "on_bar": Channel.BAR,
+}
 
 DRAIN_S = 2.0
 """Longest that stopping waits for the events that a strategy is still to get."""
@@ -88,7 +102,7 @@ class Strategy:
     # -- called by the engine ---------------------------------------------------------------
 
     def start(self) -> None:
-        """Register the handlers that are overridden, and subscribe to ticks."""
+        """Register the handlers that are overridden, and subscribe to what they listen to."""
         self.on_start()
         try:
             self._listen()
@@ -97,30 +111,36 @@ class Strategy:
             raise
 
     def _listen(self) -> None:
-        wanted: tuple[tuple[str, str, Callable[[Event], None]], ...] = (
-            (EVENT_TICK, "on_tick", self._call(self.on_tick)),
-            (EVENT_DEPTH, "on_depth", self._call(self.on_depth)),
-            (EVENT_MARKET_TRADE, "on_market_trade", self._call(self.on_market_trade)),
-            (EVENT_BAR, "on_bar", self._call(self.on_bar)),
-            (EVENT_TRADE, "on_trade", self._call(self.on_trade)),
-        )
-        for type_, method, handler in wanted:
-            if getattr(type(self), method) is getattr(Strategy, method):
-                continue
-            for vt_symbol in self.vt_symbols:
-                self._register(type_ + vt_symbol, handler)
-        if type(self).on_order is not Strategy.on_order:
+        for type_, method in _STREAMS:
+            if self._overrides(method):
+                handler = self._call(getattr(self, method))
+                for vt_symbol in self.vt_symbols:
+                    self._register(type_ + vt_symbol, handler)
+        if self._overrides("on_order"):
             self._register(EVENT_ORDER, self._on_any_order)
-        for vt_symbol in self.vt_symbols:
-            symbol, _, exchange = vt_symbol.rpartition(".")
-            request = SubscribeRequest(symbol, Exchange(exchange))
-            self.engine.subscribe(request, self.adapter_name)
+        for request in self._requests():
+            self.engine.subscribe(request, self.adapter_name, self.name)
+
+    def _overrides(self, method: str) -> bool:
+        return getattr(type(self), method) is not getattr(Strategy, method)
+
+    def _requests(self) -> list[SubscribeRequest]:
+        """What it listens to; ticks, if it says nothing."""
+        channels = [_CHANNELS[method] for method in _CHANNELS if self._overrides(method)]
+        parts = [vt_symbol.rpartition(".") for vt_symbol in self.vt_symbols]
+        return [
+            SubscribeRequest(symbol, Exchange(exchange), channel)
+            for symbol, _, exchange in parts
+            for channel in channels or [Channel.TICK]
+        ]
 
     def stop(self) -> None:
-        """Take the handlers back."""
+        """Take the handlers and the subscriptions back."""
         for type_, handler in self._registered:
             self.engine.event_engine.unregister(type_, handler)
         self._registered.clear()
+        for request in self._requests():
+            self.engine.unsubscribe(request, self.adapter_name, self.name)
         with contextlib.suppress(WrongThread):  # a handler may stop a strategy, but not wait
             self.engine.event_engine.drain(DRAIN_S)
         self.on_stop()

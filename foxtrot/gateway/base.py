@@ -116,6 +116,8 @@ class BaseAdapter(ABC):
         self._template = config or StreamConfig()
         self._errors = ErrorHistory(self._template.error_history)
         self._requests: dict[StreamKey, SubscribeRequest] = {}
+        self._owners: dict[StreamKey, set[str]] = {}
+        self._asking = threading.Lock()
         self._feeds: MarketFeeds | None = None
         self._serial = asyncio.Lock()
         self._lease: Lease | None = None
@@ -244,22 +246,34 @@ class BaseAdapter(ABC):
 
     # -- subscriptions ----------------------------------------------------------------------
 
-    def subscribe(self, request: SubscribeRequest) -> None:
+    def subscribe(self, request: SubscribeRequest, owner: str = "user") -> None:
         """Want a stream, connected or not; asking twice is asking once.
+
+        Args:
+            request: The stream.
+            owner: Who asks. A stream lives until every owner has given it back.
 
         Raises:
             ConfigurationError: Not this venue's exchange, no symbol, or not a channel it has.
         """
         self._check(request)
         key = stream_key(request)
-        self._requests[key] = request
+        with self._asking:
+            self._owners.setdefault(key, set()).add(owner)
+            self._requests[key] = request
         if self._feeds is not None:
             self.bridge.call_soon(self._follow, key)
 
-    def unsubscribe(self, request: SubscribeRequest) -> None:
-        """Want a stream no more; nothing happens if it was not wanted."""
+    def unsubscribe(self, request: SubscribeRequest, owner: str = "user") -> None:
+        """Give a stream back; nothing happens if `owner` did not want it, or others still do."""
         key = stream_key(request)
-        if self._requests.pop(key, None) is not None and self._feeds is not None:
+        with self._asking:
+            owners = self._owners.get(key, set())
+            owners.discard(owner)
+            if owners or self._requests.pop(key, None) is None:
+                return
+            del self._owners[key]
+        if self._feeds is not None:
             self.bridge.call_soon(self._follow, key)
 
     def _follow(self, key: StreamKey) -> None:

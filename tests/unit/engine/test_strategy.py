@@ -8,7 +8,7 @@ import pytest
 from foxtrot.engine.main_engine import MainEngine
 from foxtrot.engine.strategy import Strategy
 from foxtrot.errors import ConfigurationError
-from foxtrot.model.constants import Direction, Exchange, Status
+from foxtrot.model.constants import Channel, Direction, Exchange, Status
 from foxtrot.model.objects import (
     BarData,
     DepthData,
@@ -90,18 +90,44 @@ def test_it_gets_everything_of_its_symbols_and_nothing_of_others(
     assert strategy.got == ["start", *pushed]
 
 
-def test_it_subscribes_to_the_ticks_of_its_symbols(
+class Glancing(Strategy):
+    """Looks at ticks alone."""
+
+    def on_tick(self, tick: TickData) -> None:
+        pass
+
+
+def test_it_subscribes_to_what_it_listens_to(engine: MainEngine, adapter: FakeAdapter) -> None:
+    """Adding it is enough; connect may come later. One that says nothing gets ticks."""
+    engine.add_strategy(Glancing, ["A.BINANCE", "B.BINANCE"], "fake")
+    engine.add_strategy(Strategy, ["C.BINANCE"], "fake")
+    engine.connect({}, "FAKE")
+    adapter.streams.changes.wait_for(lambda held: held == {tick("A"), tick("B"), tick("C")})
+
+
+def test_every_overridden_method_brings_its_channel(
     engine: MainEngine, adapter: FakeAdapter
 ) -> None:
-    """Adding it is enough; connect may come later."""
-    engine.add_strategy(Watching, ["A.BINANCE", "B.BINANCE"], "fake")
-    engine.connect({}, "FAKE")
-    adapter.streams.changes.wait_for(lambda held: held == {tick("A"), tick("B")})
+    """A strategy that looks at bars gets bars."""
+    engine.add_strategy(Watching, ["A.BINANCE"], "FAKE")
+    assert {request.channel for request in adapter.subscriptions()} == set(Channel)
+
+
+def test_a_strategy_that_stops_takes_nothing_from_another(
+    engine: MainEngine, adapter: FakeAdapter
+) -> None:
+    """A stream lives until everybody who asked for it has given it back."""
+    first = engine.add_strategy(Glancing, ["A.BINANCE"], "FAKE", name="first")
+    second = engine.add_strategy(Glancing, ["A.BINANCE"], "FAKE", name="second")
+    first.stop()
+    assert [request.symbol for request in adapter.subscriptions()] == ["A"]
+    second.stop()
+    assert adapter.subscriptions() == ()
 
 
 def test_a_symbol_with_a_dot_keeps_it(engine: MainEngine, adapter: FakeAdapter) -> None:
     """A vt_symbol is taken apart at its last dot."""
-    engine.add_strategy(Watching, ["BRK.B.BINANCE"], "FAKE")
+    engine.add_strategy(Glancing, ["BRK.B.BINANCE"], "FAKE")
     assert adapter.subscriptions() == (SubscribeRequest("BRK.B", Exchange.BINANCE),)
 
 
