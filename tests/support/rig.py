@@ -177,7 +177,21 @@ class Rig:
     def wait_flowing(self) -> None:
         """Wait until each wanted stream has brought what happened after this call."""
         for request in self.adapter.subscriptions():
-            self.wait_event(request)
+            if request.channel is Channel.BAR:
+                self.wait_bar(request)
+            else:
+                self.wait_event(request)
+
+    def wait_bar(self, request: SubscribeRequest) -> None:
+        """Move the market until a bar is told: one that looks old may be doubted for a while."""
+        since = len(self.log)
+
+        def told() -> bool:
+            self.venue.move(request.symbol)
+            fresh = [event.data for event in self.log.items[since:] if event.type == EVENT_BAR]
+            return request.symbol in {getattr(bar, "symbol", "") for bar in fresh}
+
+        eventually(told, f"a bar of {request.symbol}")
 
     def wait_event(self, request: SubscribeRequest) -> object:
         """Move the market; the first event of one stream that this causes."""

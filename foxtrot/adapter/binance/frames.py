@@ -1,7 +1,6 @@
 """From the bytes of a frame to an event: the hot path. Nothing here waits or raises.
 
-Every frame ends in exactly one count: delivered as an event, rejected by the gate, stale, ignored
-or malformed.
+Every frame ends as one event or in exactly one count; see `FeedCounters`.
 """
 
 from __future__ import annotations
@@ -200,6 +199,7 @@ class FrameRouter:
         if head.e:
             self._on_unknown(head.e)
             return None
+        self._counters.control += 1
         return head
 
     def seed(self, ticker: mapping.RestTicker) -> None:
@@ -278,7 +278,10 @@ class FrameRouter:
         outcome = slot.book.difference(update.U, update.u, update.b, update.a)
         if outcome is Outcome.OLD:
             self._counters.stale += 1
+        elif outcome is Outcome.BUFFERED:
+            self._counters.held += 1
         elif outcome is Outcome.GAP:
+            self._counters.held += 1
             log.warning("book_gap", venue=self._venue, symbol=update.s, first_id=update.U)
             self._forget_levels(update.s)
         elif outcome is Outcome.APPLIED and slot.book.crossed():
@@ -329,6 +332,7 @@ class FrameRouter:
 
     def _on_unknown(self, kind: str) -> None:
         if kind == "serverShutdown":
+            self._counters.control += 1
             self._on_shutdown()
             return
         self._counters.ignored += 1

@@ -1,0 +1,64 @@
+"""The matrix is true: its tests exist, its faults exist, and no fault is left out."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from pathlib import Path
+
+from foxtrot.simulator.faults import KINDS
+
+HERE = Path(__file__).parent
+MATRIX = tomllib.loads((HERE / "matrix.toml").read_text())
+FIELDS = {"id", "venue", "inject", "correct", "bound_s", "tests"}
+
+
+def existing() -> set[str]:
+    """Every test function of this folder, as the matrix names it."""
+    found = set()
+    for path in HERE.glob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                found.add(f"{path.name}::{node.name}")
+    return found
+
+
+def named() -> set[str]:
+    """Every test that a row names."""
+    return {test for row in MATRIX["row"] for test in row["tests"]}
+
+
+def test_each_row_is_complete() -> None:
+    """A row says what goes wrong, what is correct, in which time, and who proves it."""
+    for row in MATRIX["row"]:
+        assert set(row) == FIELDS
+        assert row["tests"]
+        assert row["correct"]
+
+
+def test_ids_are_unique() -> None:
+    """A fault of a venue has one row; what is covered is not excused."""
+    ids = [(row["id"], row["venue"]) for row in MATRIX["row"]]
+    assert len(ids) == len(set(ids))
+    assert not {row["id"] for row in MATRIX["row"]} & set(MATRIX["not_covered"])
+
+
+def test_each_named_test_exists() -> None:
+    """A row is worth nothing without its test."""
+    assert named() - existing() == set()
+
+
+def test_each_fault_test_is_named() -> None:
+    """What is tested can be found in the matrix."""
+    unnamed = {test for test in existing() if not test.startswith("test_matrix")} - named()
+    assert unnamed == set()
+
+
+def test_each_fault_of_the_vocabulary_is_injected() -> None:
+    """The simulators know no fault that nobody tries."""
+    assert {name for row in MATRIX["row"] for name in row["inject"]} == set(KINDS)
+
+
+def test_what_is_not_covered_has_a_reason() -> None:
+    """A gap is written down in words."""
+    assert all(len(reason) > 20 for reason in MATRIX["not_covered"].values())
