@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 
 import aiohttp
 
-from foxtrot.core.logs import scrub
+from foxtrot.core.redaction import TEXT_LIMIT, scrub
 from foxtrot.errors import (
     AuthenticationError,
     ConnectError,
@@ -35,10 +35,15 @@ from foxtrot.errors import (
 RETRY_AFTER_S = 60.0
 """Where the venue says "too many" without saying how long: its windows are minutes."""
 
+LONGEST_BAN_S = 259_200.0
+"""Three days. Source: Binance spot API documents, "IP Limits"."""
+
 _CLOSE_CODE = re.compile(r"closing code (\d+)")
 _STATUS = re.compile(r"^\S+ (?:[A-Z]+ \S+ )?(\d{3})\b")
 _TOO_MANY = frozenset({"DDoSProtection", "RateLimitExceeded"})
 _BANNED = 418
+_DROPPED = (ConnectionError, aiohttp.ClientConnectionError, aiohttp.ClientPayloadError)
+_CODE_LIMIT = 32
 
 
 def translate(
@@ -69,7 +74,7 @@ def translate(
     closed = _CLOSE_CODE.search(str(error))
     if closed:
         return ConnectionClosed(int(closed[1]))
-    if "NetworkError" in kinds:
+    if "NetworkError" in kinds and not code:  # ccxt counts the venue's -1021 among them
         return StreamingError(f"{venue}: {type(error).__name__}")
     return VenueError(venue, code or str(status or ""), text)
 
@@ -89,7 +94,7 @@ def _transport(
         return _handshake(cause, venue)
     if isinstance(cause, aiohttp.ClientConnectorError | ConnectionRefusedError):
         return ConnectError(endpoint, "refused, or no route to it")
-    if isinstance(cause, aiohttp.ClientConnectionError | ConnectionError):
+    if isinstance(cause, _DROPPED):
         return ConnectionClosed(1006, "dropped during a request")
     return None
 
@@ -121,7 +126,7 @@ def _too_many(
 def _retry_after_s(headers: Mapping[str, str]) -> float:
     for name, value in headers.items():
         if name.lower() == "retry-after" and value.strip().isdecimal():
-            return float(value)
+            return min(float(value), LONGEST_BAN_S)
     return RETRY_AFTER_S
 
 
@@ -136,10 +141,11 @@ def _venue_words(text: str, what: str) -> tuple[str, str]:
     if start >= 0:
         try:
             body = json.loads(text[start:])
-        except ValueError:
+        except (ValueError, RecursionError):
             return "", f"{what} got an unreadable answer"
         if isinstance(body, dict):
-            return str(body.get("code", "")), scrub(str(body.get("msg", "")))
+            code, words = str(body.get("code", "")), str(body.get("msg", ""))
+            return scrub(code, limit=_CODE_LIMIT), scrub(words, limit=TEXT_LIMIT)
     return "", f"{what} was refused"
 
 
