@@ -103,7 +103,8 @@ def _endpoints(setting: Setting, environment: Environment) -> tuple[str, str]:
         if not rest:
             advice = "is missing; start a venue with: foxtrot sim binance --port 9001, and give "
             raise _wrong("rest_url", advice + "http://127.0.0.1:9001")
-        websocket = websocket or "ws" + rest.removesuffix(REST_PATH).removeprefix("http")
+        host = rest.rstrip("/").removesuffix(REST_PATH)
+        websocket = websocket or "ws" + host.removeprefix("http")
     elif not rest and not websocket:
         return ENDPOINTS[environment]
     else:
@@ -121,6 +122,8 @@ def _endpoints(setting: Setting, environment: Environment) -> tuple[str, str]:
 
 def _check_url(field: str, url: str, schemes: tuple[str, str], environment: Environment) -> None:
     secure, plain = schemes
+    if not url.isprintable() or " " in url:  # urlsplit would look past them
+        raise _wrong(field, "is not a URL")
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname or "", parts.port
