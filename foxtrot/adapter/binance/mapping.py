@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
 
@@ -42,6 +43,9 @@ INTERVALS = {
 """The venue's word for each bar length."""
 
 Level = tuple[float, float]
+
+Size = Annotated[float, msgspec.Meta(ge=0.0, lt=VOLUME_LIMIT)]
+"""A step or a bound: orders are rounded to it, so it is finite."""
 
 
 class Quote(msgspec.Struct, gc=False):
@@ -153,11 +157,11 @@ class Filter(msgspec.Struct):
     """One entry of a symbol's `filters`; only what contracts need."""
 
     filterType: str = ""
-    tickSize: float = 0.0
-    stepSize: float = 0.0
-    minQty: float = 0.0
-    maxQty: float = 0.0
-    minNotional: float = 0.0
+    tickSize: Size = 0.0
+    stepSize: Size = 0.0
+    minQty: Size = 0.0
+    maxQty: Size = 0.0
+    minNotional: Size = 0.0
 
 
 class SymbolInfo(msgspec.Struct):
