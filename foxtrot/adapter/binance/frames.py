@@ -19,8 +19,9 @@ from foxtrot.adapter.binance.order_book import OrderBook, Outcome
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import MalformedMessage
 from foxtrot.gateway.counters import FeedCounters
-from foxtrot.model.constants import Interval, Lane
+from foxtrot.model.constants import Channel, Interval, Lane
 from foxtrot.model.events import EVENT_BAR, EVENT_DEPTH, EVENT_MARKET_TRADE, EVENT_TICK, Event
+from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import NO_STATISTICS, DayStatistics, Levels, Source, TickData
 
 log = get_logger("foxtrot.binance.frames")
@@ -28,8 +29,8 @@ log = get_logger("foxtrot.binance.frames")
 T = TypeVar("T")
 
 QUOTE_PREFIX = b'{"u":'
-_UNREADABLE = (msgspec.DecodeError, RecursionError)
-"""What msgspec raises for bytes that are no message; the second for brackets by the thousand."""
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no message; the last for brackets by the thousand."""
 
 _MALFORMED_PER_MINUTE = 10
 _MINUTE_NS = 60_000_000_000
@@ -180,15 +181,15 @@ class FrameRouter:
             )
         )  # fmt: skip
 
-    def on_other(self, data: bytes | msgspec.Raw) -> Head | None:
+    def on_other(self, data: bytes | msgspec.Raw, *, wrapped: bool = False) -> Head | None:
         """Any other frame; returns the head of what is no market data, such as an answer."""
         try:
             head = self._head(data)
         except _UNREADABLE as error:
             self.malformed(bytes(data), error)
             return None
-        if head.stream and bytes(head.data):
-            return self.on_other(head.data)
+        if head.stream and bytes(head.data) and not wrapped:
+            return self.on_other(head.data, wrapped=True)
         handler = self._by_kind.get(head.e)
         if handler is not None:
             self._decoded(handler, data)
@@ -231,6 +232,38 @@ class FrameRouter:
             return False
         self._push_depth(slot, 0)
         return True
+
+    # -- what the streams have said ---------------------------------------------------------
+
+    def activity(self, key: StreamKey) -> int:
+        """A number that changes whenever the stream brings anything; of ticks, their quotes."""
+        if key.channel is Channel.TICK:
+            return self.ticks[key.symbol].quote.u
+        return self._slot(key).frames
+
+    def flows(self, key: StreamKey) -> bool:
+        """Whether the stream has brought anything yet."""
+        if key.channel is Channel.TICK:
+            slot = self.ticks[key.symbol]
+            return slot.quoted or slot.day is not NO_STATISTICS
+        return bool(self._slot(key).frames)
+
+    def quoted(self, symbol: str) -> tuple[float, float] | None:
+        """The last best bid and ask; None if there was none."""
+        slot = self.ticks.get(symbol)
+        return (slot.quote.b, slot.quote.a) if slot is not None and slot.quote.b else None
+
+    def levels(self, symbol: str, count: int) -> tuple[Levels, Levels] | None:
+        """The best levels of a book; None while it is not valid."""
+        slot = self.depths.get(symbol)
+        return slot.book.best(count) if slot is not None and slot.book.valid else None
+
+    def _slot(self, key: StreamKey) -> StreamSlot:
+        if key.channel is Channel.DEPTH:
+            return self.depths[key.symbol]
+        if key.channel is Channel.TRADE:
+            return self.trades[key.symbol]
+        return self.bars[key.symbol, mapping.INTERVALS[Interval(key.detail)]]
 
     # -- kinds ------------------------------------------------------------------------------
 
