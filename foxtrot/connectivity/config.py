@@ -26,6 +26,11 @@ class StreamConfig:
     idle_s: float = 15.0
     probe_s: float = 4.0
 
+    # Single streams: silence, then a snapshot; again after twice as long while it is quiet
+    stream_look_s: float = 1.0
+    stream_idle_s: float = 10.0
+    stream_longest_s: float = 120.0
+
     # Reconnecting
     reconnect_base_delay_s: float = 1.0
     reconnect_max_delay_s: float = 60.0
@@ -45,6 +50,7 @@ class StreamConfig:
     # Limits
     error_history: int = 100
     subscribe_attempts: int = 3
+    stream_strikes: int = 3
 
     # Channels that are asked for stream by stream instead of many in one request
     individual: frozenset[Channel] = frozenset()
@@ -57,6 +63,7 @@ class StreamConfig:
             subscribe_timeout_s=flags.subscribe_timeout_s,
             idle_s=flags.liveness_idle_s,
             probe_s=flags.liveness_probe_s,
+            stream_idle_s=flags.liveness_stream_idle_s,
             reconnect_base_delay_s=flags.websocket_reconnect_base_delay,
             reconnect_max_delay_s=flags.websocket_reconnect_max_delay,
             max_reconnect_attempts=flags.websocket_max_reconnect_attempts,

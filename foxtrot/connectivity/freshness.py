@@ -58,7 +58,7 @@ class _Sight:
     activity: int
     since: float
     patience_s: float
-    state: StreamState = StreamState.ACTIVE
+    state: StreamState = StreamState.PENDING
     snapshot: object = None
     strikes: int = 0
 
@@ -70,7 +70,7 @@ class Sighting:
     silent: tuple[StreamKey, ...]
     """Nothing came for longer than their patience: compare them with snapshots."""
     revived: tuple[StreamKey, ...]
-    """Quiet or stale before, and something came."""
+    """Not heard before, quiet or stale, and something came."""
 
 
 class StreamFreshness:
@@ -101,7 +101,7 @@ class StreamFreshness:
             elif sight.activity != count:
                 if sight.state is not StreamState.ACTIVE:
                     revived.append(key)
-                self._sights[key] = _Sight(count, now, self._idle_s)
+                self._sights[key] = _Sight(count, now, self._idle_s, StreamState.ACTIVE)
             elif now - sight.since >= sight.patience_s:
                 silent.append(key)
         return Sighting(tuple(silent), tuple(revived))
@@ -135,6 +135,6 @@ class StreamFreshness:
         return sight.strikes
 
     def state(self, key: StreamKey) -> StreamState:
-        """ACTIVE, QUIET or STALE."""
+        """PENDING until something came, then ACTIVE, QUIET or STALE."""
         sight = self._sights.get(key)
-        return sight.state if sight is not None else StreamState.ACTIVE
+        return sight.state if sight is not None else StreamState.PENDING

@@ -106,6 +106,9 @@ class SubscriptionOrchestrator:
 
     def report(self, key: StreamKey, state: StreamState, reason: str) -> None:
         """Take what a session found out about a stream that it holds."""
+        entry = self.book.entry(key)
+        if entry is None or entry.state is state:
+            return
         if state is StreamState.FAILED:
             self.book.released([key])
             self._fail({key: StreamingError(reason)})

@@ -20,7 +20,8 @@ class Entry:
     """State of one wanted stream.
 
     `failures` counts attempts that were not answered; a refused stream is asked for again at
-    `retry_ns`, or with the next session if that is None.
+    `retry_ns`, or with the next session if that is None. A stream that stood still is doubtful: it
+    counts as STALE until it brings something.
     """
 
     state: StreamState
@@ -28,6 +29,7 @@ class Entry:
     reason: str = ""
     failures: int = 0
     retry_ns: int | None = None
+    doubtful: bool = False
 
     @property
     def held(self) -> bool:
@@ -81,7 +83,10 @@ class SubscriptionManager:
         """The venue gives these streams now."""
         for key in keys:
             self._held[key] = state
-            if key in self._wanted:
+            entry = self._wanted.get(key)
+            if entry is not None and entry.doubtful:
+                self._wanted[key] = Entry(StreamState.STALE, now_ns, entry.reason, doubtful=True)
+            elif entry is not None:
                 self._wanted[key] = Entry(state, now_ns)
 
     def released(self, keys: Iterable[StreamKey]) -> None:
@@ -96,7 +101,9 @@ class SubscriptionManager:
         entry = self._wanted.get(key)
         if entry is None:
             return False
-        self._wanted[key] = Entry(StreamState.FAILED, now_ns, reason, retry_ns=retry_ns)
+        self._wanted[key] = Entry(
+            StreamState.FAILED, now_ns, reason, 0, retry_ns, entry.state is StreamState.STALE
+        )
         return entry.reason != reason
 
     def mark(self, key: StreamKey, state: StreamState, reason: str, now_ns: int) -> None:
@@ -131,7 +138,9 @@ class SubscriptionManager:
         """What was refused for a while is pending again when its time has come."""
         for key, entry in self._wanted.items():
             if entry.retry_ns is not None and entry.retry_ns <= now_ns:
-                self._wanted[key] = Entry(StreamState.PENDING, now_ns, entry.reason)
+                self._wanted[key] = Entry(
+                    StreamState.PENDING, now_ns, entry.reason, doubtful=entry.doubtful
+                )
 
     def next_retry_ns(self) -> int | None:
         """When the next refused stream is to be asked for again."""

@@ -135,6 +135,13 @@ class FeatureFlags(BaseModel):
         ge=0.1,
         le=60,
     )
+    liveness_stream_idle_s: float = Field(
+        default=10.0,
+        alias="liveness.stream_idle_s",
+        description="Seconds without any data of one stream before it is compared with a snapshot.",
+        ge=0.1,
+        le=3600,
+    )
     connect_timeout_s: float = Field(
         default=10.0,
         alias="connect.timeout_s",

@@ -26,6 +26,9 @@ from foxtrot.model.health import ConnectionStatus, SessionHealth, StreamKey
 
 log = get_logger("foxtrot.gateway.feeds")
 
+_DISTRUSTED = frozenset({StreamState.FAILED, StreamState.STALE})
+"""States of a websocket stream in which its data is fetched by polling as well."""
+
 
 class MarketFeeds:
     """The websocket and the polling feed of one adapter.
@@ -200,9 +203,9 @@ class MarketFeeds:
             return False
         websocket = self._feeds[Mode.WEBSOCKET]
         entry = websocket.book.entry(key)
-        if entry is None or entry.held:
+        if entry is None or (entry.held and entry.state is not StreamState.STALE):
             return False
-        if entry.state is StreamState.FAILED or websocket.state is ConnectionState.FAILED:
+        if entry.state in _DISTRUSTED or websocket.state is ConnectionState.FAILED:
             return True
         already = key in self._feeds[Mode.POLLING].book
         return already or websocket.breaker.state is not BreakerState.CLOSED

@@ -88,21 +88,6 @@ def test_our_pongs_keep_the_connection(venue: BinanceUnderTest) -> None:
         strict.stop()
 
 
-def test_one_dropped_stream_does_not_stop_the_others(rig: Rig) -> None:
-    """A stream that falls silent alone is not noticed yet; the others go on, a restart heals it."""
-    everything(rig)
-    rig.venue.faults.inject("drop_stream", symbol="BTCUSDT", channel="bookTicker")
-    since = len(rig.log)
-    rig.venue.move("BTCUSDT", 3)
-    rig.wait_fresh("ETHUSDT")
-    assert rig.adapter.state is S.READY
-    told = [t for t in rig.ticks("BTCUSDT", since) if not t.ts_event_ns]
-    assert told == [], "no quote came, only statistics"
-    rig.venue.faults.clear()
-    rig.adapter.restart()
-    healed(rig)
-
-
 def test_everything_late_is_everything(rig: Rig) -> None:
     """Latency delays all and loses nothing."""
     everything(rig)

@@ -152,9 +152,7 @@ class Rig:
         wanted = {self._key(request) for request in self.adapter.subscriptions()}
         held = {(s.channel, s.symbol) for s in health.streams if s.state in _SERVED}
         streamed = {
-            self.venue.key(s.symbol, s.channel)
-            for s in health.streams
-            if s.state is StreamState.ACTIVE
+            self.venue.key(s.symbol, s.channel) for s in health.streams if s.state in _STREAMED
         }
         running = {s.state for s in health.sessions} == {ConnectionState.READY}
         complete = held == {(key.channel, key.symbol) for key in wanted}
@@ -246,7 +244,8 @@ class Rig:
         return self.venue.key(request.symbol, request.channel)
 
 
-_SERVED = frozenset({StreamState.ACTIVE, StreamState.POLLING})
+_STREAMED = frozenset({StreamState.ACTIVE, StreamState.QUIET})
+_SERVED = _STREAMED | {StreamState.POLLING}
 
 
 def _is(tick: object, symbol: str, quote: tuple[float, float]) -> bool:

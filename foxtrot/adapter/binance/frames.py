@@ -317,11 +317,11 @@ class FrameRouter:
             self._counters.held += 1
             log.warning("book_gap", venue=self._venue, symbol=update.s, first_id=update.U)
             self._forget_levels(update.s)
-        elif outcome is Outcome.APPLIED and slot.book.crossed():
+        elif slot.book.crossed():
             slot.book.invalidate()
             self._reject(slot, "the book is crossed")
             self._forget_levels(update.s)
-        elif outcome is Outcome.APPLIED:
+        else:
             self._push_depth(slot, update.E)
 
     def _on_trade(self, data: bytes | msgspec.Raw) -> None:

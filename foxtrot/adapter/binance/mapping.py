@@ -95,6 +95,7 @@ class RestTicker(msgspec.Struct, gc=False):
     askPrice: float
     askQty: float
     closeTime: int
+    lastId: int = -1
 
 
 class DepthUpdate(msgspec.Struct, gc=False):

@@ -11,28 +11,22 @@ from foxtrot.adapter.binance import limits, mapping
 from foxtrot.adapter.binance.client import Socket
 from foxtrot.adapter.binance.frames import QUOTE_PREFIX, FrameRouter, Head, StreamSlot, TickSlot
 from foxtrot.adapter.binance.session import BinanceSession, Venue
+from foxtrot.adapter.binance.snapshots import Snapshots
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import (
     ConnectionClosed,
     FoxtrotError,
-    RateLimited,
-    StaleStream,
     SubscriptionRefused,
 )
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.model.constants import Channel, Interval, Lane
 from foxtrot.model.health import StreamKey
-from foxtrot.model.objects import NO_STATISTICS, Source
+from foxtrot.model.objects import Source
 
 log = get_logger("foxtrot.binance.market_data")
 
 _GOING_AWAY = 1001
-_SNAPSHOT_LEVELS = 500
-_PROBED_SYMBOLS = 20
-_SEEDED_AT_ONCE = 100
-_FETCH_RETRY_S = 1.0
-_SNAPSHOT_RETRY_S = 0.25
 
 
 def streams_of(key: StreamKey) -> tuple[str, ...]:
@@ -137,16 +131,22 @@ class StreamSession(BinanceSession):
             counters,
             venue.port.event_engine.put,
             levels=venue.settings.depth_levels,
-            on_gap=self._want_snapshot,
+            on_gap=lambda symbol: self._snapshots.want_book(symbol),
             on_rotten=self.fail,
             on_shutdown=self._announced,
         )
         self._ids = itertools.count(1)
         self._connections: list[Connection] = []
         self._placed: dict[StreamKey, Connection] = {}
-        self._to_seed: set[str] = set()
-        self._to_snapshot: set[str] = set()
-        self._work = asyncio.Event()
+        self._held: set[StreamKey] = set()
+        self._snapshots = Snapshots(
+            venue,
+            self._client,
+            self._frames,
+            report=lambda key, state, reason: self.report(key, state, reason),
+            renew=self._renew,
+            give_up=self._give_up,
+        )
 
     # -- Session ----------------------------------------------------------------------------
 
@@ -155,10 +155,11 @@ class StreamSession(BinanceSession):
         await self._connection(0)
 
     async def run(self) -> None:
-        """Fetch snapshots as they are needed, until the connection is lost."""
+        """Fetch snapshots and watch the streams, until the connection is lost."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.raise_when_lost())
-            group.create_task(self._fetch())
+            group.create_task(self._snapshots.fetch())
+            group.create_task(self._snapshots.watch(lambda: tuple(self._held)))
 
     async def subscribe(self, keys: Sequence[StreamKey]) -> SubscribeOutcome:
         """Ask for streams, 200 names a message; a refused batch is halved until one is left."""
@@ -188,7 +189,7 @@ class StreamSession(BinanceSession):
         """Ask on every connection; then ask whether the market moved without telling us."""
         for connection in self._connections:
             await connection.request("LIST_SUBSCRIPTIONS", (), self._venue.config.probe_s)
-        await self._compare()
+        await self._snapshots.compare_session()
 
     # -- connections ------------------------------------------------------------------------
 
@@ -233,8 +234,9 @@ class StreamSession(BinanceSession):
             await connection.request("SUBSCRIBE", names, self._venue.config.subscribe_timeout_s)
         except TimeoutError:
             # Data is a better answer than an answer.
-            self._complete([key for key in keys if self._flows(key)])
-            result.unanswered.update(key for key in keys if not self._flows(key))
+            flowing = [key for key in keys if self._frames.flows(key)]
+            self._take(flowing)
+            result.unanswered.update(key for key in keys if key not in flowing)
         except SubscriptionRefused as error:
             if len(keys) == 1:
                 result.refused[keys[0]] = error
@@ -243,7 +245,12 @@ class StreamSession(BinanceSession):
             await self._ask(connection, keys[:middle], result)
             await self._ask(connection, keys[middle:], result)
         else:
-            self._complete(keys)
+            self._take(keys)
+
+    def _take(self, keys: list[StreamKey]) -> None:
+        """The venue gives these now."""
+        self._held.update(keys)
+        self._snapshots.want(keys)
 
     async def _give_back(self, connection: Connection, names: list[str]) -> None:
         try:
@@ -252,14 +259,19 @@ class StreamSession(BinanceSession):
             reason = type(error).__name__
             log.warning("unsubscribe_failed", venue=self._venue.name, reason=reason)
 
-    def _complete(self, keys: list[StreamKey]) -> None:
-        """Fetch what the streams alone do not tell: the first ticks and the books."""
-        for key in keys:
-            if key.channel is Channel.TICK:
-                self._to_seed.add(key.symbol)
-            elif key.channel is Channel.DEPTH:
-                self._to_snapshot.add(key.symbol)
-        self._work.set()
+    async def _renew(self, key: StreamKey) -> None:
+        """Ask for one stream afresh; the others on its connection are not touched."""
+        connection = self._placed.get(key)
+        if connection is None:
+            return
+        await self._give_back(connection, list(streams_of(key)))
+        result = _Result()
+        await self._ask(connection, [key], result)
+        if result.refused:
+            raise result.refused[key]
+
+    async def _give_up(self, key: StreamKey) -> None:
+        await self.unsubscribe((key,))
 
     # -- slots ------------------------------------------------------------------------------
 
@@ -280,18 +292,6 @@ class StreamSession(BinanceSession):
             name = key.symbol, mapping.INTERVALS[interval]
             frames.bars.setdefault(name, StreamSlot(source, lane, mark, interval))
 
-    def _flows(self, key: StreamKey) -> bool:
-        """Whether the stream has brought anything yet."""
-        frames = self._frames
-        if key.channel is Channel.TICK:
-            tick = frames.ticks[key.symbol]
-            return tick.quoted or tick.day is not NO_STATISTICS
-        if key.channel is Channel.DEPTH:
-            return bool(frames.depths[key.symbol].frames)
-        if key.channel is Channel.TRADE:
-            return bool(frames.trades[key.symbol].frames)
-        return bool(frames.bars[key.symbol, mapping.INTERVALS[Interval(key.detail)]].frames)
-
     def _forget(self, key: StreamKey) -> Connection | None:
         frames = self._frames
         if key.channel is Channel.TICK:
@@ -302,69 +302,11 @@ class StreamSession(BinanceSession):
             frames.trades.pop(key.symbol, None)
         else:
             frames.bars.pop((key.symbol, mapping.INTERVALS[Interval(key.detail)]), None)
+        self._held.discard(key)
         connection = self._placed.pop(key, None)
         if connection is not None:
             connection.streams.difference_update(streams_of(key))
         return connection
-
-    # -- snapshots --------------------------------------------------------------------------
-
-    def _want_snapshot(self, symbol: str) -> None:
-        self._to_snapshot.add(symbol)
-        self._work.set()
-
-    async def _fetch(self) -> None:
-        """Fetch what is wanted, one after the other; a refusal of these costs no stream."""
-        while True:
-            await self._work.wait()
-            self._work.clear()
-            try:
-                await self._seed()
-                await self._snapshots()
-            except FoxtrotError as error:
-                wait_s = error.retry_after_s if isinstance(error, RateLimited) else _FETCH_RETRY_S
-                log.warning("snapshot_failed", venue=self._venue.name, reason=str(error))
-                self._venue.port.on_error(error)
-                await asyncio.sleep(wait_s)
-                self._work.set()
-
-    async def _seed(self) -> None:
-        """The first ticks; the streams bring them too, so a failure is no reason to retry."""
-        wanted, self._to_seed = sorted(self._to_seed), set()
-        for symbols in _chunks(wanted, _SEEDED_AT_ONCE):
-            for ticker in await self._venue.tickers(self._client, symbols):
-                self._frames.seed(ticker)
-
-    async def _snapshots(self) -> None:
-        """Books; one that does not reach the stream yet is asked for again after a moment."""
-        while self._to_snapshot:
-            for symbol in sorted(self._to_snapshot):
-                book = await self._venue.book(self._client, symbol, _SNAPSHOT_LEVELS)
-                if self._frames.snapshot(symbol, book):
-                    self._to_snapshot.discard(symbol)
-            if self._to_snapshot:
-                await asyncio.sleep(_SNAPSHOT_RETRY_S)
-
-    async def _compare(self) -> None:
-        """Silence is fine in a quiet market; a price that moved without us is a dead feed."""
-        before = self.received
-        symbols = sorted(self._frames.ticks)[:_PROBED_SYMBOLS]
-        if not symbols:
-            return
-        try:
-            tickers = await self._venue.tickers(self._client, symbols)
-        except FoxtrotError as error:
-            log.info("probe_without_snapshot", venue=self._venue.name, reason=str(error))
-            return
-        moved = [ticker.symbol for ticker in tickers if self._moved(ticker)]
-        if moved and self.received == before:
-            raise StaleStream(", ".join(moved[:3]))
-
-    def _moved(self, ticker: mapping.RestTicker) -> bool:
-        slot = self._frames.ticks.get(ticker.symbol)
-        if slot is None:
-            return False
-        return (slot.quote.b, slot.quote.a) != (ticker.bidPrice, ticker.askPrice)
 
     # -- loss -------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ def test_without_a_word_of_the_stream_two_snapshots_decide() -> None:
     subject = fresh()
     subject.look({A: 0}, 0.0)
     assert subject.judge(A, "one", 10.0) == 0
-    assert subject.state(A) is StreamState.ACTIVE
+    assert subject.state(A) is StreamState.PENDING
     assert subject.judge(A, "two", 20.0) == 1
 
 
@@ -78,7 +78,7 @@ def test_a_stream_that_is_gone_is_forgotten() -> None:
     subject.judge(A, "new", 10.0, told="old")
     subject.look({}, 11.0)
     subject.look({A: 0}, 12.0)
-    assert subject.state(A) is StreamState.ACTIVE
+    assert subject.state(A) is StreamState.PENDING
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.floats(0.1, 30.0), st.booleans()), max_size=60))

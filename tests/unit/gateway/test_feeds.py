@@ -243,7 +243,8 @@ def test_one_way_that_serves_makes_a_failed_one_degraded(feeds: Feeds) -> None:
     feeds.streams.plan("open", AuthenticationError("FAKE", "", "bad key"))
     feeds.start(A, TRADES)
     feeds.wait(WEBSOCKET, S.FAILED)
-    feeds.wait(POLLING, S.READY)
+    feeds.polls.changes.wait_for(lambda held: held == {A, TRADES})
+    feeds.settle()
     assert feeds.feeds.state is S.DEGRADED
 
 

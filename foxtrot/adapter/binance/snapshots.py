@@ -1,0 +1,198 @@
+"""What the streams do not tell by themselves, fetched by request beside them.
+
+The first tick of a quiet symbol, the book that differences apply to, and whether a silent stream is
+quiet or dead. A refusal of these costs no stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+
+from foxtrot.adapter.binance import mapping
+from foxtrot.adapter.binance.client import BinanceClient
+from foxtrot.adapter.binance.frames import FrameRouter
+from foxtrot.adapter.binance.session import Venue
+from foxtrot.connectivity.freshness import StreamFreshness
+from foxtrot.core.logs import get_logger
+from foxtrot.errors import FoxtrotError, RateLimited, StaleStream
+from foxtrot.model.constants import Channel, StreamState
+from foxtrot.model.health import StreamKey
+
+log = get_logger("foxtrot.binance.snapshots")
+
+BOOK_LEVELS = 500
+_COMPARED_LEVELS = 5
+_PROBED_SYMBOLS = 20
+_SYMBOLS_AT_ONCE = 100
+_RETRY_S = 1.0
+_BOOK_RETRY_S = 0.25
+
+Report = Callable[[StreamKey, StreamState, str], None]
+Step = Callable[[StreamKey], Awaitable[None]]
+
+
+class Snapshots:
+    """Fetches for one websocket session.
+
+    Args:
+        venue: What the sessions share.
+        client: The session's own.
+        frames: Where snapshots are merged into the streams.
+        report: Told that a stream is quiet, stale or alive again.
+        renew: Asks the venue for one stream afresh.
+        give_up: Gives one stream back, for good as far as this session goes.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        client: BinanceClient,
+        frames: FrameRouter,
+        *,
+        report: Report,
+        renew: Step,
+        give_up: Step,
+    ) -> None:
+        self._venue, self._client, self._frames = venue, client, frames
+        self._report, self._renew, self._give_up = report, renew, give_up
+        self._seeds: set[str] = set()
+        self._books: set[str] = set()
+        self._work = asyncio.Event()
+        config = venue.config
+        self._freshness = StreamFreshness(
+            idle_s=config.stream_idle_s, longest_s=config.stream_longest_s
+        )
+
+    def want(self, keys: Iterable[StreamKey]) -> None:
+        """Complete streams that have just been subscribed."""
+        for key in keys:
+            if key.channel is Channel.TICK:
+                self._seeds.add(key.symbol)
+            elif key.channel is Channel.DEPTH:
+                self._books.add(key.symbol)
+        self._work.set()
+
+    def want_book(self, symbol: str) -> None:
+        """Fetch the book of a symbol, after a gap."""
+        self._books.add(symbol)
+        self._work.set()
+
+    async def fetch(self) -> None:
+        """Fetch what is wanted, one after the other, for as long as the session lives."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            try:
+                await self._fetch_seeds()
+                await self._fetch_books()
+            except FoxtrotError as error:
+                wait_s = error.retry_after_s if isinstance(error, RateLimited) else _RETRY_S
+                log.warning("snapshot_failed", venue=self._venue.name, reason=str(error))
+                self._venue.port.on_error(error)
+                await asyncio.sleep(wait_s)
+                self._work.set()
+
+    async def watch(self, keys: Callable[[], Collection[StreamKey]]) -> None:
+        """Find streams that stand still, for as long as the session lives."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._venue.config.stream_look_s)
+            activity = {key: self._frames.activity(key) for key in keys()}
+            sighting = self._freshness.look(activity, loop.time())
+            for key in sighting.revived:
+                self._report(key, StreamState.ACTIVE, "data came")
+            if sighting.silent:
+                await self._judge(sighting.silent)
+
+    async def compare_session(self) -> None:
+        """Silence of everything is fine in a quiet market.
+
+        Raises:
+            StaleStream: A price moved without us.
+        """
+        symbols = sorted(self._frames.ticks)[:_PROBED_SYMBOLS]
+        before = {symbol: self._frames.quoted(symbol) for symbol in symbols}
+        try:
+            tickers = await self._tickers(symbols)
+        except FoxtrotError as error:
+            log.info("probe_without_snapshot", venue=self._venue.name, reason=str(error))
+            return
+        now = {symbol: self._frames.quoted(symbol) for symbol in symbols}
+        moved = [
+            symbol
+            for symbol, ticker in tickers.items()
+            if symbol in before and before[symbol] == now[symbol] != _quoted(ticker)
+        ]
+        if moved:
+            raise StaleStream(", ".join(moved[:3]))
+
+    # -- first ticks and books --------------------------------------------------------------
+
+    async def _fetch_seeds(self) -> None:
+        """The streams bring these too, so a failure is no reason to ask again."""
+        wanted, self._seeds = sorted(self._seeds), set()
+        for ticker in (await self._tickers(wanted)).values():
+            self._frames.seed(ticker)
+
+    async def _fetch_books(self) -> None:
+        """A book that does not reach the stream yet is asked for again after a moment."""
+        while self._books:
+            for symbol in sorted(self._books):
+                book = await self._venue.book(self._client, symbol, BOOK_LEVELS)
+                if self._frames.snapshot(symbol, book):
+                    self._books.discard(symbol)
+            if self._books:
+                await asyncio.sleep(_BOOK_RETRY_S)
+
+    async def _tickers(self, symbols: Sequence[str]) -> dict[str, mapping.RestTicker]:
+        found: dict[str, mapping.RestTicker] = {}
+        for start in range(0, len(symbols), _SYMBOLS_AT_ONCE):
+            some = symbols[start : start + _SYMBOLS_AT_ONCE]
+            found |= {t.symbol: t for t in await self._venue.tickers(self._client, some)}
+        return found
+
+    # -- quiet or stale ---------------------------------------------------------------------
+
+    async def _judge(self, silent: Sequence[StreamKey]) -> None:
+        try:
+            tickers = await self._tickers(sorted({key.symbol for key in silent}))
+            for key in silent:
+                if key.symbol in tickers:
+                    await self._judge_one(key, tickers)
+        except FoxtrotError as error:
+            log.info("streams_not_compared", venue=self._venue.name, reason=str(error))
+
+    async def _judge_one(self, key: StreamKey, tickers: Mapping[str, mapping.RestTicker]) -> None:
+        before = self._frames.activity(key)
+        told, snapshot = await self._views(key, tickers[key.symbol])
+        if self._frames.activity(key) != before:
+            return  # it spoke while it was asked about
+        now = asyncio.get_running_loop().time()
+        strikes = self._freshness.judge(key, snapshot, now, told=told)
+        if not strikes:
+            if self._freshness.state(key) is StreamState.QUIET:
+                self._report(key, StreamState.QUIET, "its market stands still")
+            return
+        log.warning("stream_stale", venue=self._venue.name, stream=str(key), strikes=strikes)
+        if strikes >= self._venue.config.stream_strikes:
+            await self._give_up(key)
+            self._report(key, StreamState.FAILED, str(StaleStream(str(key))))
+            return
+        self._report(key, StreamState.STALE, str(StaleStream(str(key))))
+        await self._renew(key)
+
+    async def _views(self, key: StreamKey, ticker: mapping.RestTicker) -> tuple[object, object]:
+        """What the stream said last (None: not comparable) and what the market looks like now."""
+        if key.channel is Channel.TICK:
+            return self._frames.quoted(key.symbol), _quoted(ticker)
+        if key.channel is Channel.DEPTH:
+            book = await self._venue.book(self._client, key.symbol, _COMPARED_LEVELS)
+            snapshot = tuple(book.bids), tuple(book.asks)
+            return self._frames.levels(key.symbol, _COMPARED_LEVELS), snapshot
+        # Prints and bars move exactly when somebody trades.
+        return None, ticker.lastId
+
+
+def _quoted(ticker: mapping.RestTicker) -> tuple[float, float]:
+    return ticker.bidPrice, ticker.askPrice

@@ -1,0 +1,116 @@
+"""One stream fails while the others are well; and the whole websocket fails while requests work."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from foxtrot.model.constants import Channel, StreamState
+from foxtrot.model.constants import ConnectionState as S
+from foxtrot.model.events import EVENT_STREAM
+from foxtrot.model.health import StreamStatus
+from tests.support.binance_venue import BinanceUnderTest
+from tests.support.rig import SHORT, Rig, eventually, running
+
+IMPATIENT = replace(SHORT, stream_look_s=0.05, refused_retry_s=0.3, stream_longest_s=0.4)
+
+
+@pytest.fixture
+def watched(venue: BinanceUnderTest) -> Iterator[Rig]:
+    """An adapter that is soon suspicious of a silent stream."""
+    with running(venue, {"liveness.stream_idle_s": 0.2}, IMPATIENT) as rig:
+        yield rig
+
+
+def state(rig: Rig, symbol: str, channel: Channel = Channel.TICK) -> StreamState:
+    streams = rig.adapter.health().streams
+    return next(s.state for s in streams if (s.symbol, s.channel) == (symbol, channel))
+
+
+def states_told(rig: Rig, symbol: str) -> set[StreamState]:
+    told = [event.data for event in rig.log.items if event.type == EVENT_STREAM]
+    return {s.state for s in told if isinstance(s, StreamStatus) and s.symbol == symbol}
+
+
+def test_a_quiet_market_is_quiet_and_not_stale(watched: Rig) -> None:
+    """Where nothing moves nothing is renewed: the venue sees one subscription and no more."""
+    watched.ready("BTCUSDT", "ETHUSDT")
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        eventually(lambda symbol=symbol: state(watched, symbol) is StreamState.QUIET, "quiet")
+    watched.wait_fresh("BTCUSDT")
+    eventually(lambda: state(watched, "BTCUSDT") is not StreamState.STALE, "alive")
+    assert StreamState.STALE not in states_told(watched, "BTCUSDT")
+    assert len(watched.venue.asked()) == 2
+    assert watched.states() == [S.CONNECTING, S.SYNCING, S.READY]
+
+
+def test_one_dropped_stream_is_polled_and_comes_back(watched: Rig) -> None:
+    """The others go on; its prices come by request, and by the stream when the stream is back."""
+    watched.ready("BTCUSDT", "ETHUSDT")
+    watched.wait_fresh("BTCUSDT", "ETHUSDT")
+    watched.venue.faults.inject("drop_stream", symbol="BTCUSDT")
+    since = len(watched.log)
+    watched.venue.move("BTCUSDT", 3)
+    watched.wait_newest("BTCUSDT", since)
+    assert StreamState.STALE in states_told(watched, "BTCUSDT")
+    watched.wait_fresh("ETHUSDT")
+    watched.venue.faults.clear()
+
+    def flows_again() -> bool:
+        watched.venue.move("BTCUSDT")
+        return state(watched, "BTCUSDT") is StreamState.ACTIVE
+
+    eventually(flows_again, "the stream is back")
+    watched.wait_fresh("BTCUSDT", "ETHUSDT")
+    assert watched.states().count(S.RECONNECTING) == 0
+
+
+def test_a_websocket_that_cannot_be_had_is_replaced_by_polling(rig: Rig) -> None:
+    """Handshakes are refused, requests work: prices come by request, and by websocket again."""
+    rig.ready("BTCUSDT", "ETHUSDT")
+    rig.venue.faults.inject("refuse")
+    rig.venue.faults.inject("rst")
+    rig.wait_state(S.READY, session="polling")
+    rig.wait_fresh("BTCUSDT", "ETHUSDT")
+    eventually(lambda: rig.adapter.state is S.DEGRADED, "degraded while polled")
+    breakers = {s.name: s.breaker for s in rig.adapter.health().sessions}
+    assert breakers["websocket"] != "closed"
+    since = len(rig.log)
+    rig.venue.faults.clear()
+    rig.wait_state(S.READY, since=since)
+    rig.wait_state(S.DISCONNECTED, since=since, session="polling")
+    rig.wait_served()
+    rig.wait_fresh("BTCUSDT", "ETHUSDT")
+    assert rig.adapter.state is S.READY
+
+
+def test_without_fall_back_a_lost_websocket_is_waited_for(venue: BinanceUnderTest) -> None:
+    """The setting decides; nothing is polled, and the websocket is back by itself."""
+    with running(venue, {"websocket.fallback_on_error": False}) as rig:
+        rig.ready("BTCUSDT")
+        venue.faults.inject("refuse", count=7)
+        venue.faults.inject("rst")
+        since = len(rig.log)
+        rig.wait_state(S.READY, since=since)
+        rig.wait_fresh("BTCUSDT")
+        assert rig.states("polling") == []
+
+
+def test_late_answers_never_overwrite_newer_data(rig: Rig) -> None:
+    """A slow answer of polling that comes after the websocket is back is dropped."""
+    rig.ready("BTCUSDT")
+    rig.wait_fresh("BTCUSDT")
+    for _ in range(3):
+        rig.venue.faults.inject("refuse")
+        rig.venue.faults.inject("rst")
+        rig.wait_state(S.READY, session="polling", since=len(rig.log))
+        rig.venue.move("BTCUSDT")
+        since = len(rig.log)
+        rig.venue.faults.clear()
+        rig.wait_state(S.READY, since=since)
+        rig.wait_fresh("BTCUSDT")
+        newest = rig.venue.newest("BTCUSDT")
+        rig.wait_state(S.DISCONNECTED, since=since, session="polling")
+        rig.settle()
+        last = rig.ticks("BTCUSDT")[-1]
+        assert (last.bid_price_1, last.ask_price_1) == newest
