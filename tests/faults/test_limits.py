@@ -11,7 +11,7 @@ from foxtrot.model.constants import Channel, StreamState
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.requests import HistoryRequest
 from tests.support.binance_venue import BinanceUnderTest
-from tests.support.faults import everything, healed
+from tests.support.faults import everything, healed, spent
 from tests.support.rig import Rig, eventually, running
 
 POLLED = {"websocket.enabled": False}
@@ -126,6 +126,7 @@ def test_a_refused_snapshot_costs_no_stream(rig: Rig, path: str) -> None:
     """Where only a snapshot is refused the streams stay, and the snapshot is fetched later."""
     refuse(rig, 503, {}, path=path, count=2)
     everything(rig)
+    spent(rig)
     healed(rig)
     assert rig.venue.connections == 1
 

@@ -38,6 +38,11 @@ def healed(rig: Rig) -> None:
             same_book(rig, request.symbol)
 
 
+def spent(rig: Rig) -> None:
+    """Wait until every fault on the board has struck as often as it was to."""
+    eventually(lambda: not rig.venue.faults.faults(), "the faults are used up")
+
+
 def same_book(rig: Rig, symbol: str) -> None:
     """Wait until the levels that were told last are those of the venue's book."""
     assert isinstance(rig.venue, BinanceUnderTest)
