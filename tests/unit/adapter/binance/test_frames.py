@@ -188,8 +188,8 @@ def test_the_day_brings_prices_until_a_quote_came(routed: Routed) -> None:
     assert (routed.last.bid_price_1, routed.last.ask_price_1) == (100.4, 100.6)
     routed(quote(1))
     routed(day(AT_MS + 1_000))
-    assert (routed.last.bid_price_1, routed.last.ask_price_1) == (100.4, 100.6)
     assert isinstance(routed.last, TickData)
+    assert (routed.last.bid_price_1, routed.last.ask_price_1) == (100.0, 101.0)
 
 
 def test_a_print_is_delivered(routed: Routed) -> None:
@@ -295,6 +295,7 @@ def test_an_answer_is_handed_back(routed: Routed) -> None:
     assert head is not None
     assert head.id == 7
     head = routed.router.on_other(b'{"code":2,"msg":"Invalid request","id":8}')
+    assert routed.counts == {"control": 2}
     assert head is not None
     assert (head.code, head.msg, head.id) == (2, "Invalid request", 8)
 
@@ -512,8 +513,9 @@ GARBAGE = [
     quote(1)[:-1], day()[:-1], trade(1)[:-1], candle()[:-1], depth(1, 1)[:-1],
     b'{"u":1}', b'{"u":1,"s":"BTCUSDT"}', b'{"e":"trade"}', b'{"e":"kline","E":1,"s":"A"}',
     b'{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":1,"u":1,"b":null,"a":[]}',
-    b'{"e":5}', b'{"e":null}', b'{"e":"\xff"}', b'{"u":1,"s":"\xff"}', b'{"stream":"\xc3","data":1}',
-    b'{"e":"\\ud800"}', b'{"stream":"x","data":null}', b'{"stream":"x","data":[]}',
+    b'{"e":5}', b'{"e":null}', b'{"e":"\xff"}', b'{"u":1,"s":"\xff"}',
+    b'{"stream":"\xc3","data":1}', b'{"e":"\\ud800"}', b'{"stream":"x","data":null}',
+    b'{"stream":"x","data":[]}',
     b"[" * 100_000, b'{"e":' * 100_000, b'{"u":' * 100_000, b'{"u":' + b"9" * 5_000 + b"}",
     b"\xef\xbb\xbf{}", "{}".encode("utf-16"),
 ]  # fmt: skip
