@@ -64,4 +64,4 @@ def _ms(moment: dt.datetime, field: str) -> int:
     if moment.tzinfo is None:
         problem = "has no time zone; give one, such as datetime(2026, 1, 1, tzinfo=UTC)"
         raise ConfigurationError("history", field, problem)
-    return int(moment.timestamp() * 1000)
+    return max(int(moment.timestamp() * 1000), 0)  # the venue takes no negative times
