@@ -18,6 +18,9 @@ Change = Sequence[tuple[float, float]]
 _BUFFERED = 1000
 """Differences kept while a snapshot is on its way: 100 s of them."""
 
+_DOUBTS = 50
+"""Old differences in a row, 5 s of them, until the venue is believed to count anew."""
+
 
 class Outcome(Enum):
     """What a difference did to the book."""
@@ -35,7 +38,7 @@ class OrderBook:
         self._bids: SortedDict[float, float] = SortedDict()
         self._asks: SortedDict[float, float] = SortedDict()
         self._waiting: list[tuple[int, int, Change, Change]] = []
-        self._last_id = 0
+        self._last_id = self._olds = 0
         self.valid = False
 
     def difference(self, first_id: int, last_id: int, bids: Change, asks: Change) -> Outcome:
@@ -44,9 +47,11 @@ class OrderBook:
             del self._waiting[: -_BUFFERED + 1]
             self._waiting.append((first_id, last_id, bids, asks))
             return Outcome.BUFFERED
-        if last_id <= self._last_id:
+        old = last_id <= self._last_id
+        self._olds = self._olds + 1 if old else 0
+        if old and self._olds < _DOUBTS:
             return Outcome.OLD
-        if first_id > self._last_id + 1:
+        if old or first_id > self._last_id + 1:
             self.invalidate()
             self._waiting.append((first_id, last_id, bids, asks))
             return Outcome.GAP
@@ -60,7 +65,7 @@ class OrderBook:
             return False
         self._bids = SortedDict(_held(bids))
         self._asks = SortedDict(_held(asks))
-        self._last_id, self.valid, self._waiting = last_id, True, []
+        self._last_id, self._olds, self.valid, self._waiting = last_id, 0, True, []
         # All of them, also past a gap: those wait for the next snapshot.
         return Outcome.GAP not in [self.difference(*change) for change in newer]
 

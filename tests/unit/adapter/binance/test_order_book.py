@@ -156,3 +156,25 @@ def test_an_invalidated_book_starts_afresh() -> None:
     assert not book.valid
     assert book.snapshot(20, [(1.0, 1.0)], [(2.0, 1.0)])
     assert book.best(5) == (((1.0, 1.0),), ((2.0, 1.0),))
+
+
+def test_a_venue_that_counts_anew_is_believed_after_fifty_differences() -> None:
+    """A restart may reset its ids; without this the book would stand still for good."""
+    book = at(1_000_000)
+    for number in range(1, 50):
+        assert book.difference(number, number, [(99.0, 4.0)], []) is Outcome.OLD
+    assert book.difference(50, 50, [(99.0, 5.0)], []) is Outcome.GAP
+    assert not book.valid
+    assert book.snapshot(49, BIDS, ASKS)
+    assert book.difference(51, 51, [(98.0, 7.0)], []) is Outcome.APPLIED
+    assert book.best(2)[0] == ((99.0, 5.0), (98.0, 7.0))
+
+
+def test_old_differences_now_and_then_do_no_harm() -> None:
+    """A single new one shows that the venue counts on."""
+    book = at(1_000)
+    for number in range(1_001, 1_201):
+        assert book.difference(1, 1, [], []) is Outcome.OLD
+        if number % 40 == 0:
+            assert book.difference(number - 39, number, [], []) is not Outcome.GAP
+    assert book.valid
