@@ -63,6 +63,7 @@ def fed(frame: bytes) -> list[Event]:
 def usable(event: Event) -> bool:
     """Whether nothing in an event could hurt who computes with it."""
     data = event.data
+    assert data.vt_symbol == event.topic == "BTCUSDT.BINANCE"  # type: ignore[attr-defined]
     if isinstance(data, TickData):
         numbers = [data.bid_price_1, data.ask_price_1, data.bid_volume_1, data.last_price]
     elif isinstance(data, MarketTradeData):
@@ -195,3 +196,26 @@ def test_in_any_order_nothing_goes_backwards(steps: list) -> None:  # type: igno
     assert len(events) + fates == len(steps)
     prints = [int(e.data.tradeid) for e in events if isinstance(e.data, MarketTradeData)]
     assert prints == sorted(set(prints))
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.floats(1, 50), st.floats(1, 50)), max_size=30))
+def test_quotes_never_run_backwards(quotes: list[tuple[int, float, float]]) -> None:
+    """In one go of quotes, crossed ones among them, the ids that are told only grow."""
+    router, _, events = routed()
+    told = []
+    for number, bid, ask in quotes:
+        before = len(events)
+        router.on_quote(spelt({**QUOTE, "u": number, "b": str(bid), "a": str(ask)}))
+        if len(events) > before:
+            told.append(number)
+    assert told == sorted(set(told))
+
+
+def test_brackets_by_the_thousand_are_malformed() -> None:
+    """A frame that is nested without end is unreadable, not an accident."""
+    router, counters, events = routed()
+    for frame in (b"[" * 100_000, b'{"zzz":' + b"[" * 100_000, b'{"u":' + b"[" * 100_000):
+        router.on_other(frame)
+        router.on_quote(frame)
+    router.on_other(b'{"stream":"x","data":' * 5_000 + b"{}" + b"}" * 5_000)
+    assert (counters.malformed, events) == (7, [])

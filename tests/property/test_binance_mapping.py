@@ -182,6 +182,36 @@ def test_a_bar_that_passes_is_one(cells: tuple[object, ...]) -> None:
 
 
 @given(
+    st.fixed_dictionaries(
+        dict.fromkeys("ochlvq", value) | {"t": st.one_of(st.just(NOW_MS), numbers)}
+    ),
+    st.one_of(st.just(NOW_MS), numbers),
+)
+def test_a_bar_of_the_stream_that_passes_is_one(bar: dict[str, object], moment: object) -> None:
+    """Prices, volumes and its start can be used; its number can be compared."""
+    fields = {"E": moment, "s": "A", "k": {**bar, "s": "A", "i": "1m", "x": True}}
+    update = read(mapping.CandleUpdate, fields)
+    if not isinstance(update, mapping.CandleUpdate) or mapping.bad_candle(update):
+        return
+    made = mapping.bar_of_stream(update.k, SOURCE, Interval.MINUTE)
+    assert priced(made.open_price, made.high_price, made.low_price, made.close_price)
+    assert measured(made.volume, made.turnover)
+    assert made.datetime.year < 10_000
+    assert mapping.candle_number(update) > 0
+
+
+@given(st.fixed_dictionaries({"lastUpdateId": numbers, "bids": levels, "asks": levels}))
+def test_a_snapshot_that_passes_has_real_levels(fields: dict[str, object]) -> None:
+    """A book by request is judged like a difference."""
+    book = read(mapping.DepthSnapshot, fields)
+    if not isinstance(book, mapping.DepthSnapshot):
+        return
+    for side in (book.bids, book.asks):
+        if not mapping.bad_levels(side):
+            assert all(priced(price) and measured(volume) for price, volume in side)
+
+
+@given(
     st.dictionaries(
         st.sampled_from(["symbol", "status", "baseAsset", "quoteAsset", "filters", "x"]),
         st.one_of(numbers, st.just("TRADING"), st.lists(numbers, max_size=2)),
@@ -203,3 +233,11 @@ def test_a_contract_is_usable_or_refused(
     if made is None:
         return
     assert measured(made.pricetick, made.volume_step, made.min_volume, made.max_volume or 0.0)  # type: ignore[attr-defined]
+
+
+@given(st.dictionaries(st.text(max_size=10), numbers, max_size=8))
+def test_any_entry_of_exchange_info_is_a_contract_none_or_refused(info: dict[str, object]) -> None:
+    """Unknown fields do no harm, wherever they stand; nothing but msgspec's error is raised."""
+    entry = {"symbol": "A", "status": "TRADING", "baseAsset": "A", "quoteAsset": "B"}
+    _tried(lambda: mapping.contract(info, "BINANCE"))
+    _tried(lambda: mapping.contract({**entry, "filters": [info]}, "BINANCE"))
