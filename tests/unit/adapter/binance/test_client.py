@@ -1,0 +1,275 @@
+"""The door to ccxt: what goes through it, what comes back, and that it closes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+
+import aiohttp
+import ccxt
+import pytest
+
+from foxtrot import errors
+from foxtrot.adapter.binance import client as module
+from foxtrot.adapter.binance.client import BinanceClient, Socket
+from foxtrot.adapter.binance.settings import BinanceSettings
+from foxtrot.connectivity.config import StreamConfig
+from foxtrot.connectivity.pacing import RollingWindow
+
+SETTING: dict[str, str] = {"environment": "simulated", "rest_url": "http://127.0.0.1:9"}
+DEADLINE_S = 10.0
+
+
+class Window(RollingWindow):
+    """A budget that says how long to wait, and keeps what was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 1.0)
+        self.wait_s = 0.0
+        self.units: list[int] = []
+
+    def reserve(self, now: float, units: int = 1) -> float:
+        """Always the same wait."""
+        self.units.append(units)
+        return self.wait_s
+
+
+class Exchange:
+    """What the client uses of ccxt; answers with `answer`, or raises it."""
+
+    def __init__(self) -> None:
+        self.config: dict[str, object] = {}
+        self.answer: object = {}
+        self.asked: list[tuple[str, object]] = []
+        self.clients: dict[str, object] = {}
+        self.last_response_headers: dict[str, str] = {"Retry-After": "9"}
+        self.closed = 0
+
+    def __getattr__(self, name: str) -> object:
+        if not name.startswith("public_get_"):
+            raise AttributeError(name)
+        return lambda params: self._answered(name, params)
+
+    async def load_markets(self) -> object:
+        return await self._answered("load_markets", None)
+
+    async def _answered(self, name: str, params: object) -> object:
+        self.asked.append((name, params))
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+class Opened:
+    """An open client, and what is behind it."""
+
+    def __init__(self, **setting: str) -> None:
+        self.exchange, self.window = Exchange(), Window()
+        settings = BinanceSettings.parse({**SETTING, **setting})
+        config = StreamConfig(request_timeout_s=3.5)
+        self.client = BinanceClient(settings, config, self.window, "BINANCE")
+
+    async def open(self, patch: pytest.MonkeyPatch) -> None:
+        """Open it with the exchange in place of ccxt's."""
+
+        def made(config: dict[str, object]) -> Exchange:
+            self.exchange.config = config
+            return self.exchange
+
+        async def imported() -> SimpleNamespace:
+            return SimpleNamespace(exchange=made)
+
+        patch.setattr(module, "_imported", imported)
+        await self.client.open()
+
+
+@pytest.fixture
+async def opened(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Opened]:
+    """An open client without keys."""
+    opened = Opened()
+    await opened.open(monkeypatch)
+    yield opened
+    await opened.client.close()
+
+
+async def test_nothing_is_asked_before_it_is_open() -> None:
+    """The error says what is wrong, and nothing was sent."""
+    client = Opened().client
+    with pytest.raises(errors.InvalidState, match="not open"):
+        await client.get("ping", weight=1)
+    with pytest.raises(errors.InvalidState, match="not open"):
+        await client.load_markets()
+
+
+async def test_ccxt_talks_to_the_given_endpoints_only(opened: Opened) -> None:
+    """Every address is the one of the settings; ccxt's own limiter and extra requests are off."""
+    config = json.loads(json.dumps(opened.exchange.config, default=str))
+    hosts = json.dumps(config["urls"])
+    assert "binance.com" not in hosts
+    assert config["urls"]["api"]["public"] == "http://127.0.0.1:9/api/v3"
+    assert config["urls"]["api"]["ws"] == {"spot": "ws://127.0.0.1:9/stream/ws"}
+    assert config["enableRateLimit"] is False
+    assert config["timeout"] == 3_500
+    assert config["options"]["fetchMarkets"] == {"types": ["spot"]}
+    assert config["options"]["fetchCurrencies"] is False
+    assert "apiKey" not in config
+    assert "secret" not in config
+
+
+async def test_keys_go_to_the_sdk_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are revealed at this one place."""
+    monkeypatch.setenv("FOXTROT_TEST_KEY", "canary-key-9911")
+    monkeypatch.setenv("FOXTROT_TEST_SECRET", "canary-secret-9911")
+    opened = Opened(api_key="env:FOXTROT_TEST_KEY", secret="env:FOXTROT_TEST_SECRET")
+    with caplog.at_level("DEBUG"):
+        await opened.open(monkeypatch)
+        await opened.client.close()
+    config = opened.exchange.config
+    assert (config["apiKey"], config["secret"]) == ("canary-key-9911", "canary-secret-9911")
+    assert "canary" not in caplog.text + repr(vars(opened.client))
+
+
+async def test_a_request_costs_its_weight(opened: Opened) -> None:
+    """The path is ccxt's implicit method; the answer comes as it is."""
+    opened.exchange.answer = [{"symbol": "BTCUSDT"}]
+    answer = await opened.client.get("ticker/24hr", {"symbols": "[]"}, weight=40)
+    assert answer == [{"symbol": "BTCUSDT"}]
+    assert opened.exchange.asked == [("public_get_ticker_24hr", {"symbols": "[]"})]
+    assert opened.window.units == [40]
+
+
+async def test_a_request_beyond_the_budget_is_held_back(opened: Opened) -> None:
+    """It waits, nothing is sent, and others can see that the silence is our own."""
+    opened.window.wait_s = 3_600.0
+    waiting = asyncio.ensure_future(opened.client.get("ping", weight=1))
+    await asyncio.sleep(0)
+    assert opened.client.held_back == 1
+    waiting.cancel()
+    await asyncio.wait([waiting], timeout=DEADLINE_S)
+    assert opened.client.held_back == 0
+    assert opened.exchange.asked == []
+
+
+@pytest.mark.parametrize("answer", ["<html>", "", None, b"x", 5])
+async def test_an_answer_that_is_no_json_is_the_venues_trouble(
+    opened: Opened, answer: object
+) -> None:
+    """ccxt hands over whatever came with status 200."""
+    opened.exchange.answer = answer
+    with pytest.raises(errors.VenueUnavailable, match="the answer to depth is not readable JSON"):
+        await opened.client.get("depth", weight=1)
+    with pytest.raises(errors.VenueUnavailable, match="exchangeInfo is not readable"):
+        await opened.client.load_markets()
+
+
+async def test_markets_are_handed_over_as_the_venue_sent_them(opened: Opened) -> None:
+    """ccxt's own reading of them is not used."""
+    opened.exchange.answer = {"BTC/USDT": {"id": "x", "info": {"symbol": "BTCUSDT"}}}
+    assert await opened.client.load_markets() == [{"symbol": "BTCUSDT"}]
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (ccxt.BadSymbol('binance {"code":-1121,"msg":"Invalid symbol."}'), errors.UnknownSymbol),
+        (ccxt.DDoSProtection('binance 429 x {"code":-1003,"msg":"no"}'), errors.RateLimited),
+        (ccxt.ExchangeNotAvailable("binance GET u 503 busy"), errors.VenueUnavailable),
+        (KeyError("spot"), errors.VenueError),
+        (RecursionError("deep"), errors.VenueError),
+    ],
+    ids=lambda each: getattr(each, "__name__", type(each).__name__),
+)
+async def test_whatever_ccxt_raises_is_translated(
+    opened: Opened, raised: Exception, kind: type[Exception]
+) -> None:
+    """One of foxtrot's errors, which drags nothing of ccxt's along."""
+    opened.exchange.answer = raised
+    with pytest.raises(errors.FoxtrotError) as caught:
+        await opened.client.get("klines", weight=1)
+    assert type(caught.value) is kind
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+async def test_the_headers_of_the_answer_say_how_long_to_wait(opened: Opened) -> None:
+    """ccxt keeps them beside the exception."""
+    opened.exchange.answer = ccxt.DDoSProtection("binance 429 Too Many Requests ")
+    with pytest.raises(errors.RateLimited) as caught:
+        await opened.client.get("klines", weight=1)
+    assert caught.value.retry_after_s == 9.0
+
+
+async def test_cancelling_a_request_is_no_error_of_the_venue(opened: Opened) -> None:
+    """Who closes gets what he asked for."""
+    opened.exchange.answer = asyncio.CancelledError()
+    with pytest.raises(asyncio.CancelledError):
+        await opened.client.get("ping", weight=1)
+
+
+async def test_closing_twice_closes_once(opened: Opened) -> None:
+    """And a closed client asks nothing any more."""
+    await opened.client.close()
+    await opened.client.close()
+    assert opened.exchange.closed == 1
+    http = opened.exchange.config["session"]
+    assert isinstance(http, aiohttp.ClientSession)
+    assert http.closed
+    with pytest.raises(errors.InvalidState):
+        await opened.client.get("ping", weight=1)
+
+
+class Wire:
+    """What a socket uses of ccxt's websocket client."""
+
+    def __init__(self, trouble: Exception | None = None) -> None:
+        self.trouble, self.sent, self.pump = trouble, list[str](), None
+        self.closed = 0
+
+    async def send(self, text: str) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.sent.append(text)
+
+    async def close(self) -> None:
+        self.closed += 1
+        if self.trouble is not None:
+            raise self.trouble
+
+
+async def test_a_request_on_the_socket_is_what_the_venue_documents() -> None:
+    """Method, names and number; without names there is no list."""
+    wire = Wire()
+    await Socket(wire).send("SUBSCRIBE", ["btcusdt@trade"], 7)  # type: ignore[arg-type]
+    await Socket(wire).send("LIST_SUBSCRIPTIONS", (), 8)  # type: ignore[arg-type]
+    assert [json.loads(text) for text in wire.sent] == [
+        {"method": "SUBSCRIBE", "id": 7, "params": ["btcusdt@trade"]},
+        {"method": "LIST_SUBSCRIPTIONS", "id": 8},
+    ]
+
+
+@pytest.mark.parametrize(
+    "trouble", [ConnectionResetError("gone"), aiohttp.ClientConnectionResetError("closing")]
+)
+async def test_a_socket_that_is_gone_says_so(trouble: Exception) -> None:
+    """Sending raises what the supervisor understands; closing it is no trouble."""
+    wire = Wire(trouble)
+    socket = Socket(wire)  # type: ignore[arg-type]
+    with pytest.raises(errors.ConnectionClosed, match="lost while sending"):
+        await socket.send("SUBSCRIBE", ["x"], 1)
+    await socket.close()
+    assert wire.closed == 1
+
+
+async def test_closing_a_socket_ends_its_pump() -> None:
+    """No task is left behind."""
+    wire = Wire()
+    wire.pump = asyncio.ensure_future(asyncio.Event().wait())  # type: ignore[assignment]
+    await Socket(wire).close()  # type: ignore[arg-type]
+    assert wire.pump.cancelled()  # type: ignore[attr-defined]
