@@ -1,0 +1,281 @@
+"""Market data by request: what a round tells, and what ends the session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from foxtrot import errors
+from foxtrot.adapter.binance import mapping
+from foxtrot.adapter.binance.contracts import Contracts
+from foxtrot.adapter.binance.marks import Marks
+from foxtrot.adapter.binance.polling import PollingSession
+from foxtrot.adapter.binance.session import Venue
+from foxtrot.adapter.binance.settings import BinanceSettings
+from foxtrot.connectivity.config import StreamConfig
+from foxtrot.gateway.counters import FeedCounters
+from foxtrot.model.constants import Channel
+from foxtrot.model.health import StreamKey
+from foxtrot.model.objects import DepthData, MarketTradeData, TickData
+from tests.support.clock import ManualClock
+
+DEADLINE_S = 10.0
+TICK = StreamKey(Channel.TICK, "BTCUSDT")
+DEPTH = StreamKey(Channel.DEPTH, "BTCUSDT")
+TRADE = StreamKey(Channel.TRADE, "BTCUSDT")
+SETTING = {"environment": "simulated", "rest_url": "http://127.0.0.1:9"}
+
+
+def ticker(bid: float = 100.0, symbol: str = "BTCUSDT") -> mapping.RestTicker:
+    """A 24 h ticker with an ask of 101."""
+    return mapping.RestTicker(
+        symbol=symbol, lastPrice=100.5, lastQty=1.0, openPrice=98.0, highPrice=110.0,
+        lowPrice=90.0, volume=12.0, quoteVolume=1_200.0, prevClosePrice=97.0, bidPrice=bid,
+        bidQty=1.0, askPrice=101.0, askQty=1.0, closeTime=1_785_000_000_000,
+    )  # fmt: skip
+
+
+def tape(*numbers: int) -> list[mapping.RestTrade]:
+    """Prints, as the venue keeps them."""
+    return [mapping.RestTrade(n, 100.0 + n, 1.0, 1_785_000_000_000 + n, True) for n in numbers]
+
+
+class Port:
+    """What the session tells its adapter."""
+
+    stream_config = StreamConfig(polling_interval_s=0.0)
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.told: list[object] = []
+        self.errors: list[errors.FoxtrotError] = []
+        self.on_tick = self.on_depth = self.on_market_trade = self.on_bar = self.told.append
+        self.on_error = self.errors.append
+
+
+class PolledVenue:
+    """A venue that has an answer for each round, then none any more.
+
+    An answer that is an exception is raised. `done` is set when the answers are used up.
+    """
+
+    def __init__(self) -> None:
+        self.name, self.port, self.marks = "BINANCE", Port(), Marks()
+        self.config = self.port.stream_config
+        self.settings = BinanceSettings.parse(SETTING)
+        self.contracts = Contracts("BINANCE")
+        entry = {"status": "TRADING", "baseAsset": "A", "quoteAsset": "B", "filters": []}
+        self.contracts.load({**entry, "symbol": name} for name in ("BTCUSDT", "ETHUSDT"))
+        self.http = SimpleNamespace(held_back=0, get=self._get)
+        self.answers: dict[str, Iterator[object]] = {}
+        self.asked: list[str] = []
+        self.done = asyncio.Event()
+
+    def will_answer(self, path: str, *answers: object) -> None:
+        """The answers to one kind of request, in order."""
+        self.answers[path] = iter(answers)
+
+    def client(self) -> object:
+        """The client that the session asks with."""
+        return self.http
+
+    async def tickers(self, client: object, symbols: Sequence[str]) -> object:
+        """See `Venue`, like all below."""
+        return await self._get("ticker/24hr")
+
+    async def book(self, client: object, symbol: str, levels: int) -> object:
+        return await self._get("depth")
+
+    async def candles(self, *_: object) -> object:
+        return await self._get("klines")
+
+    def converted(self, answer: object, kind: object, path: str) -> object:
+        return answer
+
+    def forget_if_unwanted(self, key: StreamKey) -> None:
+        self.marks.forget(key)
+
+    async def _get(self, path: str, params: object = None, *, weight: int = 0) -> object:
+        self.asked.append(path)
+        answer = next(self.answers.get(path, iter(())), None)
+        if answer is None:
+            self.done.set()
+            await asyncio.Event().wait()
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def venue() -> PolledVenue:
+    """A venue without answers."""
+    return PolledVenue()
+
+
+@pytest.fixture
+async def session(venue: PolledVenue) -> PollingSession:
+    """A session that asks it."""
+    return PollingSession(cast(Venue, venue), FeedCounters())
+
+
+async def polled(session: PollingSession, venue: PolledVenue, *keys: StreamKey) -> list[object]:
+    """Subscribe, run until the answers are used up; what was told."""
+    assert not (await session.subscribe(keys)).refused
+    running = asyncio.ensure_future(session.run())
+    used_up = asyncio.ensure_future(venue.done.wait())
+    await asyncio.wait([running, used_up], timeout=DEADLINE_S, return_when="FIRST_COMPLETED")
+    used_up.cancel()
+    if not running.done():
+        running.cancel()
+        await asyncio.wait([running], timeout=DEADLINE_S)
+        return venue.port.told
+    running.result()
+    raise AssertionError("a session does not end by itself")
+
+
+async def test_every_round_is_told(session: PollingSession, venue: PolledVenue) -> None:
+    """One tick of each round, with its prices."""
+    venue.will_answer("ticker/24hr", [ticker(99.0)], [ticker(100.0)])
+    told = await polled(session, venue, TICK)
+    assert [tick.bid_price_1 for tick in told if isinstance(tick, TickData)] == [99.0, 100.0]
+    assert session.received == 2
+
+
+async def test_what_was_not_asked_for_is_ignored(
+    session: PollingSession, venue: PolledVenue
+) -> None:
+    """An answer may hold more than was wanted."""
+    venue.will_answer("ticker/24hr", [ticker(symbol="ETHUSDT"), ticker()])
+    told = await polled(session, venue, TICK)
+    assert [tick.symbol for tick in told if isinstance(tick, TickData)] == ["BTCUSDT"]
+
+
+async def test_bad_numbers_are_logged_once_per_episode(
+    session: PollingSession, venue: PolledVenue, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They reach nobody, and the next good ones are told."""
+    bad = [ticker(102.0)]
+    venue.will_answer("ticker/24hr", bad, bad, [ticker()], bad)
+    with caplog.at_level("WARNING", logger="foxtrot"):
+        told = await polled(session, venue, TICK)
+    assert len(told) == 1
+    assert [record.getMessage() for record in caplog.records] == 2 * [
+        "numbers_rejected venue=BINANCE symbol=BTCUSDT reason=crossed: bid above ask"
+    ]
+
+
+async def test_the_tape_is_history_first_and_then_news(
+    session: PollingSession, venue: PolledVenue
+) -> None:
+    """Each print once and in order, whatever the order of the answer."""
+    venue.will_answer("trades", tape(1, 2), tape(1, 2), tape(4, 2, 3), tape(3, 4, 5))
+    told = await polled(session, venue, TRADE)
+    assert [each.tradeid for each in told if isinstance(each, MarketTradeData)] == ["3", "4", "5"]
+
+
+async def test_what_was_told_by_stream_is_not_told_again(
+    session: PollingSession, venue: PolledVenue
+) -> None:
+    """The mark of the stream counts for its replacement."""
+    venue.marks.of(TRADE).at = 3
+    venue.will_answer("trades", tape(2, 3, 4))
+    told = await polled(session, venue, TRADE)
+    assert [each.tradeid for each in told if isinstance(each, MarketTradeData)] == ["4"]
+
+
+async def test_a_book_is_told_best_first(session: PollingSession, venue: PolledVenue) -> None:
+    """As the venue sends it, and without a level that cannot be."""
+    good = mapping.DepthSnapshot(1, [(100.0, 1.0), (99.0, 2.0)], [(101.0, 1.0)])
+    venue.will_answer("depth", mapping.DepthSnapshot(1, [(-1.0, 1.0)], []), good)
+    (depth,) = await polled(session, venue, DEPTH)
+    assert isinstance(depth, DepthData)
+    assert (depth.bids, depth.asks) == (((100.0, 1.0), (99.0, 2.0)), ((101.0, 1.0),))
+
+
+async def test_a_refusal_of_one_stream_does_not_stop_the_others(
+    session: PollingSession, venue: PolledVenue
+) -> None:
+    """It is told to the adapter; the round goes on."""
+    refusal = errors.UnknownSymbol("BINANCE", "-1121", "Invalid symbol.")
+    venue.will_answer("depth", refusal, mapping.DepthSnapshot(1, [], []))
+    venue.will_answer("trades", tape(1), tape(1, 2))
+    told = await polled(session, venue, DEPTH, TRADE)
+    assert refusal in venue.port.errors
+    assert [type(each) for each in told] == [DepthData, MarketTradeData]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.RateLimited("BINANCE", "429", "too many", 7.0),
+        errors.ConnectionClosed(1006),
+        errors.VenueUnavailable("BINANCE", "503", "busy"),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+async def test_trouble_of_the_whole_venue_ends_the_session(
+    session: PollingSession, venue: PolledVenue, error: errors.FoxtrotError
+) -> None:
+    """The supervisor decides when to try again; nothing more is asked until then."""
+    venue.will_answer("depth", error)
+    with pytest.raises(ExceptionGroup) as caught:
+        await polled(session, venue, DEPTH)
+    assert caught.value.exceptions == (error,)
+    assert venue.asked == ["depth"]
+
+
+async def test_an_unknown_symbol_is_refused_at_once(
+    session: PollingSession, venue: PolledVenue
+) -> None:
+    """With advice, and the venue is not asked."""
+    wrong = StreamKey(Channel.TICK, "BTCUSD")
+    outcome = await session.subscribe([wrong, TICK])
+    assert list(outcome.refused) == [wrong]
+    assert "did you mean BTCUSDT?" in str(outcome.refused[wrong])
+    assert venue.asked == []
+
+
+async def test_an_answer_that_comes_after_the_unsubscribe_is_dropped(
+    session: PollingSession, venue: PolledVenue
+) -> None:
+    """Who gave a stream back hears nothing more of it."""
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def book(*_: object) -> mapping.DepthSnapshot:
+        asked.set()
+        await answer.wait()
+        return mapping.DepthSnapshot(1, [], [])
+
+    venue.book = book  # type: ignore[method-assign]
+    await session.subscribe([DEPTH])
+    running = asyncio.ensure_future(session.run())
+    async with asyncio.timeout(DEADLINE_S):
+        await asked.wait()
+        await session.unsubscribe([DEPTH])
+        answer.set()
+        await session.subscribe([TICK])
+        await venue.done.wait()
+    running.cancel()
+    await asyncio.wait([running], timeout=DEADLINE_S)
+    assert venue.port.told == []
+
+
+async def test_a_probe_asks_the_venue(session: PollingSession, venue: PolledVenue) -> None:
+    """And its answer is a sign of life."""
+    venue.will_answer("ping", {})
+    await session.probe()
+    assert venue.asked == ["ping"]
+    assert session.received == 1
+
+
+async def test_no_probe_while_our_own_budget_holds_us_back(
+    session: PollingSession, venue: PolledVenue
+) -> None:
+    """The silence is ours; a probe would only wait in the same line."""
+    venue.http.held_back = 1
+    await session.probe()
+    assert venue.asked == []
