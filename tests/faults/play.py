@@ -24,7 +24,7 @@ from tests.faults.pace import Pace
 from tests.faults.schedules import KEYS, POLLED, STREAMED, Act, Move, Schedule, schedule
 from tests.support.model_venue import NAME, POLL_S, ModelSession, ModelVenue
 from tests.support.virtual_bridge import VirtualBridge
-from tests.support.virtual_time import VirtualLoop, run_virtually
+from tests.support.virtual_time import TimeStandsError, VirtualLoop, run_virtually
 
 RECOVERY_S = 150.0
 """The longest wait of all (a Retry-After of 90 s), a step that hangs for 30 s, and a margin."""
@@ -51,9 +51,23 @@ class Report:
 
 def play(seed: int, upto: int | None = None) -> Report:
     """Play the schedule of `seed`, or a prefix of its faults."""
-    whole = schedule(seed)
+    plan = schedule(seed)
     loop = VirtualLoop()
-    return run_virtually(_play(whole if upto is None else whole.upto(upto), loop), loop)
+    try:
+        return run_virtually(_play(plan if upto is None else plan.upto(upto), loop), loop)
+    except TimeStandsError as error:
+        return Report((f"virtual time stands still: {error}",), ())
+
+
+def shortest(seed: int) -> int | None:
+    """The least number of faults with which the schedule of `seed` fails; None if it does not."""
+    counts = range(len(schedule(seed).faults) + 1)
+    return next((count for count in counts if play(seed, count).problems), None)
+
+
+def repeat(seed: int, upto: int | None) -> str:
+    """The command that plays a schedule again."""
+    return f"scripts/faults --seed {seed}" + ("" if upto is None else f" --upto {upto}")
 
 
 async def _play(plan: Schedule, loop: VirtualLoop) -> Report:
@@ -70,10 +84,12 @@ class Play:
         self.wanted: dict[StreamKey, float] = {}
         """What the user wants, and since when."""
         self.flags, self.changed_at = plan.flags, 0.0
+        self._doubtful: set[tuple[StreamKey, str]] = set()
         self.said: dict[str, S] = {}
         self.statuses = 0
         config = StreamConfig().with_flags(plan.flags)
         self.paces = {mode: Pace(self.venue, config) for mode in Mode}
+        self.venue.on_step = self._check_step
         self.venue.on_made = lambda session: self.paces[session.mode].made(session)
         self.venue.on_closing = lambda session: self.paces[session.mode].closing(session)
         self.venue.on_release = self._released
@@ -95,7 +111,6 @@ class Play:
         self.feeds.start()
         for at, step in self._timeline():
             await self._sleep_until(at)
-            self._check_covered()
             if isinstance(step, Move):
                 await self._do(step)
             else:
@@ -185,9 +200,30 @@ class Play:
     # -- while it runs ----------------------------------------------------------------------
 
     def _released(self, session: ModelSession, key: StreamKey) -> None:
-        """What is wanted by this way is never given back."""
-        if key in self.wanted and self.feeds.mode_of(key) is session.mode:
+        """What is wanted by this way is never given back, nor by the other until it has it."""
+        if key not in self.wanted:
+            return
+        mode = self.feeds.mode_of(key)
+        to_come = mode is Mode.WEBSOCKET and self.flags.websocket_fallback_on_error
+        if mode is session.mode:
             self.venue.complain(f"{session.name} gives back {key}, which is wanted")
+        elif to_come and not self.venue.holds(mode, key):
+            self.venue.complain(f"{session.name} gives back {key}, which nobody has")
+
+    def _check_step(self) -> None:
+        self._check_covered()
+        self._check_honest()
+
+    def _check_honest(self) -> None:
+        """What is said to be served is served, or will not be said much longer."""
+        doubtful = set()
+        for key, (mode, entry) in self.feeds.entries().items():
+            session = self.venue.newest(mode)
+            if entry.held and session is not None and session.alive and key not in session.held:
+                doubtful.add((key, session.name))
+        for key, name in sorted(self._doubtful & doubtful, key=str):
+            self.venue.complain(f"{name} does not have {key}, which is said to be served")
+        self._doubtful = doubtful
 
     def _check_covered(self) -> None:
         """While the breaker is open, polling serves."""

@@ -141,11 +141,13 @@ class _Moves:
         return Move(at, act)
 
     def _want(self, at: float) -> Move:
-        keys = self._dice.sample(KEYS, self._dice.randint(1, 6))
+        keys = self._dice.sample(KEYS, self._dice.randint(2, 6))
         self._wanted = list(dict.fromkeys([*self._wanted, *keys]))
         return Move(at, Act.WANT, tuple(keys))
 
     def _drop(self, at: float) -> Move:
+        if len(self._wanted) < 2:
+            return self._want(at)
         count = min(self._dice.randint(1, 4), len(self._wanted) - 1)
         keys = self._dice.sample(self._wanted, count)
         self._wanted = [key for key in self._wanted if key not in keys]

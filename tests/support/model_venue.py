@@ -88,6 +88,7 @@ class ModelVenue:
         self.active: list[Fault] = []
         self.complaints: list[str] = []
         self.trace: list[tuple[object, ...]] = []
+        self.on_step: Callable[[], None] = lambda: None
         self.on_made: Callable[[ModelSession], None] = lambda session: None
         self.on_closing: Callable[[ModelSession], None] = lambda session: None
         self.on_release: Callable[[ModelSession, StreamKey], None] = lambda session, key: None
@@ -143,6 +144,7 @@ class ModelVenue:
                 for place, key in enumerate(self.market):
                     if (place + step) % 2:
                         self.publish(key)
+            self.on_step()
 
     def publish(self, key: StreamKey) -> None:
         """One more update of a stream, sent to who holds it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -15,6 +16,12 @@ T = TypeVar("T")
 _START_NS = 1_700_000_000_000_000_000
 _TURN_S = 1e-9
 """What a turn of the loop takes at least: a deadline missed by a rounding error is met soon."""
+_TURNS_PER_S = 100_000
+_END_S = 60.0
+
+
+class TimeStandsError(RuntimeError):
+    """Every task waits for another, or something goes round and round without waiting."""
 
 
 class _JumpingSelector(selectors.SelectSelector):
@@ -22,15 +29,25 @@ class _JumpingSelector(selectors.SelectSelector):
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = 0.0
+        self.now = self._since = 0.0
+        self._turns = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
-            raise RuntimeError("virtual time stands still: every task waits for another")
+            raise TimeStandsError("every task waits for another")
+        self._count_turn()
         ready = super().select(0)
         if not ready:
             self.now += max(timeout, _TURN_S)
         return ready
+
+    def _count_turn(self) -> None:
+        self._turns += 1
+        if self.now - self._since >= 1.0:
+            self._since, self._turns = self.now, 0
+        elif self._turns > _TURNS_PER_S:
+            self._turns = 0
+            raise TimeStandsError(f"{_TURNS_PER_S} turns of the loop within a virtual second")
 
 
 class VirtualClock:
@@ -69,4 +86,17 @@ def run_virtually(make: Coroutine[object, object, T], loop: VirtualLoop) -> T:
         assert not left, f"tasks left behind: {left}"
         return result
     finally:
+        _end(asyncio.all_tasks(loop), loop)
         loop.close()
+
+
+def _end(tasks: set[asyncio.Task[object]], loop: VirtualLoop) -> None:
+    """A test that fails leaves no task either, so that it fails for one reason only."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        with suppress(TimeStandsError):
+            loop.run_until_complete(asyncio.wait(tasks, timeout=_END_S))
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.exception()
