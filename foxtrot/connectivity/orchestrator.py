@@ -146,6 +146,7 @@ class SubscriptionOrchestrator:
 
     async def _unsubscribe(self, session: Subscribable, keys: tuple[StreamKey, ...]) -> None:
         self._log.info("unsubscribing", streams=names(keys))
+        self.book.released(keys)  # now, or one that is wanted again meanwhile would seem held
         try:
             async with asyncio.timeout(self._config().sync_timeout_s):
                 await session.unsubscribe(keys)
@@ -153,8 +154,6 @@ class SubscriptionOrchestrator:
             # What still comes is ignored; a stream too many must not cost the others.
             kind = type(error).__name__
             self._log.warning("unsubscribe_failed", streams=names(keys), reason=kind)
-        finally:
-            self.book.released(keys)
         self._log.info("unsubscribed", streams=names(keys))
 
     async def _subscribe(self, session: Subscribable, keys: tuple[StreamKey, ...]) -> None:

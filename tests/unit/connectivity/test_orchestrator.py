@@ -9,7 +9,7 @@ from foxtrot.errors import StreamingError, SubscriptionRefused, VenueUnavailable
 from foxtrot.model.constants import Channel, StreamState
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.health import StreamKey
-from tests.support.sessions import PATIENT, Rig, tick
+from tests.support.sessions import HANG, PATIENT, Rig, tick
 
 DEPTH_A, DEPTH_B = StreamKey(Channel.DEPTH, "A"), StreamKey(Channel.DEPTH, "B")
 INDIVIDUAL = replace(PATIENT, individual=frozenset({Channel.DEPTH}), refused_retry_s=0.001)
@@ -70,6 +70,17 @@ def test_an_unsubscriber_that_fails_is_contained(rig: Rig) -> None:
     rig.venue.changes.wait_for(lambda held: tick("C") in held)
     assert len(rig.venue.sessions) == 1
     assert set(rig.supervisor.book.wanted) == {tick("B"), tick("C")}
+
+
+def test_a_stream_that_is_being_given_back_does_not_seem_held(rig: Rig) -> None:
+    """Wanted again before the venue answered, it is PENDING: the venue may stop it any moment."""
+    rig.start("A", "B")
+    rig.wait_state(S.READY)
+    rig.venue.plan("unsubscribe", HANG)
+    rig.call(lambda: rig.supervisor.drop([tick("A")]))
+    rig.venue.calls.wait_for(lambda call: call.step == "unsubscribe")
+    wanted(rig, tick("A"))
+    assert rig.supervisor.book.wanted[tick("A")].state is StreamState.PENDING
 
 
 def test_what_a_session_reports_is_shown(rig: Rig) -> None:
