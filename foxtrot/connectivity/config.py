@@ -36,6 +36,7 @@ class StreamConfig:
     reconnect_max_delay_s: float = 60.0
     max_reconnect_attempts: int = 50
     stable_after_s: float = 30.0
+    rotate_after_s: float = 84_600.0  # 23.5 hours: venues cut a connection after a day
     policy_wait_s: float = 60.0
     try_later_wait_s: float = 5.0
     refused_retry_s: float = 60.0

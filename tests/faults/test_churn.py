@@ -11,6 +11,23 @@ from tests.support.rig import eventually, running
 SYMBOLS = [f"{chr(65 + n // 26)}{chr(65 + n % 26)}XUSDT" for n in range(60)]
 
 
+def test_one_by_one_is_paced() -> None:
+    """Each request is a message of its own, and the venue never closes for too many of them."""
+    venue = BinanceUnderTest(SYMBOLS[:12])
+    venue.start()
+    try:
+        with running(venue) as rig:
+            rig.ready()
+            for symbol in SYMBOLS[:12]:
+                rig.subscribe(symbol)
+                rig.wait_served()
+            healed(rig)
+            assert len(venue.sim.seen.subscribes) == 12
+            assert venue.connections == 1
+    finally:
+        venue.stop()
+
+
 def test_ten_thousand_requests_end_in_the_right_set() -> None:
     """10,000 subscribes and unsubscribes end in what was wanted last; the venue saw no excess."""
     venue = BinanceUnderTest(SYMBOLS)

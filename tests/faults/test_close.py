@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from foxtrot.model.constants import Channel
 from foxtrot.model.constants import ConnectionState as S
+from foxtrot.model.events import EVENT_MARKET_TRADE, Event
+from foxtrot.model.objects import MarketTradeData
 from foxtrot.simulator.binance import Limits
 from tests.support.binance_venue import BinanceUnderTest
 from tests.support.faults import everything, healed, lost
-from tests.support.rig import Rig, eventually, running
+from tests.support.rig import SHORT, Rig, eventually, running
 
 PLANNED = [1000, 1001, 1011]
 
@@ -51,19 +56,71 @@ def test_a_dropped_line_is_code_1006(rig: Rig, fault: str) -> None:
 
 
 def test_the_24_hour_cut_is_no_drama(rig: Rig) -> None:
-    """The venue's daily cut is one quick reconnect."""
+    """A connection that was not replaced in time is cut: one quick reconnect."""
     everything(rig)
     assert "1001" in lost(rig, "cut_24h").reason
     healed(rig)
     assert rig.venue.connections == 2
 
 
-def test_an_announced_shutdown_is_left_at_once(rig: Rig) -> None:
+def test_a_connection_is_replaced_before_its_day_is_over(venue: BinanceUnderTest) -> None:
+    """The new one delivers before the old one goes: no print is missed, none is told twice."""
+    config = replace(SHORT, rotate_after_s=0.3)
+    with running(venue, config=config) as rig:
+        rig.subscribe("BTCUSDT", *Channel)
+        rig.connect()
+        rig.wait_served()
+        first = int(rig.venue.trade("BTCUSDT"))
+
+        def rotated_twice() -> bool:
+            rig.venue.move("BTCUSDT")
+            return rig.venue.connections >= 3
+
+        eventually(rotated_twice, "replaced, and replaced again")
+        last = int(rig.venue.trade("BTCUSDT"))
+        prints = rig.log.wait_until(
+            lambda events: [_prints(events)] if str(last) in _prints(events) else []
+        )[0]
+        told = [int(number) for number in prints]
+        assert told[told.index(first) :] == list(range(first, last + 1))
+        healed(rig)
+        assert rig.states() == [S.CONNECTING, S.SYNCING, S.READY]
+
+
+def test_an_announced_shutdown_is_left_without_a_gap(rig: Rig) -> None:
     """A serverShutdown event moves the streams before the venue cuts them."""
     everything(rig)
-    status = lost(rig, "server_shutdown")
-    assert "announced" in status.reason
+    first = int(rig.venue.trade("BTCUSDT"))
+    rig.venue.faults.inject("server_shutdown", seconds=60)
+
+    def moved() -> bool:
+        rig.venue.move("BTCUSDT")
+        return rig.venue.connections >= 2
+
+    eventually(moved, "a second connection")
+    last = int(rig.venue.trade("BTCUSDT"))
+    prints = rig.log.wait_until(
+        lambda events: [_prints(events)] if str(last) in _prints(events) else []
+    )[0]
+    told = [int(number) for number in prints]
+    assert told[told.index(first) :] == list(range(first, last + 1))
     healed(rig)
+    assert rig.states() == [S.CONNECTING, S.SYNCING, S.READY]
+
+
+def test_a_shutdown_without_a_way_out_is_a_reconnect(rig: Rig) -> None:
+    """Where no new connection is to be had, the old one serves until it is cut."""
+    everything(rig)
+    rig.venue.faults.inject("refuse")
+    status = lost(rig, "server_shutdown", seconds=0.2)
+    assert "100" in status.reason
+    rig.venue.faults.clear()
+    healed(rig)
+
+
+def _prints(events: list[Event]) -> list[str]:
+    told = [event.data for event in events if event.type == EVENT_MARKET_TRADE]
+    return [t.tradeid for t in told if isinstance(t, MarketTradeData) and t.symbol == "BTCUSDT"]
 
 
 def test_a_refusing_venue_is_asked_again_and_again(rig: Rig) -> None:

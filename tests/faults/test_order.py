@@ -54,9 +54,10 @@ def test_a_hole_in_the_book_is_mended(rig: Rig) -> None:
     """A lost difference is seen by its ids; the book is fetched anew and equals the venue's."""
     everything(rig)
     rig.wait_flowing()
-    snapshots = books_asked(rig)
+    snapshots, held = books_asked(rig), rig.fact("websocket.held")
     rig.venue.faults.inject("depth_gap", symbol=TAPE)
     rig.venue.move(TAPE, 2)
+    rig.wait_fact("websocket.held", held + 1)  # the one after the hole waits for the snapshot
     eventually(lambda: books_asked(rig) > snapshots, "a snapshot is asked for")
     rig.venue.move(TAPE, 3)
     same_book(rig, TAPE)

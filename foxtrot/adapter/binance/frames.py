@@ -248,10 +248,12 @@ class FrameRouter:
             return slot.quoted or slot.day is not NO_STATISTICS
         return bool(self._slot(key).frames)
 
-    def quoted(self, symbol: str) -> tuple[float, float] | None:
-        """The last best bid and ask; None if there was none."""
+    def quoted(self, symbol: str) -> tuple[float, float, float, float] | None:
+        """The last best bid and ask with their volumes; None if there was none."""
         slot = self.ticks.get(symbol)
-        return (slot.quote.b, slot.quote.a) if slot is not None and slot.quote.b else None
+        if slot is None or not slot.quote.b:
+            return None
+        return slot.quote.b, slot.quote.B, slot.quote.a, slot.quote.A
 
     def levels(self, symbol: str, count: int) -> tuple[Levels, Levels] | None:
         """The best levels of a book; None while it is not valid."""

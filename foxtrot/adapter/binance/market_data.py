@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from foxtrot.adapter.binance import limits, mapping
-from foxtrot.adapter.binance.client import Socket
-from foxtrot.adapter.binance.frames import QUOTE_PREFIX, FrameRouter, Head, StreamSlot, TickSlot
+from foxtrot.adapter.binance.connection import Connection
+from foxtrot.adapter.binance.frames import FrameRouter, StreamSlot, TickSlot
 from foxtrot.adapter.binance.session import BinanceSession, Venue
 from foxtrot.adapter.binance.snapshots import Snapshots
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
@@ -26,7 +26,8 @@ from foxtrot.model.objects import Source
 
 log = get_logger("foxtrot.binance.market_data")
 
-_GOING_AWAY = 1001
+_ROTATION_PAUSE_S = 1.0
+"""The venue allows 300 new connections in five minutes."""
 
 
 def streams_of(key: StreamKey) -> tuple[str, ...]:
@@ -41,80 +42,6 @@ def streams_of(key: StreamKey) -> tuple[str, ...]:
     return (f"{symbol}@kline_{mapping.INTERVALS[Interval(key.detail)]}",)
 
 
-class Connection:
-    """One websocket connection: its streams, and the requests that wait for an answer."""
-
-    def __init__(
-        self, number: int, frames: FrameRouter, counters: FeedCounters, ids: Iterable[int]
-    ) -> None:
-        self.number = number
-        self.streams: set[str] = set()
-        self._frames, self._counters, self._ids = frames, counters, iter(ids)
-        self._socket: Socket | None = None
-        self._answers: dict[int, asyncio.Future[None]] = {}
-        self._venue = ""
-        self.lost: Callable[[BaseException | None, int], None] = _ignore_loss
-
-    def attach(self, socket: Socket, venue: str) -> None:
-        """Use `socket`."""
-        self._socket, self._venue = socket, venue
-
-    @property
-    def room(self) -> int:
-        """How many more streams it may carry."""
-        return limits.STREAMS_PER_CONNECTION - len(self.streams)
-
-    async def request(self, method: str, params: Sequence[str], timeout_s: float) -> None:
-        """Send a request and wait for the venue's yes.
-
-        Raises:
-            SubscriptionRefused: The venue said no.
-            TimeoutError: It said nothing.
-            ConnectionClosed: The connection is gone.
-        """
-        assert self._socket is not None
-        number = next(self._ids)
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._answers[number] = answer
-        try:
-            await self._socket.send(method, params, number)
-            async with asyncio.timeout(timeout_s):
-                await answer
-        finally:
-            self._answers.pop(number, None)
-
-    def on_frame(self, data: bytes) -> None:
-        """Take a frame from the socket."""
-        self._counters.received += 1
-        if data[:5] == QUOTE_PREFIX:
-            self._frames.on_quote(data)
-            return
-        head = self._frames.on_other(data)
-        if head is not None:
-            self._on_answer(head)
-
-    def on_lost(self, error: BaseException | None, code: int) -> None:
-        """Pass on that the socket is gone."""
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(ConnectionClosed(code, "lost while waiting for an answer"))
-        self.lost(error, code)
-
-    def _on_answer(self, head: Head) -> None:
-        refused = bool(head.code or bytes(head.error))
-        number = head.id if isinstance(head.id, int) else None
-        if number is None and refused:  # the venue could not read the request's id
-            number = next(iter(self._answers), None)
-        answer = self._answers.get(number) if number is not None else None
-        if answer is None or answer.done():
-            return
-        if refused:
-            text = head.msg or "the venue refused the request"
-            answer.set_exception(SubscriptionRefused(self._venue, str(head.code or ""), text))
-        else:
-            answer.set_result(None)
-
-
 @dataclass(slots=True)
 class _Result:
     refused: dict[StreamKey, FoxtrotError] = field(default_factory=dict)
@@ -126,6 +53,8 @@ class StreamSession(BinanceSession):
 
     def __init__(self, venue: Venue, counters: FeedCounters) -> None:
         super().__init__(venue, counters)
+        self._announced = asyncio.Event()
+        self._snapshots: Snapshots
         self._frames = FrameRouter(
             venue.name,
             counters,
@@ -133,10 +62,12 @@ class StreamSession(BinanceSession):
             levels=venue.settings.depth_levels,
             on_gap=lambda symbol: self._snapshots.want_book(symbol),
             on_rotten=self.fail,
-            on_shutdown=self._announced,
+            on_shutdown=self._announced.set,
         )
         self._ids = itertools.count(1)
         self._connections: list[Connection] = []
+        self._dialled = itertools.count(1)
+        self._moves = asyncio.Lock()
         self._placed: dict[StreamKey, Connection] = {}
         self._held: set[StreamKey] = set()
         self._snapshots = Snapshots(
@@ -152,12 +83,13 @@ class StreamSession(BinanceSession):
 
     async def open(self) -> None:
         """Open the first connection."""
-        await self._connection(0)
+        await self._connection()
 
     async def run(self) -> None:
-        """Fetch snapshots and watch the streams, until the connection is lost."""
+        """Fetch snapshots, watch streams, replace old connections; until one is lost."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.raise_when_lost())
+            group.create_task(self._rotate_in_time())
             group.create_task(self._snapshots.fetch())
             group.create_task(self._snapshots.watch(lambda: tuple(self._held)))
 
@@ -165,16 +97,21 @@ class StreamSession(BinanceSession):
         """Ask for streams, 200 names a message; a refused batch is halved until one is left."""
         known, refused = self.sources(keys)
         result = _Result(refused=refused)
-        for key, source in known.items():
-            self._add_slot(key, source)
-        for connection, batch in await self._place(list(known)):
-            await self._ask(connection, batch, result)
-        for key in (*result.refused, *result.unanswered):
-            self._forget(key)
+        async with self._moves:
+            for key, source in known.items():
+                self._add_slot(key, source)
+            for connection, batch in await self._place(list(known)):
+                await self._ask(connection, batch, result)
+            for key in (*result.refused, *result.unanswered):
+                self._forget(key)
         return SubscribeOutcome(result.refused, frozenset(result.unanswered))
 
     async def unsubscribe(self, keys: Sequence[StreamKey]) -> None:
         """Give streams back; frames that still come are ignored."""
+        async with self._moves:
+            await self._unsubscribe(keys)
+
+    async def _unsubscribe(self, keys: Sequence[StreamKey]) -> None:
         by_connection: dict[Connection, list[str]] = {}
         for key in keys:
             connection = self._forget(key)
@@ -193,20 +130,25 @@ class StreamSession(BinanceSession):
 
     # -- connections ------------------------------------------------------------------------
 
-    async def _connection(self, number: int) -> Connection:
+    async def _connection(self) -> Connection:
+        """A new connection; a loss before it is open concerns nobody else.
+
+        Raises:
+            FoxtrotError: It could not be had.
+        """
+        number = next(self._dialled)
         connection = Connection(number, self._frames, self._counters, self._ids)
-        connection.lost = self._on_lost
-        socket = await self._client.dial(number + 1, connection)
+        outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        connection.lost = lambda error, code: _settle(outcome, self._cause(error, code))
+        socket = await self._client.dial(number, connection)
         connection.attach(socket, self._venue.name)
-        opened = asyncio.ensure_future(socket.opened())
-        lost = asyncio.ensure_future(self.raise_when_lost())
+        opened = asyncio.create_task(socket.opened())
+        opened.add_done_callback(lambda _: _settle(outcome, None))
         try:
-            await asyncio.wait([opened, lost], return_when=asyncio.FIRST_COMPLETED)
+            await outcome
         finally:
             opened.cancel()
-            lost.cancel()
-        if self._lost.done():
-            raise self._lost.result()
+        connection.lost = self._on_lost
         self._connections.append(connection)
         return connection
 
@@ -217,7 +159,7 @@ class StreamSession(BinanceSession):
         for key in keys:
             streams = streams_of(key)
             room = (c for c in self._connections if c.room >= len(streams))
-            connection = next(room, None) or await self._connection(len(self._connections))
+            connection = next(room, None) or await self._connection()
             connection.streams.update(streams)
             self._placed[key] = connection
             full = names + len(streams) > limits.NAMES_PER_MESSAGE
@@ -261,17 +203,77 @@ class StreamSession(BinanceSession):
 
     async def _renew(self, key: StreamKey) -> None:
         """Ask for one stream afresh; the others on its connection are not touched."""
-        connection = self._placed.get(key)
-        if connection is None:
-            return
-        await self._give_back(connection, list(streams_of(key)))
         result = _Result()
-        await self._ask(connection, [key], result)
+        async with self._moves:
+            connection = self._placed.get(key)
+            if connection is None:
+                return
+            await self._give_back(connection, list(streams_of(key)))
+            await self._ask(connection, [key], result)
         if result.refused:
             raise result.refused[key]
 
     async def _give_up(self, key: StreamKey) -> None:
         await self.unsubscribe((key,))
+
+    # -- rotation ---------------------------------------------------------------------------
+
+    async def _rotate_in_time(self) -> None:
+        """Replace a connection before the venue cuts it, and all when it announces an end."""
+        while True:
+            announced = await self._wait_announced(self._next_rotation_s())
+            for connection in tuple(self._connections):
+                if announced or self._age_s(connection) >= self._venue.config.rotate_after_s:
+                    await self._rotate(connection)
+            await asyncio.sleep(_ROTATION_PAUSE_S)
+
+    async def _wait_announced(self, timeout_s: float) -> bool:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._announced.wait()
+        except TimeoutError:
+            return False
+        self._announced.clear()
+        log.info("shutdown_announced", venue=self._venue.name)
+        return True
+
+    async def _rotate(self, old: Connection) -> None:
+        """Move all streams of `old` to a new connection that delivers before `old` is closed.
+
+        For a moment both deliver; what comes twice is dropped by its number, so nothing is missed
+        and nothing is told twice. If it fails, `old` serves until it is cut.
+        """
+        async with self._moves:
+            try:
+                async with asyncio.timeout(self._venue.config.connect_timeout_s):
+                    new = await self._connection()
+            except (TimeoutError, FoxtrotError) as error:
+                self._say_not_rotated(error)
+                return
+            try:
+                for names in _chunks(sorted(old.streams), limits.NAMES_PER_MESSAGE):
+                    await new.request("SUBSCRIBE", names, self._venue.config.subscribe_timeout_s)
+            except (TimeoutError, SubscriptionRefused) as error:
+                self._say_not_rotated(error)
+                new, old = old, new
+            else:
+                new.streams = old.streams
+                moved = [key for key, where in self._placed.items() if where is old]
+                self._placed.update(dict.fromkeys(moved, new))
+                log.info("connection_rotated", venue=self._venue.name, streams=len(new.streams))
+            self._connections.remove(old)
+            await old.retire()
+
+    def _say_not_rotated(self, error: BaseException) -> None:
+        kind = type(error).__name__
+        log.warning("rotation_failed", venue=self._venue.name, reason=kind)
+
+    def _next_rotation_s(self) -> float:
+        oldest = max((self._age_s(connection) for connection in self._connections), default=0.0)
+        return max(self._venue.config.rotate_after_s - oldest, 0.0)
+
+    def _age_s(self, connection: Connection) -> float:
+        return asyncio.get_running_loop().time() - connection.opened_at
 
     # -- slots ------------------------------------------------------------------------------
 
@@ -311,16 +313,20 @@ class StreamSession(BinanceSession):
     # -- loss -------------------------------------------------------------------------------
 
     def _on_lost(self, error: BaseException | None, code: int) -> None:
-        cause = self._client.translated(error) if error is not None else ConnectionClosed(code)
-        self.fail(cause)
+        self.fail(self._cause(error, code))
 
-    def _announced(self) -> None:
-        self.fail(ConnectionClosed(_GOING_AWAY, "the venue announced a shutdown"))
+    def _cause(self, error: BaseException | None, code: int) -> FoxtrotError:
+        return self._client.translated(error) if error is not None else ConnectionClosed(code)
+
+
+def _settle(outcome: asyncio.Future[None], error: FoxtrotError | None) -> None:
+    if outcome.done():
+        return
+    if error is not None:
+        outcome.set_exception(error)
+    else:
+        outcome.set_result(None)
 
 
 def _chunks(items: Sequence[str], size: int) -> list[list[str]]:
     return [list(items[start : start + size]) for start in range(0, len(items), size)]
-
-
-def _ignore_loss(error: BaseException | None, code: int) -> None:
-    """Nobody listens yet."""

@@ -194,5 +194,5 @@ class Snapshots:
         return None, ticker.lastId
 
 
-def _quoted(ticker: mapping.RestTicker) -> tuple[float, float]:
-    return ticker.bidPrice, ticker.askPrice
+def _quoted(ticker: mapping.RestTicker) -> tuple[float, float, float, float]:
+    return ticker.bidPrice, ticker.bidQty, ticker.askPrice, ticker.askQty
