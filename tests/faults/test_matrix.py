@@ -24,8 +24,11 @@ def existing() -> set[str]:
 
 
 def named() -> set[str]:
-    """Every test that a row names."""
-    return {test for row in MATRIX["row"] for test in row["tests"]}
+    """Every test that a row names; a file stands for all that it holds."""
+    entries = {test for row in MATRIX["row"] for test in row["tests"]}
+    files = tuple(f"{entry}::" for entry in entries if "::" not in entry)
+    inside = {test for test in existing() if files and test.startswith(files)}
+    return {entry for entry in entries if "::" in entry} | inside
 
 
 def test_each_row_is_complete() -> None:
@@ -46,6 +49,12 @@ def test_ids_are_unique() -> None:
 def test_each_named_test_exists() -> None:
     """A row is worth nothing without its test."""
     assert named() - existing() == set()
+
+
+def test_each_named_file_exists() -> None:
+    """A row that names a file is worth nothing without the file."""
+    files = {test.partition("::")[0] for row in MATRIX["row"] for test in row["tests"]}
+    assert all((HERE / name).is_file() for name in files)
 
 
 def test_each_fault_test_is_named() -> None:
