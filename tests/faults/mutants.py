@@ -23,7 +23,7 @@ from foxtrot.connectivity.supervisor import Session, Supervisor
 from foxtrot.core.settings import FeatureFlags
 from foxtrot.errors import HeartbeatTimeout
 from foxtrot.gateway.feeds import MarketFeeds
-from foxtrot.model.constants import StreamState
+from foxtrot.model.constants import Mode, StreamState
 from foxtrot.model.health import StreamKey
 
 Mutant = Callable[[pytest.MonkeyPatch], None]
@@ -141,6 +141,18 @@ def breaker_never_opens(patch: pytest.MonkeyPatch) -> None:
 def no_fall_back(patch: pytest.MonkeyPatch) -> None:
     """Nothing is polled while the websocket is down."""
     patch.setattr(MarketFeeds, "_orphaned", lambda self, key: False)
+
+
+@mutant
+def polling_left_at_the_probe(patch: pytest.MonkeyPatch) -> None:
+    """Polling ends as soon as the websocket is tried again, not when it has the stream."""
+    orphaned = MarketFeeds._orphaned
+
+    def broken(self: MarketFeeds, key: StreamKey) -> bool:
+        half_open = self._feeds[Mode.WEBSOCKET].breaker.state is BreakerState.HALF_OPEN
+        return orphaned(self, key) and not half_open
+
+    patch.setattr(MarketFeeds, "_orphaned", broken)
 
 
 @mutant
