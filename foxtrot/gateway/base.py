@@ -31,6 +31,7 @@ from foxtrot.model.constants import (
     Lane,
     Mode,
     Status,
+    StreamState,
 )
 from foxtrot.model.events import (
     EVENT_ACCOUNT,
@@ -413,7 +414,9 @@ class BaseAdapter(ABC):
         return f"<{type(self).__name__} {self.adapter_name} {self.state.name} subs={subs}>"
 
     def _streams(self, feeds: MarketFeeds | None) -> tuple[StreamStatus, ...]:
-        entries = feeds.entries() if feeds is not None else {}
+        if feeds is None:
+            return self._kept_streams()
+        entries = feeds.entries()
         return tuple(
             StreamStatus(
                 self.adapter_name,
@@ -426,6 +429,17 @@ class BaseAdapter(ABC):
                 entry.reason,
             )
             for key, (mode, entry) in sorted(entries.items(), key=lambda item: str(item[0]))
+        )
+
+    def _kept_streams(self) -> tuple[StreamStatus, ...]:
+        """What is wanted while nothing is connected."""
+        with self._asking:
+            keys = sorted(self._requests, key=str)
+        pending, mode = StreamState.PENDING, Mode.WEBSOCKET
+        name, reason = self.adapter_name, "not connected"
+        return tuple(
+            StreamStatus(name, key.channel, key.symbol, pending, mode, 0, key.detail, reason)
+            for key in keys
         )
 
     @property

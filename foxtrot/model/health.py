@@ -43,8 +43,6 @@ class StreamStatus(msgspec.Struct, frozen=True):
     since_ns: int
     detail: str = ""
     reason: str = ""
-    last_data_ns: int = 0
-    updates: int = 0
 
 
 class ErrorRecord(msgspec.Struct, frozen=True):

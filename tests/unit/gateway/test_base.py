@@ -169,6 +169,13 @@ def test_disconnect_keeps_the_subscriptions_for_the_next_connect(house: House) -
     house.adapter.streams.changes.wait_for(lambda held: held == {tick("A")}, since=since)
 
 
+def test_what_is_kept_is_shown_while_nothing_is_connected(house: House) -> None:
+    """Before connect and after disconnect, health lists every wanted stream as pending."""
+    house.adapter.subscribe(A)
+    (kept,) = house.adapter.health().streams
+    assert (kept.symbol, kept.state, kept.reason) == ("A", StreamState.PENDING, "not connected")
+
+
 def test_a_disconnect_right_after_connect_counts(house: House) -> None:
     """The last word wins, also when it comes before the first was heard."""
     house.adapter.connect({})
