@@ -96,6 +96,18 @@ async def test_both_ends_of_the_span_belong_to_it() -> None:
     assert await fetched(archive, end=end) == [0, 1, 2, 3, 4, 5]
 
 
+async def test_bars_beyond_the_end_are_left_out() -> None:
+    """Also where a venue gives more than it was asked for."""
+    archive = Archive(minutes(10))
+
+    async def generous(*_: object) -> list[mapping.Row]:
+        return archive.rows
+
+    archive.candles = generous  # type: ignore[method-assign]
+    end = START + dt.timedelta(minutes=5)
+    assert await fetched(archive, end=end) == [0, 1, 2, 3, 4, 5]
+
+
 async def test_progress_rises_to_the_end() -> None:
     """A bar on a screen never moves back, and is full when it is over."""
     progress: Progress = []
