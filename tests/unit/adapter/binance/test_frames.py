@@ -238,5 +238,5 @@ def test_activity_shows_which_stream_brings_something(routed: Routed) -> None:
         assert routed.router.flows(key)
         changed = [each for each in keys if routed.router.activity(each) != before[each]]
         assert changed == [key]
-    assert routed.router.quoted("BTCUSDT") is not None
+    assert routed.router.quoted("BTCUSDT") == (100.0, 2.0, 101.0, 3.0)
     assert routed.router.quoted("ETHUSDT") is None
