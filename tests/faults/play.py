@@ -155,9 +155,9 @@ class Play:
                 pace.recycled()
             self.feeds.recycle()
         else:
+            self.changed_at = self.venue.now
             await self._stop()
             self.feeds.start()
-            self.changed_at = self.venue.now
 
     async def _stop(self) -> None:
         began = self.venue.now
