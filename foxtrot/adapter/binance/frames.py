@@ -19,6 +19,7 @@ from foxtrot.adapter.binance.order_book import OrderBook, Outcome
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import MalformedMessage
 from foxtrot.gateway.counters import FeedCounters
+from foxtrot.gateway.episodes import Episodes
 from foxtrot.model.constants import Channel, Interval, Lane
 from foxtrot.model.events import EVENT_BAR, EVENT_DEPTH, EVENT_MARKET_TRADE, EVENT_TICK, Event
 from foxtrot.model.health import StreamKey
@@ -32,6 +33,7 @@ QUOTE_PREFIX = b'{"u":'
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no message; the last for brackets by the thousand."""
 
+_CROSSED = "the book is crossed"
 _MALFORMED_PER_MINUTE = 10
 _MINUTE_NS = 60_000_000_000
 _LEVELS_ON_TICK = 5
@@ -42,7 +44,7 @@ class TickSlot:
 
     __slots__ = (
         "asks", "bids", "day", "day_mark", "lane", "last_price", "last_volume", "mark", "quote",
-        "quoted", "rejected", "source", "topic",
+        "quoted", "source", "topic",
     )  # fmt: skip
 
     def __init__(self, source: Source, lane: Lane, mark: Mark, day_mark: Mark) -> None:
@@ -55,7 +57,6 @@ class TickSlot:
         self.last_volume = 0.0
         self.bids: Levels = ()
         self.asks: Levels = ()
-        self.rejected = 0
 
     def tick(self, event_ns: int, recv_ns: int) -> TickData:
         """The tick of the moment."""
@@ -69,7 +70,7 @@ class TickSlot:
 class StreamSlot:
     """A depth, trade or bar stream of one symbol."""
 
-    __slots__ = ("book", "frames", "interval", "lane", "mark", "rejected", "source", "topic")
+    __slots__ = ("book", "frames", "interval", "lane", "mark", "source", "topic")
 
     def __init__(
         self, source: Source, lane: Lane, mark: Mark, interval: Interval = Interval.MINUTE
@@ -78,7 +79,6 @@ class StreamSlot:
         self.mark, self.interval = mark, interval
         self.book = OrderBook()
         self.frames = 0
-        self.rejected = 0
 
 
 class Head(msgspec.Struct, gc=False):
@@ -127,6 +127,7 @@ class FrameRouter:
         self._on_gap, self._on_rotten, self._on_shutdown = on_gap, on_rotten, on_shutdown
         self._malformed_at: deque[int] = deque(maxlen=_MALFORMED_PER_MINUTE + 1)
         self._unknown: set[str] = set()
+        self._episodes = Episodes(counters, log.bind(venue=venue))
         self._head = msgspec.json.Decoder(Head).decode
         self._quote = _lax(mapping.Quote)
         self._by_kind: dict[str, Callable[[bytes | msgspec.Raw], None]] = {
@@ -164,10 +165,11 @@ class FrameRouter:
             and 0.0 <= quote.B < mapping.VOLUME_LIMIT
             and 0.0 <= quote.A < mapping.VOLUME_LIMIT
         ):
-            self._reject(slot, mapping.bad_quote(bid, quote.B, ask, quote.A))
+            reason = mapping.bad_quote(bid, quote.B, ask, quote.A)
+            self._episodes.refuse(quote.s, "quote", reason)
             return
-        if slot.rejected:
-            self._believe(slot)
+        if self._episodes.open:
+            self._episodes.believe(quote.s, "quote")
         slot.quote, slot.quoted, mark.at = quote, True, quote.u
         self._put(
             Event(
@@ -208,15 +210,17 @@ class FrameRouter:
         slot = self.ticks.get(ticker.symbol)
         if slot is None or slot.day is not NO_STATISTICS:
             return
-        reason = mapping.bad_rest_ticker(ticker)
-        if reason:
-            self._reject(slot, reason)
+        if self._refused(slot, "snapshot", mapping.bad_rest_ticker(ticker)):
             return
         slot.last_price, slot.last_volume = ticker.lastPrice, ticker.lastQty
-        slot.day, slot.day_mark.at = mapping.day_of_rest(ticker), ticker.closeTime - 1
+        slot.day = mapping.day_of_rest(ticker)
         if not slot.quoted:
             best = ticker.bidPrice, ticker.bidQty, ticker.askPrice, ticker.askQty
             slot.quote = mapping.Quote(ticker.symbol, *best)
+        if ticker.closeTime <= slot.day_mark.at:
+            return  # an earlier session has told as much
+        # The stream may share its moment with the snapshot, and is not older for it.
+        slot.day_mark.at = ticker.closeTime - 1
         tick = slot.tick(ticker.closeTime * mapping.NS_PER_MS, time.time_ns())
         self._put(Event(EVENT_TICK, tick, slot.topic, slot.lane))
 
@@ -225,10 +229,12 @@ class FrameRouter:
         slot = self.depths.get(symbol)
         if slot is None:
             return True
-        if mapping.bad_levels(book.bids) or mapping.bad_levels(book.asks):
-            self._counters.rejected += 1
+        if self._refused(slot, "snapshot", mapping.bad_book(book)):
             return False
         if not slot.book.snapshot(book.lastUpdateId, book.bids, book.asks):
+            return False
+        if self._refused(slot, "snapshot", _CROSSED if slot.book.crossed() else ""):
+            slot.book.invalidate()
             return False
         self._push_depth(slot, 0)
         return True
@@ -287,12 +293,9 @@ class FrameRouter:
         if slot.day_mark.is_old(ticker.E, now_ns):
             self._counters.stale += 1
             return
-        reason = mapping.bad_ticker(ticker)
-        if reason:
-            self._reject(slot, reason)
+        if self._refused(slot, "day", mapping.bad_ticker(ticker)):
             return
-        # Of the same moment is not older: a snapshot and the stream may share their time.
-        slot.day, slot.day_mark.at = mapping.day_of_stream(ticker), ticker.E - 1
+        slot.day, slot.day_mark.at = mapping.day_of_stream(ticker), ticker.E
         slot.last_price, slot.last_volume = ticker.c, ticker.Q
         if not slot.quoted and not mapping.bad_quote(ticker.b, ticker.B, ticker.a, ticker.A):
             slot.quote = mapping.Quote(ticker.s, ticker.b, ticker.B, ticker.a, ticker.A)
@@ -306,9 +309,7 @@ class FrameRouter:
             self._counters.ignored += 1
             return
         slot.frames += 1
-        reason = mapping.bad_depth(update)
-        if reason:
-            self._reject(slot, reason)
+        if self._refused(slot, "depth", mapping.bad_depth(update)):
             return
         outcome = slot.book.difference(update.U, update.u, update.b, update.a)
         if outcome is Outcome.OLD:
@@ -321,7 +322,7 @@ class FrameRouter:
             self._forget_levels(update.s)
         elif slot.book.crossed():
             slot.book.invalidate()
-            self._reject(slot, "the book is crossed")
+            self._refused(slot, "depth", _CROSSED)
             self._forget_levels(update.s)
         else:
             self._push_depth(slot, update.E)
@@ -338,8 +339,7 @@ class FrameRouter:
             self._counters.stale += 1
             return
         reason = mapping.bad_numbers((trade.p,), (trade.q,)) or mapping.bad_times(trade.T)
-        if reason:
-            self._reject(slot, reason)
+        if self._refused(slot, "trade", reason):
             return
         slot.mark.at = trade.t
         item = mapping.market_trade(trade, slot.source, now_ns)
@@ -353,9 +353,7 @@ class FrameRouter:
             self._counters.ignored += 1
             return
         slot.frames += 1
-        reason = mapping.bad_candle(update)
-        if reason:
-            self._reject(slot, reason)
+        if self._refused(slot, "bar", mapping.bad_candle(update)):
             return
         number = mapping.candle_number(update)
         if slot.mark.is_old(number, time.time_ns()):
@@ -371,6 +369,7 @@ class FrameRouter:
             self._on_shutdown()
             return
         self._counters.ignored += 1
+        kind = kind[:64]
         if kind not in self._unknown and len(self._unknown) < 100:
             self._unknown.add(kind)
             log.info("unknown_event", venue=self._venue, kind=kind)
@@ -391,17 +390,13 @@ class FrameRouter:
         if len(recent) >= _MALFORMED_PER_MINUTE:
             self._on_rotten(message)
 
-    def _reject(self, slot: TickSlot | StreamSlot, reason: str) -> None:
-        self._counters.rejected += 1
-        slot.rejected += 1
-        if slot.rejected == 1:
-            symbol = slot.source.symbol
-            log.warning("numbers_rejected", venue=self._venue, symbol=symbol, reason=reason)
-
-    def _believe(self, slot: TickSlot) -> None:
-        symbol, count = slot.source.symbol, slot.rejected
-        log.info("numbers_believed_again", venue=self._venue, symbol=symbol, rejected=count)
-        slot.rejected = 0
+    def _refused(self, slot: TickSlot | StreamSlot, what: str, reason: str) -> bool:
+        """Whether the gate refuses the numbers for `reason`; there is none if they are good."""
+        if reason:
+            self._episodes.refuse(slot.source.symbol, what, reason)
+        elif self._episodes.open:
+            self._episodes.believe(slot.source.symbol, what)
+        return bool(reason)
 
     def _push_depth(self, slot: StreamSlot, event_ms: int) -> None:
         best = slot.book.best(self._levels)

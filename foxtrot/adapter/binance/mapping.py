@@ -233,12 +233,27 @@ def bad_candle(update: CandleUpdate) -> str:
     """Why a bar of the stream cannot be believed; empty if it can."""
     candle = update.k
     prices = candle.o, candle.h, candle.low, candle.c
-    return bad_numbers(prices, (candle.v, candle.q)) or bad_times(candle.t, update.E)
+    reason = bad_numbers(prices, (candle.v, candle.q)) or bad_times(candle.t, update.E)
+    return reason or _bad_range(*prices)
 
 
 def bad_row(row: Row) -> str:
     """Why a bar fetched by request cannot be believed; empty if it can."""
-    return bad_numbers(row[1:5], (row[5], row[7])) or bad_times(row[0], row[6])
+    reason = bad_numbers(row[1:5], (row[5], row[7])) or bad_times(row[0], row[6])
+    return reason or _bad_range(*row[1:5])
+
+
+def _bad_range(first: float, high: float, low: float, last: float) -> str:
+    inside = low <= min(first, last) and max(first, last) <= high
+    return "" if inside else "a price outside the bar's own high and low"
+
+
+def bad_book(book: DepthSnapshot) -> str:
+    """Why a book fetched by request cannot be believed; empty if it can."""
+    reason = bad_levels(book.bids) or bad_levels(book.asks)
+    if reason or not book.bids or not book.asks:
+        return reason
+    return "crossed: bid above ask" if book.bids[0][0] > book.asks[0][0] else ""
 
 
 def candle_number(update: CandleUpdate) -> int:

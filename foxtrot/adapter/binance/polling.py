@@ -12,6 +12,7 @@ from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import Action, VenueError
 from foxtrot.gateway.counters import FeedCounters
+from foxtrot.gateway.episodes import Episodes
 from foxtrot.model.constants import Channel, Interval
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import Source
@@ -28,7 +29,7 @@ class PollingSession(BinanceSession):
     def __init__(self, venue: Venue, counters: FeedCounters) -> None:
         super().__init__(venue, counters)
         self._keys: dict[StreamKey, Source] = {}
-        self._rejected: set[str] = set()
+        self._episodes = Episodes(counters, log.bind(venue=venue.name))
         self._wanted = asyncio.Event()
 
     # -- Session ----------------------------------------------------------------------------
@@ -117,7 +118,7 @@ class PollingSession(BinanceSession):
                 self._counters.ignored += 1
                 continue
             reason = mapping.bad_rest_ticker(ticker)
-            if self._believed(source, reason):
+            if self._believed(source, "tick", reason):
                 self._venue.port.on_tick(mapping.tick_of_rest(ticker, source, recv_ns))
 
     async def _depth(self, key: StreamKey) -> None:
@@ -126,8 +127,8 @@ class PollingSession(BinanceSession):
         source = self._source(key)
         if source is None:
             return
-        reason = mapping.bad_levels(book.bids) or mapping.bad_levels(book.asks)
-        if self._believed(source, reason):
+        reason = mapping.bad_book(book)
+        if self._believed(source, "depth", reason):
             best = tuple(book.bids[:levels]), tuple(book.asks[:levels])
             self._venue.port.on_depth(mapping.depth(source, 0, time.time_ns(), best))
 
@@ -141,7 +142,7 @@ class PollingSession(BinanceSession):
         for trade in self._news(key, trades):
             times = mapping.bad_times(trade.time)
             reason = mapping.bad_numbers((trade.price,), (trade.qty,)) or times
-            if self._believed(source, reason):
+            if self._believed(source, "trade", reason):
                 item = mapping.market_trade_of_rest(trade, source, time.time_ns())
                 self._venue.port.on_market_trade(item)
 
@@ -164,7 +165,7 @@ class PollingSession(BinanceSession):
             return
         now_ms = self._venue.port.clock.time_ns() // mapping.NS_PER_MS
         for row in rows:
-            if self._believed(source, mapping.bad_row(row)):
+            if self._believed(source, "bar", mapping.bad_row(row)):
                 bar = mapping.bar_of_row(row, source, interval, now_ms)
                 self._venue.port.on_bar(bar)
 
@@ -173,14 +174,10 @@ class PollingSession(BinanceSession):
         self._counters.received += 1
         return self._keys.get(key)
 
-    def _believed(self, source: Source, reason: str) -> bool:
-        """Whether the gate let the numbers pass; a refusal is reported once per episode."""
-        if not reason:
-            self._rejected.discard(source.symbol)
-            return True
-        self._counters.rejected += 1
-        if source.symbol not in self._rejected:
-            self._rejected.add(source.symbol)
-            symbol = source.symbol
-            log.warning("numbers_rejected", venue=self._venue.name, symbol=symbol, reason=reason)
-        return False
+    def _believed(self, source: Source, what: str, reason: str) -> bool:
+        """Whether the gate let the numbers pass."""
+        if reason:
+            self._episodes.refuse(source.symbol, what, reason)
+        else:
+            self._episodes.believe(source.symbol, what)
+        return not reason

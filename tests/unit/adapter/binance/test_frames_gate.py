@@ -118,8 +118,8 @@ def test_a_rejected_quote_is_logged_once_per_episode(
             routed(quote(episode + 99))
     lines = [record.getMessage() for record in caplog.records]
     assert lines == 2 * [
-        "numbers_rejected venue=BINANCE symbol=BTCUSDT reason=crossed: bid above ask",
-        "numbers_believed_again venue=BINANCE symbol=BTCUSDT rejected=50",
+        "numbers_rejected venue=BINANCE symbol=BTCUSDT what=quote reason=crossed: bid above ask",
+        "numbers_believed_again venue=BINANCE symbol=BTCUSDT what=quote rejected=50",
     ]
     assert routed.counts == {"rejected": 100}
 

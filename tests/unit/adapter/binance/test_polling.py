@@ -164,7 +164,7 @@ async def test_bad_numbers_are_logged_once_per_episode(
         told = await polled(session, venue, TICK)
     assert len(told) == 1
     assert [record.getMessage() for record in caplog.records] == 2 * [
-        "numbers_rejected venue=BINANCE symbol=BTCUSDT reason=crossed: bid above ask"
+        "numbers_rejected venue=BINANCE symbol=BTCUSDT what=tick reason=crossed: bid above ask"
     ]
 
 
