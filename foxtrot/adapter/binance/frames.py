@@ -224,8 +224,8 @@ class FrameRouter:
         tick = slot.tick(ticker.closeTime * mapping.NS_PER_MS, time.time_ns())
         self._put(Event(EVENT_TICK, tick, slot.topic, slot.lane))
 
-    def snapshot(self, symbol: str, book: mapping.DepthSnapshot) -> bool:
-        """A book fetched after a gap; False if another is needed."""
+    def snapshot(self, symbol: str, book: mapping.DepthSnapshot, event_ms: int = 0) -> bool:
+        """A whole book, fetched or kept by someone else; False if another is needed."""
         slot = self.depths.get(symbol)
         if slot is None:
             return True
@@ -236,7 +236,7 @@ class FrameRouter:
         if self._refused(slot, "snapshot", _CROSSED if slot.book.crossed() else ""):
             slot.book.invalidate()
             return False
-        self._push_depth(slot, 0)
+        self._push_depth(slot, event_ms)
         return True
 
     # -- what the streams have said ---------------------------------------------------------

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from foxtrot.adapter.binance import limits, mapping
 from foxtrot.adapter.binance.connection import Connection
-from foxtrot.adapter.binance.frames import FrameRouter, StreamSlot, TickSlot
+from foxtrot.adapter.binance.frames import FrameRouter
 from foxtrot.adapter.binance.session import BinanceSession, Venue
+from foxtrot.adapter.binance.slots import add_slot, drop_slot
 from foxtrot.adapter.binance.snapshots import Snapshots
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
@@ -20,9 +21,8 @@ from foxtrot.errors import (
     SubscriptionRefused,
 )
 from foxtrot.gateway.counters import FeedCounters
-from foxtrot.model.constants import Channel, Interval, Lane
+from foxtrot.model.constants import Channel, Interval
 from foxtrot.model.health import StreamKey
-from foxtrot.model.objects import Source
 
 log = get_logger("foxtrot.binance.market_data")
 
@@ -99,7 +99,7 @@ class StreamSession(BinanceSession):
         result = _Result(refused=refused)
         async with self._moves:
             for key, source in known.items():
-                self._add_slot(key, source)
+                add_slot(self._frames, self._venue, key, source)
             for connection, batch in await self._place(list(known)):
                 await self._ask(connection, batch, result)
             for key in (*result.refused, *result.unanswered):
@@ -277,33 +277,8 @@ class StreamSession(BinanceSession):
 
     # -- slots ------------------------------------------------------------------------------
 
-    def _add_slot(self, key: StreamKey, source: Source) -> None:
-        request = self._venue.port.request_of(key)
-        lane = Lane.LATEST if request is None or request.conflate else Lane.BOUNDED
-        frames, marks = self._frames, self._venue.marks
-        mark = marks.of(key)
-        if key.channel is Channel.TICK:
-            day_mark = marks.of(key, "day")
-            frames.ticks.setdefault(key.symbol, TickSlot(source, lane, mark, day_mark))
-        elif key.channel is Channel.DEPTH:
-            frames.depths.setdefault(key.symbol, StreamSlot(source, lane, mark))
-        elif key.channel is Channel.TRADE:
-            frames.trades.setdefault(key.symbol, StreamSlot(source, lane, mark))
-        else:
-            interval = Interval(key.detail)
-            name = key.symbol, mapping.INTERVALS[interval]
-            frames.bars.setdefault(name, StreamSlot(source, lane, mark, interval))
-
     def _forget(self, key: StreamKey) -> Connection | None:
-        frames = self._frames
-        if key.channel is Channel.TICK:
-            frames.ticks.pop(key.symbol, None)
-        elif key.channel is Channel.DEPTH:
-            frames.depths.pop(key.symbol, None)
-        elif key.channel is Channel.TRADE:
-            frames.trades.pop(key.symbol, None)
-        else:
-            frames.bars.pop((key.symbol, mapping.INTERVALS[Interval(key.detail)]), None)
+        drop_slot(self._frames, key)
         self._held.discard(key)
         connection = self._placed.pop(key, None)
         if connection is not None:
