@@ -87,7 +87,8 @@ class Play:
         self._doubtful: set[tuple[StreamKey, str]] = set()
         self.said: dict[str, S] = {}
         self.statuses = 0
-        config = StreamConfig().with_flags(plan.flags)
+        template = StreamConfig(individual=plan.individual)
+        config = template.with_flags(plan.flags)
         self.paces = {mode: Pace(self.venue, config) for mode in Mode}
         self.venue.on_step = self._check_step
         self.venue.on_made = lambda session: self.paces[session.mode].made(session)
@@ -100,7 +101,7 @@ class Play:
             listener=self,
             bridge=cast(AsyncThreadBridge, self.bridge),
             clock=loop.clock,
-            config=StreamConfig(),
+            config=template,
             flags=plan.flags,
             rng=random.Random(plan.seed + 2),
         )
@@ -235,8 +236,8 @@ class Play:
         if not pace.tripped or self._polling_hurt():
             return
         for key, since in self.wanted.items():
-            if now - since >= COVERED_S and not self.venue.holds(Mode.POLLING, key):
-                self.venue.complain(f"the websocket is down for long and {key} is not polled")
+            if now - since >= COVERED_S and not any(self.venue.holds(m, key) for m in Mode):
+                self.venue.complain(f"the websocket is down for long and {key} is not served")
 
     def _polling_hurt(self) -> bool:
         """Whether polling may still suffer from a fault."""

@@ -54,6 +54,8 @@ class Schedule:
 
     seed: int
     flags: FeatureFlags
+    individual: frozenset[Channel]
+    """Channels that are asked for stream by stream."""
     faults: tuple[Fault, ...]
     moves: tuple[Move, ...]
 
@@ -79,7 +81,8 @@ def schedule(seed: int) -> Schedule:
         faults.append(_blackout(dice))
         faults.sort(key=lambda fault: fault.at)
     moves = _Moves(dice, settings)
-    return Schedule(seed, _flags(settings), tuple(faults), moves.made())
+    individual = frozenset({Channel.TRADE} if dice.random() < 0.4 else ())
+    return Schedule(seed, _flags(settings), individual, tuple(faults), moves.made())
 
 
 def _fault(dice: random.Random) -> Fault:

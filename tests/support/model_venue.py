@@ -230,7 +230,11 @@ class ModelSession:
         flap = self.venue.fault(Kind.FLAP, self.mode)
         if flap is not None:
             loop = asyncio.get_running_loop()
-            loop.call_later(flap.amount, self.lose, ConnectionClosed(DROPPED))
+            loop.call_later(flap.amount, self._flap)
+
+    def _flap(self) -> None:
+        if self.venue.fault(Kind.FLAP, self.mode):
+            self.lose(ConnectionClosed(DROPPED))
 
     # -- Session ----------------------------------------------------------------------------
 
