@@ -32,6 +32,8 @@ QUIET_S = 21.0
 COVERED_S = 10.0
 POLLING_HEALS_S = 130.0
 STOP_S = 5.0
+BUSY_S = 25.0
+"""How long a session may be busy with a request: until its silence is found."""
 _CRASH = re.compile(r"^\w+ in the \w+ session$")
 _HELD = {Mode.WEBSOCKET: StreamState.ACTIVE, Mode.POLLING: StreamState.POLLING}
 
@@ -208,7 +210,7 @@ class Play:
         to_come = mode is Mode.WEBSOCKET and self.flags.websocket_fallback_on_error
         if mode is session.mode:
             self.venue.complain(f"{session.name} gives back {key}, which is wanted")
-        elif to_come and not self.venue.holds(mode, key):
+        elif to_come and not self.venue.gave(mode, key, self.venue.now - BUSY_S):
             self.venue.complain(f"{session.name} gives back {key}, which nobody has")
 
     def _check_step(self) -> None:

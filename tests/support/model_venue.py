@@ -128,6 +128,11 @@ class ModelVenue:
         session = self.newest(mode)
         return session is not None and session.alive and key in session.held
 
+    def gave(self, mode: Mode, key: StreamKey, since: float) -> bool:
+        """Whether it gave `key` by this way, be it for a moment only."""
+        made = (session for session in self.sessions[mode] if key in session.held)
+        return any(not session.closed or session.ended_at >= since for session in made)
+
     def held(self, mode: Mode) -> set[StreamKey]:
         """All that the venue gives by this way."""
         return {key for key in self.market if self.holds(mode, key)}
