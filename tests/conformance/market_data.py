@@ -271,15 +271,15 @@ class MarketDataCards(Cards):
         rig.wait_served()
         rig.wait_flowing()
         newest = rig.venue.newest(symbol)
-        tick, depth = rig.engine.get_tick(vt_symbol), rig.engine.get_depth(vt_symbol)
-        assert tick is not None
-        assert (tick.bid_price_1, tick.ask_price_1) == newest
 
         def shown() -> bool:
-            depth = rig.engine.get_depth(vt_symbol)
-            return depth is not None and (depth.bids[0][0], depth.asks[0][0]) == newest
+            tick, depth = rig.engine.get_tick(vt_symbol), rig.engine.get_depth(vt_symbol)
+            assert tick is not None
+            assert depth is not None
+            best = depth.bids[0][0], depth.asks[0][0]
+            return (tick.bid_price_1, tick.ask_price_1) == newest == best
 
-        eventually(shown, f"the newest depth, not {depth}")
+        eventually(shown, "the newest tick and depth")
 
     def test_MD160_every_tick_can_be_had_in_order(self, rig: Rig) -> None:
         """MD160: who does not want the newest only gets all.

@@ -190,8 +190,11 @@ class FrameRouter:
         except _UNREADABLE as error:
             self.malformed(bytes(data), error)
             return None
-        if head.stream and bytes(head.data) and not wrapped:
-            return self.on_other(head.data, wrapped=True)
+        if head.stream and bytes(head.data):
+            if not wrapped:
+                return self.on_other(head.data, wrapped=True)
+            self.malformed(bytes(data), msgspec.ValidationError("wrapped twice"))
+            return None
         handler = self._by_kind.get(head.e)
         if handler is not None:
             self._decoded(handler, data)
