@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from foxtrot.adapter.binance import history
+from foxtrot.adapter.binance.client import missing_names
 from foxtrot.adapter.binance.contracts import Contracts
 from foxtrot.adapter.binance.limits import weight_window
 from foxtrot.adapter.binance.mapping import INTERVALS
@@ -14,6 +15,7 @@ from foxtrot.adapter.binance.marks import Marks
 from foxtrot.adapter.binance.polling import PollingSession
 from foxtrot.adapter.binance.session import BinanceSession, Venue
 from foxtrot.adapter.binance.settings import DEPTH_LEVELS, BinanceSettings
+from foxtrot.adapter.binance.watch import WatchSession
 from foxtrot.errors import InvalidState
 from foxtrot.gateway.base import BaseAdapter, Progress, Setting
 from foxtrot.gateway.capabilities import Capabilities
@@ -61,8 +63,14 @@ class BinanceAdapter(BaseAdapter):
             self.write_log(f"{self.adapter_name} talks to the LIVE venue {parsed.endpoint}")
 
     def make_session(self, mode: Mode) -> BinanceSession:
-        """A fresh websocket or polling session."""
-        kind = StreamSession if mode is Mode.WEBSOCKET else PollingSession
+        """A fresh websocket or polling session.
+
+        Whether the fast path can be had is known when the SDK is imported, which is the work of a
+        first session: if it cannot, that one fails, and the next is a `WatchSession`.
+        """
+        kind: type[BinanceSession] = PollingSession
+        if mode is Mode.WEBSOCKET:
+            kind = WatchSession if missing_names() else StreamSession
         return kind(self._configured(), self.counters[mode])
 
     async def fetch_history(self, request: HistoryRequest, progress: Progress) -> list[BarData]:

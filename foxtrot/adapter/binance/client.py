@@ -18,14 +18,21 @@ from foxtrot.adapter.binance.settings import BinanceSettings
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.pacing import RollingWindow
 from foxtrot.core.logs import get_logger
-from foxtrot.errors import ConnectionClosed, FoxtrotError, InvalidState, VenueUnavailable
+from foxtrot.errors import (
+    ConnectionClosed,
+    FoxtrotError,
+    InvalidState,
+    StreamingError,
+    VenueUnavailable,
+)
 
 if TYPE_CHECKING:
-    from foxtrot.adapter.binance.wire import RawBinance, RawClient, Receiver
+    from foxtrot.adapter.binance.wire import RawBinance, RawClient, Receiver, Watched
 
 log = get_logger("foxtrot.binance.client")
 
 _KEEP_ALIVE_MS = 10_000
+_CLOSE_WAIT_S = 1.0
 
 
 class BinanceClient:
@@ -53,7 +60,8 @@ class BinanceClient:
         """Import ccxt (seconds, the first time; not on this thread) and make an exchange."""
         wire = await _imported()
         self._http = aiohttp.ClientSession()
-        self._exchange = wire.exchange(self._ccxt_config(self._http))
+        make = wire.plain_exchange if missing_names() else wire.exchange
+        self._exchange = make(self._ccxt_config(self._http))
 
     async def load_markets(self) -> list[Mapping[str, object]]:
         """exchangeInfo's symbols, as the venue sent them."""
@@ -70,22 +78,38 @@ class BinanceClient:
         Raises:
             FoxtrotError: Translated from whatever ccxt raised.
         """
-        wait_s = self._weights.reserve(asyncio.get_running_loop().time(), weight)
-        if wait_s > 0.0:
-            log.info("weight_budget_wait", venue=self._venue, delay_s=round(wait_s, 3))
-            self.held_back += 1
-            try:
-                await asyncio.sleep(wait_s)
-            finally:
-                self.held_back -= 1
+        await self.afford(weight)
         ask = getattr(self._opened(), "public_get_" + path.replace("/", "_"))
         answer = await self._asked(ask(dict(params or {})), path)
         if not isinstance(answer, dict | list):
             raise VenueUnavailable(self._venue, "", f"the answer to {path} is not readable JSON")
         return answer
 
+    async def afford(self, weight: int) -> None:
+        """Wait until the budget allows a request of that weight, and take it off."""
+        wait_s = self._weights.reserve(asyncio.get_running_loop().time(), weight)
+        if wait_s <= 0.0:
+            return
+        log.info("weight_budget_wait", venue=self._venue, delay_s=round(wait_s, 3))
+        self.held_back += 1
+        try:
+            await asyncio.sleep(wait_s)
+        finally:
+            self.held_back -= 1
+
+    @property
+    def watched(self) -> Watched:
+        """ccxt's own websocket side, for when `dial` cannot be used."""
+        return self._opened()
+
     async def dial(self, number: int, receiver: Receiver) -> Socket:
-        """Open websocket connection `number`; its frames go to `receiver`."""
+        """Open websocket connection `number`; its frames go to `receiver`.
+
+        Raises:
+            StreamingError: The SDK is not the one that `wire` knows.
+        """
+        if missing_names():
+            raise StreamingError("the SDK lacks what the fast path needs; its own loops serve")
         exchange = self._opened()
         client = exchange.raw_client(f"{self._settings.websocket_url}/{number}", receiver)
         socket = Socket(client)
@@ -101,8 +125,11 @@ class BinanceClient:
             await asyncio.gather(*(socket.close() for socket in self._sockets))
         finally:
             if exchange is not None:
-                exchange.clients.clear()
-                await exchange.close()
+                if self._sockets:
+                    exchange.clients.clear()
+                with contextlib.suppress(TimeoutError):  # closing `http` ends what is left
+                    async with asyncio.timeout(_CLOSE_WAIT_S):
+                        await exchange.close()
             if http is not None:
                 await http.close()
 
@@ -198,6 +225,22 @@ class Socket:
 
 
 _import_lock = threading.Lock()
+_missing: tuple[str, ...] | None = None
+"""What the installed SDK lacks; None until it was looked at, once, after its import."""
+
+
+def missing_names() -> tuple[str, ...]:
+    """What the fast path lacks; empty before the SDK is imported."""
+    return _missing or ()
+
+
+def _look(wire: ModuleType) -> None:
+    global _missing
+    if _missing is not None:
+        return
+    _missing = wire.missing_names()
+    if _missing:
+        log.warning("sdk_fast_path_unavailable", missing=", ".join(_missing))
 
 
 async def _imported() -> ModuleType:
@@ -208,6 +251,8 @@ async def _imported() -> ModuleType:
     def work() -> None:
         with _import_lock:
             from foxtrot.adapter.binance import wire
+
+            _look(wire)
         with contextlib.suppress(RuntimeError):  # the loop may be closed by now
             loop.call_soon_threadsafe(_settle, done, wire)
 

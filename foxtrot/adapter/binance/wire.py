@@ -3,25 +3,53 @@
 ccxt parses every frame in a callback that dies for good at the first bad one, hands over the first
 message of a burst instead of the last, and costs 20 µs a message. Its connection, handshake, ping,
 signing and REST are used as they are; the text frames go to foxtrot as bytes.
+
+What is overridden here is not ccxt's public interface. `missing_names` says whether it is all still
+there; if it is not, `plain_exchange` makes ccxt as it is, for `watch.WatchSession`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections import deque
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol
 
 import aiohttp
 from aiohttp import WSMsgType
-from ccxt.async_support.base.ws import client as ccxt_client
-from ccxt.async_support.base.ws.client import Client
 from ccxt.pro.binance import binance
+
+try:
+    from ccxt.async_support.base.ws import client as ccxt_client
+    from ccxt.async_support.base.ws.client import Client
+except ImportError:  # a ccxt that keeps it elsewhere; `missing_names` tells
+    ccxt_client, Client = None, object
 
 _CLOSE_WAIT_S = 1.0
 _LARGEST_FRAME = 10 * 1024 * 1024
 _ENDS = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR})
 _DROPPED = 1006
 _OVERHEAD: int = getattr(ccxt_client, "MSG_SIZE_OVERHEAD", 0)  # ccxt older than 4.5.90 has none
+
+_CLIENT_NAMES = (
+    "asyncio_loop", "buffer", "close", "closed", "connect", "connected", "connection",
+    "create_connection", "handle_message", "on_close", "on_error", "receive_loop", "send",
+)  # fmt: skip
+_EXCHANGE_NAMES = ("client", "clients", "on_close", "on_error")
+_CONNECT_ARGUMENTS = ("autoclose", "autoping", "compress", "decode_text", "max_msg_size", "timeout")
+
+
+def missing_names() -> tuple[str, ...]:
+    """What this module relies on and the installed ccxt and aiohttp do not have."""
+    known = inspect.signature(aiohttp.ClientSession.ws_connect).parameters
+    wanted = {
+        **{f"Client.{name}": hasattr(Client, name) for name in _CLIENT_NAMES},
+        **{f"binance.{name}": hasattr(binance, name) for name in _EXCHANGE_NAMES},
+        **{f"ws_connect({name})": name in known for name in _CONNECT_ARGUMENTS},
+        "aiohttp.ClientWSTimeout": hasattr(aiohttp, "ClientWSTimeout"),
+    }
+    return tuple(name for name, there in wanted.items() if not there)
 
 
 class Receiver(Protocol):
@@ -127,5 +155,61 @@ class RawBinance(binance):  # type: ignore[misc]  # ccxt has no types
 def exchange(config: dict[str, object]) -> RawBinance:
     """A ccxt exchange by its constructor's config."""
     made = RawBinance(config)
+    made.timeout_on_exit = 0
+    return made
+
+
+Symbols = Sequence[str]
+Params = Mapping[str, str]
+Unified = Mapping[str, object]
+"""An object of ccxt's; what the venue sent is in its `info`."""
+
+
+class Watched(Protocol):
+    """ccxt's public methods that `watch.WatchSession` uses; symbols are ccxt's own.
+
+    What comes is left as `object`: msgspec looks at it.
+    """
+
+    def market(self, symbol: str) -> Unified:
+        """The market of a symbol, or of a venue's id."""
+
+    def watch_bids_asks(self, symbols: Symbols) -> Awaitable[Mapping[str, Unified]]:
+        """The best bids and asks, when one of them changes."""
+
+    def un_watch_bids_asks(self, symbols: Symbols) -> Awaitable[object]:
+        """No more of these; the list has to be the watched one."""
+
+    def watch_tickers(self, symbols: Symbols, params: Params) -> Awaitable[Mapping[str, Unified]]:
+        """The tickers, when one of them changes."""
+
+    def un_watch_tickers(self, symbols: Symbols, params: Params) -> Awaitable[object]:
+        """No more of these; the list and the name have to be the watched ones."""
+
+    def watch_order_book(self, symbol: str, limit: int) -> Awaitable[Unified]:
+        """The book that ccxt keeps, when it changes."""
+
+    def un_watch_order_book(self, symbol: str) -> Awaitable[object]:
+        """No more of it."""
+
+    def watch_trades(self, symbol: str) -> Awaitable[Sequence[Unified]]:
+        """The latest prints, oldest first, when there is a new one."""
+
+    def un_watch_trades(self, symbol: str) -> Awaitable[object]:
+        """No more of them."""
+
+    def watch_ohlcv(self, symbol: str, timeframe: str) -> Awaitable[Sequence[Sequence[object]]]:
+        """The latest bars, oldest first, when the newest changes."""
+
+    def un_watch_ohlcv(self, symbol: str, timeframe: str) -> Awaitable[object]:
+        """No more of them."""
+
+
+def plain_exchange(config: dict[str, object]) -> binance:
+    """A ccxt exchange as it is; a watch call returns all that is known, not just the first news.
+
+    Its own limiter is on: it spaces what is sent on a socket, which nobody else can.
+    """
+    made = binance({**config, "enableRateLimit": True, "newUpdates": False})
     made.timeout_on_exit = 0
     return made
