@@ -37,7 +37,8 @@ class Pace:
 
     def started(self) -> None:
         """The feed was started: it begins anew."""
-        self._retries, self.misses, self._due, self._known = 0, 0, None, True
+        self._retries, self.misses, self._due = 0, 0, None
+        self._known = self._asked_at < self._venue.now  # a wish of this very moment is still open
 
     def recycled(self) -> None:
         """The user asked for a fresh session."""
