@@ -38,7 +38,8 @@ class Pace:
     def started(self) -> None:
         """The feed was started: it begins anew."""
         self._retries, self.misses, self._due = 0, 0, None
-        self._known = self._asked_at < self._venue.now  # a wish of this very moment is still open
+        # What was asked for in this very moment is still to come.
+        self._known = self._asked_at < self._venue.now - _SLACK_S
 
     def recycled(self) -> None:
         """The user asked for a fresh session."""

@@ -131,7 +131,7 @@ class ModelVenue:
     def gave(self, mode: Mode, key: StreamKey, since: float) -> bool:
         """Whether it gave `key` by this way, be it for a moment only."""
         made = (session for session in self.sessions[mode] if key in session.held)
-        return any(not session.closed or session.ended_at >= since for session in made)
+        return any(session.ended_at < 0 or session.ended_at >= since for session in made)
 
     def held(self, mode: Mode) -> set[StreamKey]:
         """All that the venue gives by this way."""
