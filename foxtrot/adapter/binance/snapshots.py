@@ -111,7 +111,8 @@ class Snapshots:
         Raises:
             StaleStream: A price moved without us.
         """
-        symbols = sorted(self._frames.ticks)[:_PROBED_SYMBOLS]
+        told = (symbol for symbol in self._frames.ticks if self._frames.quoted(symbol))
+        symbols = sorted(told)[:_PROBED_SYMBOLS]  # what was never told, cannot have moved
         before = {symbol: self._frames.quoted(symbol) for symbol in symbols}
         try:
             tickers = await self._tickers(symbols)

@@ -30,6 +30,7 @@ _CLOSE_WAIT_S = 1.0
 _LARGEST_FRAME = 10 * 1024 * 1024
 _ENDS = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR})
 _DROPPED = 1006
+_SEND_GAP_MS = 300
 _OVERHEAD: int = getattr(ccxt_client, "MSG_SIZE_OVERHEAD", 0)  # ccxt older than 4.5.90 has none
 
 _CLIENT_NAMES = (
@@ -208,8 +209,10 @@ class Watched(Protocol):
 def plain_exchange(config: dict[str, object]) -> binance:
     """A ccxt exchange as it is; a watch call returns all that is known, not just the first news.
 
-    Its own limiter is on: it spaces what is sent on a socket, which nobody else can.
+    Its limiter spaces what is sent on a socket, which nobody else can; it counts milliseconds here,
+    so that requests, which have a budget of their own, are as good as free.
     """
-    made = binance({**config, "enableRateLimit": True, "newUpdates": False})
+    made = binance({**config, "enableRateLimit": True, "rateLimit": 1, "newUpdates": False})
+    made.options["ws"]["cost"] = _SEND_GAP_MS
     made.timeout_on_exit = 0
     return made
