@@ -10,7 +10,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.support.rig")
 
-from foxtrot.adapter.binance import client  # noqa: E402
+from foxtrot.adapter.binance import client, wire  # noqa: E402
 from foxtrot.model.constants import Channel, Interval, StreamState  # noqa: E402
 from foxtrot.model.constants import ConnectionState as S  # noqa: E402
 from foxtrot.model.events import (  # noqa: E402
@@ -31,12 +31,6 @@ FLAGS: dict[str, object] = {"subscribe.timeout_s": 0.4}
 
 LOG_LINE = "sdk_fast_path_unavailable"
 HIDDEN = "aiohttp.ClientWSTimeout"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def sdk() -> None:
-    """The SDK is imported once, before anything is counted."""
-    from foxtrot.adapter.binance import wire  # noqa: F401
 
 
 @pytest.fixture(autouse=True)
@@ -193,6 +187,28 @@ def test_what_was_given_back_can_be_had_again(rig: Rig) -> None:
     rig.wait_served()
     rig.wait_fresh("BTCUSDT", "ETHUSDT")
     rig.wait_flowing()
+
+
+def test_lists_that_share_a_connection_do_not_end_each_other(
+    venue: BinanceUnderTest, hidden: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ccxt starts over with its connections after 50; whoever ends a list ends the other's part."""
+
+    def on_one_connection(config: dict[str, object]) -> object:
+        exchange = plain(config)
+        exchange.options["streamLimits"]["spot"] = 1
+        return exchange
+
+    plain = wire.plain_exchange
+    monkeypatch.setattr(wire, "plain_exchange", on_one_connection)
+    with running(venue, FLAGS) as rig:
+        everything(rig)
+        assert venue.connections == 1
+        rig.unsubscribe("BTCUSDT")
+        rig.wait_served()
+        rig.wait_fresh("ETHUSDT")
+        rig.wait_flowing()
+        assert rig.states().count(S.RECONNECTING) == 1
 
 
 def test_a_refused_stream_fails_alone_and_is_asked_for_again(

@@ -79,6 +79,11 @@ def translate(
     return VenueError(venue, code or str(status or ""), text)
 
 
+def ends_a_watch(error: BaseException) -> bool:
+    """Whether ccxt says that a stream was given back while somebody watched it."""
+    return type(error).__name__ == "UnsubscribeError"
+
+
 def _transport(
     error: BaseException, venue: str, endpoint: str, timeout_s: float
 ) -> FoxtrotError | None:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from foxtrot.adapter.binance import limits, mapping
+from foxtrot.adapter.binance.errors import ends_a_watch
 from foxtrot.adapter.binance.frames import FrameRouter
 from foxtrot.adapter.binance.sdk_frames import SdkFrames
 from foxtrot.adapter.binance.session import BinanceSession, Venue
@@ -236,7 +237,12 @@ class WatchSession(BinanceSession):
         if call.weight:  # ccxt asks for the book by itself, past our budget
             await self._client.afford(call.weight)
         while True:
-            await call.watch()
+            try:
+                await call.watch()
+            except Exception as error:  # boundary: ccxt raises its own tree
+                if not ends_a_watch(error):
+                    raise
+                continue  # ccxt put two lists on one connection; the other one took ours along
             call.heard.set()
 
     def _on_end(self, group: _Group, call: _Call, task: asyncio.Task[None]) -> None:
