@@ -225,6 +225,36 @@ async def test_closing_twice_closes_once(opened: Opened) -> None:
         await opened.client.get("ping", weight=1)
 
 
+async def test_an_sdk_that_does_not_end_is_left_behind(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ccxt waits ten seconds for a venue's goodbye; ours is not that patient."""
+    cut: list[bool] = []
+
+    async def close() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cut.append(True)
+
+    monkeypatch.setattr(module, "_CLOSE_WAIT_S", 0.01)
+    monkeypatch.setattr(opened.exchange, "close", close)
+    async with asyncio.timeout(DEADLINE_S):
+        await opened.client.close()
+    http = opened.exchange.config["session"]
+    assert isinstance(http, aiohttp.ClientSession)
+    assert (cut, http.closed) == ([True], True)
+
+
+async def test_without_the_fast_path_nothing_is_dialled(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The supervisor tries again, and by then another session is chosen."""
+    monkeypatch.setattr(module, "_missing", ("Client.buffer",))
+    with pytest.raises(errors.StreamingError, match="its own loops"):
+        await opened.client.dial(1, object())  # type: ignore[arg-type]
+
+
 class Wire:
     """What a socket uses of ccxt's websocket client."""
 
