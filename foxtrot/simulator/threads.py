@@ -104,3 +104,14 @@ class VenueThread(Generic[V]):
             await self._halt.wait()
         finally:
             await self.venue.stop()
+            await _abort_stragglers(self._loop)
+
+
+async def _abort_stragglers(loop: asyncio.AbstractEventLoop) -> None:
+    """Close who was accepted in the very moment of the stop: no server knows of it any more.
+
+    asyncio itself keeps the only list of its transports, and calls it private.
+    """
+    for transport in tuple(getattr(loop, "_transports", {}).values()):
+        transport.abort()
+    await asyncio.sleep(0)
