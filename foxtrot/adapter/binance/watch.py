@@ -38,6 +38,8 @@ _SYMBOLS_PER_CALL = 200
 _TICKER = {"name": "ticker"}
 """Without it ccxt watches the mini ticker, which has no bid and no ask."""
 
+_MINI_TICKER = {"name": "miniTicker"}
+
 _OF_THE_SESSION = (AuthenticationError, PermissionDenied, RateLimited, VenueUnavailable)
 """What the venue says of us, not of a stream."""
 
@@ -98,12 +100,12 @@ class WatchSession(BinanceSession):
         """Load the markets, and prove that the websocket answers.
 
         ccxt's only websocket request whose answer can be awaited is the one that ends a stream;
-        the venue says yes to it even where there is none.
+        the venue says yes to it even where there is none. Of mini tickers we never have any.
         """
         markets = await self._client.load_markets()
         symbol = self._symbol(str(markets[0]["symbol"]))
         try:
-            await self._client.watched.un_watch_trades(symbol)
+            await self._client.watched.un_watch_tickers([symbol], _MINI_TICKER)
         except Exception as error:  # noqa: BLE001 - boundary: ccxt raises its own tree and more
             raise self._client.translated(error) from None
 
@@ -168,10 +170,10 @@ class WatchSession(BinanceSession):
         group = _Group(keys, self._calls(keys))
         for call in group.calls:
             self._start(group, call)
+        self._snapshots.want(key for key in keys if key.channel is Channel.TICK)
         await self._wait_heard(group)
         if group.refusal is None:
             self._held.update(dict.fromkeys(keys, group))
-            self._snapshots.want(key for key in keys if key.channel is Channel.TICK)
             return
         await self._stop(group)
         if len(keys) == 1:
