@@ -61,10 +61,10 @@ class Commands:
             text = refused.body or "Invalid request: the stream is not available"
             error = {"code": refused.code or 2, "msg": text}
             return self._say({"error": error, "id": number})
+        self._venue.subscribe(self._connection, streams)  # before it is said to be so
         if self._struck("no_ack", streams) is None:
             self._say({"result": None, "id": number})
         self._venue.replay(self._connection, streams)
-        self._venue.subscribe(self._connection, streams)
 
     def _struck(self, name: str, streams: tuple[str, ...]) -> Fault | None:
         for stream in streams:
