@@ -22,8 +22,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = "foxtrot-stamp.json"
 BUILD_LOCK = ROOT / "requirements" / "build.txt"
-# Everything else comes as a wheel, so that no compiler is needed and no foreign code is built.
-SOURCE_ONLY = ("forbiddenfruit",)
 WAIT_S = 900.0
 INSTALL_S = 1800.0
 # Of pip's settings only those are set that would break an installation into an environment.
@@ -148,10 +146,9 @@ def build(environment: Path, locks: list[Path], wanted: dict[str, str]) -> None:
     names = ", ".join(lock.relative_to(ROOT).as_posix() for lock in locks)
     say(f"[2/3] Installing what {names} lists (needs the network once; about a minute)")
     pip = [python, "-I", "-m", "pip", "install", "--progress-bar", "off", "--no-compile"]
-    # A lock is complete, so nothing is resolved.
+    # A lock is complete, so nothing is resolved. All are wheels: no foreign code is built.
     frozen = ["--require-hashes", "--no-deps", "--no-build-isolation", "--only-binary", ":all:"]
     run([*pip, *frozen, "-r", str(BUILD_LOCK)], log)
-    frozen += [argument for name in SOURCE_ONLY for argument in ("--no-binary", name)]
     listed = [argument for lock in locks for argument in ("-r", str(lock))]
     run([*pip, *frozen, *listed], log, ("Collecting",))
 
