@@ -8,7 +8,7 @@ import pytest
 
 from foxtrot.model.constants import Channel
 from foxtrot.model.constants import ConnectionState as S
-from foxtrot.model.events import EVENT_MARKET_TRADE, Event
+from foxtrot.model.events import Event
 from foxtrot.model.objects import MarketTradeData
 from foxtrot.simulator.binance import Limits
 from tests.support.binance_venue import BinanceUnderTest
@@ -70,19 +70,8 @@ def test_a_connection_is_replaced_before_its_day_is_over(venue: BinanceUnderTest
         rig.subscribe("BTCUSDT", *Channel)
         rig.connect()
         rig.wait_served()
-        first = int(rig.venue.trade("BTCUSDT"))
-
-        def rotated_twice() -> bool:
-            rig.venue.move("BTCUSDT")
-            return rig.venue.connections >= 3
-
-        eventually(rotated_twice, "replaced, and replaced again")
-        last = int(rig.venue.trade("BTCUSDT"))
-        prints = rig.log.wait_until(
-            lambda events: [_prints(events)] if str(last) in _prints(events) else []
-        )[0]
-        told = [int(number) for number in prints]
-        assert told[told.index(first) :] == list(range(first, last + 1))
+        told, traded = tape_until(rig, connections=3)
+        assert told == traded
         healed(rig)
         assert rig.states() == [S.CONNECTING, S.SYNCING, S.READY]
 
@@ -90,20 +79,9 @@ def test_a_connection_is_replaced_before_its_day_is_over(venue: BinanceUnderTest
 def test_an_announced_shutdown_is_left_without_a_gap(rig: Rig) -> None:
     """A serverShutdown event moves the streams before the venue cuts them."""
     everything(rig)
-    first = int(rig.venue.trade("BTCUSDT"))
     rig.venue.faults.inject("server_shutdown", seconds=60)
-
-    def moved() -> bool:
-        rig.venue.move("BTCUSDT")
-        return rig.venue.connections >= 2
-
-    eventually(moved, "a second connection")
-    last = int(rig.venue.trade("BTCUSDT"))
-    prints = rig.log.wait_until(
-        lambda events: [_prints(events)] if str(last) in _prints(events) else []
-    )[0]
-    told = [int(number) for number in prints]
-    assert told[told.index(first) :] == list(range(first, last + 1))
+    told, traded = tape_until(rig, connections=2)
+    assert told == traded
     healed(rig)
     assert rig.states() == [S.CONNECTING, S.SYNCING, S.READY]
 
@@ -118,9 +96,28 @@ def test_a_shutdown_without_a_way_out_is_a_reconnect(rig: Rig) -> None:
     healed(rig)
 
 
-def _prints(events: list[Event]) -> list[str]:
-    told = [event.data for event in events if event.type == EVENT_MARKET_TRADE]
-    return [t.tradeid for t in told if isinstance(t, MarketTradeData) and t.symbol == "BTCUSDT"]
+def tape_until(rig: Rig, *, connections: int) -> tuple[list[int], list[int]]:
+    """Trade until the venue has seen that many connections; prints told, and prints traded."""
+    first = int(rig.venue.trade("BTCUSDT"))
+
+    def replaced() -> bool:
+        rig.venue.move("BTCUSDT")
+        return rig.venue.connections >= connections
+
+    eventually(replaced, f"{connections} connections")
+    last = int(rig.venue.trade("BTCUSDT"))
+    rig.log.wait_until(lambda events: [e for e in events if _number(e) == last])
+    numbers = [_number(event) for event in rig.log.items]
+    told = [number for number in numbers if number >= first]
+    return told, list(range(first, last + 1))
+
+
+def _number(event: Event) -> int:
+    """The number of a print of BTCUSDT; -1 of anything else."""
+    trade = event.data
+    if isinstance(trade, MarketTradeData) and trade.symbol == "BTCUSDT":
+        return int(trade.tradeid)
+    return -1
 
 
 def test_a_refusing_venue_is_asked_again_and_again(rig: Rig) -> None:
