@@ -268,14 +268,14 @@ class Supervisor:
     async def _live(self, session: Session) -> None:
         await self._open(session)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._part(session.run()))
+            group.create_task(self._part(session.run))
             group.create_task(self._raise_when_recycled())
-            group.create_task(self._part(self._serve(session, group)))
+            group.create_task(self._part(lambda: self._serve(session, group)))
 
-    async def _part(self, work: Coroutine[object, object, None]) -> None:
+    async def _part(self, work: Callable[[], Coroutine[object, object, None]]) -> None:
         """Run a part of a session; the session ends with it, however that ends."""
         try:
-            await work
+            await work()  # made here: a task that is cancelled before it starts makes nothing
         except asyncio.CancelledError as error:  # a task group would not mind its end
             raise self._cause(error) from None
         raise StreamingError(f"the {self.name} session ended and gave no cause")
@@ -311,7 +311,7 @@ class Supervisor:
         self._reconnects += self._last_ready_ns > 0
         self._last_ready_ns = self._clock.time_ns()
         self._settle()
-        group.create_task(self._part(self._watch(session)))
+        group.create_task(self._part(lambda: self._watch(session)))
         while True:
             await self.streams.next_change(session)
             self._settle()
