@@ -29,6 +29,8 @@ log = get_logger("foxtrot.binance.market_data")
 _ROTATION_PAUSE_S = 1.0
 """The venue allows 300 new connections in five minutes."""
 
+_ROTATION_RETRY_S = 60.0
+
 
 def streams_of(key: StreamKey) -> tuple[str, ...]:
     """The venue's names of the streams that serve one of ours."""
@@ -222,10 +224,12 @@ class StreamSession(BinanceSession):
         """Replace a connection before the venue cuts it, and all when it announces an end."""
         while True:
             announced = await self._wait_announced(self._next_rotation_s())
+            pause_s = _ROTATION_PAUSE_S
             for connection in tuple(self._connections):
-                if announced or self._age_s(connection) >= self._venue.config.rotate_after_s:
-                    await self._rotate(connection)
-            await asyncio.sleep(_ROTATION_PAUSE_S)
+                due = announced or self._age_s(connection) >= self._venue.config.rotate_after_s
+                if due and not await self._rotate(connection):
+                    pause_s = _ROTATION_RETRY_S
+            await asyncio.sleep(pause_s)
 
     async def _wait_announced(self, timeout_s: float) -> bool:
         try:
@@ -237,19 +241,23 @@ class StreamSession(BinanceSession):
         log.info("shutdown_announced", venue=self._venue.name)
         return True
 
-    async def _rotate(self, old: Connection) -> None:
+    async def _rotate(self, old: Connection) -> bool:
         """Move all streams of `old` to a new connection that delivers before `old` is closed.
 
-        For a moment both deliver; what comes twice is dropped by its number, so nothing is missed
-        and nothing is told twice. If it fails, `old` serves until it is cut.
+        For a moment both deliver; what comes twice is dropped by its number, so nothing is told
+        twice. If it fails, `old` serves until it is cut.
+
+        Returns:
+            Whether it was done.
         """
+        moved = False
         async with self._moves:
             try:
                 async with asyncio.timeout(self._venue.config.connect_timeout_s):
                     new = await self._connection()
             except (TimeoutError, FoxtrotError) as error:
                 self._say_not_rotated(error)
-                return
+                return moved
             try:
                 for names in _chunks(sorted(old.streams), limits.NAMES_PER_MESSAGE):
                     await new.request("SUBSCRIBE", names, self._venue.config.subscribe_timeout_s)
@@ -258,11 +266,13 @@ class StreamSession(BinanceSession):
                 new, old = old, new
             else:
                 new.streams = old.streams
-                moved = [key for key, where in self._placed.items() if where is old]
-                self._placed.update(dict.fromkeys(moved, new))
+                keys = [key for key, where in self._placed.items() if where is old]
+                self._placed.update(dict.fromkeys(keys, new))
+                moved = True
                 log.info("connection_rotated", venue=self._venue.name, streams=len(new.streams))
             self._connections.remove(old)
             await old.retire()
+        return moved
 
     def _say_not_rotated(self, error: BaseException) -> None:
         kind = type(error).__name__
