@@ -144,6 +144,6 @@ def _target(path: Path | None) -> Iterator[TextIO]:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as sink:
             yield sink
         os.replace(name, path)
-    except BaseException:
+    except BaseException:  # boundary: whatever happened, nothing half-written is left
         os.unlink(name)
         raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from foxtrot.model.constants import Channel
@@ -71,8 +71,3 @@ class StreamConfig:
             polling_interval_s=flags.polling_interval,
             individual=frozenset(map(Channel, flags.subscriptions_individual)),
         )
-
-    def scaled(self, factor: float) -> StreamConfig:
-        """All times multiplied by `factor`: how tests compress an outage."""
-        names = [field.name for field in fields(self) if field.name.endswith("_s")]
-        return replace(self, **{name: getattr(self, name) * factor for name in names})

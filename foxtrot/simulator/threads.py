@@ -69,7 +69,7 @@ class VenueThread(Generic[V]):
         self._thread = thread
         try:
             ready.result(_START_S)
-        except BaseException:
+        except BaseException:  # boundary: a start that failed leaves no thread
             self.stop()
             raise
 
