@@ -1,0 +1,136 @@
+"""The nouns of this room: what we intend, what a venue says, and how sure an answer is.
+
+Volumes and prices are exact decimals here; the model's floats are made of them at the border.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import Enum
+from typing import Generic, TypeVar
+
+import msgspec
+
+from foxtrot.model.constants import Direction, Exchange, OrderType
+from foxtrot.model.requests import OrderRequest
+
+T = TypeVar("T")
+
+ZERO = Decimal(0)
+EXTERNAL_PREFIX = "ext-"
+"""How the `orderid` of an order begins that was not sent by this account's journal."""
+
+
+def exact(number: float) -> Decimal:
+    """The decimal that a person who wrote `number` meant: 0.1 is 0.1."""
+    return Decimal(repr(number))
+
+
+class OrderState(Enum):
+    """Where an order is, as far as there is evidence."""
+
+    INTENT = "intent"
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    PARTIALLY_FILLED = "partially_filled"
+    PENDING_CANCEL = "pending_cancel"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    IN_DOUBT = "in_doubt"
+
+
+TERMINAL = frozenset(
+    {OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED, OrderState.EXPIRED}
+)
+"""States that are never left."""
+
+
+class OrderIntent(msgspec.Struct, frozen=True):
+    """An order that we mean to send; written down before anything is sent."""
+
+    orderid: str
+    request: OrderRequest
+    created_ns: int
+
+
+class OrderRecord(msgspec.Struct, frozen=True):
+    """All that is known of one order.
+
+    `reason` says why it is in doubt, rejected or expired, in words. `external` orders were not sent
+    through this journal; their `orderid` is `ext-<venue_id>`.
+    """
+
+    intent: OrderIntent
+    state: OrderState
+    updated_ns: int
+    venue_id: str = ""
+    traded: Decimal = ZERO
+    reason: str = ""
+    external: bool = False
+
+    @property
+    def orderid(self) -> str:
+        """The client order id."""
+        return self.intent.orderid
+
+    @property
+    def volume(self) -> Decimal:
+        """What was asked for, exactly."""
+        return exact(self.intent.request.volume)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may live, or come to live, at the venue."""
+        return self.state not in TERMINAL
+
+
+class OrderReport(msgspec.Struct, frozen=True):
+    """One order as the venue shows it, in a push or in an answer.
+
+    `orderid` is the client order id that the venue echoes, "" where it has none. `state` is what
+    the venue says: never INTENT, SENT or IN_DOUBT.
+    """
+
+    venue_id: str
+    orderid: str
+    symbol: str
+    exchange: Exchange
+    direction: Direction
+    type: OrderType
+    volume: Decimal
+    traded: Decimal
+    state: OrderState
+    ts_ns: int
+    price: Decimal = ZERO
+    stop_price: Decimal = ZERO
+    reason: str = ""
+
+
+class FillReport(msgspec.Struct, frozen=True):
+    """One fill as the venue shows it. `trade_id` is unique within the symbol of an account."""
+
+    trade_id: str
+    venue_id: str
+    orderid: str
+    symbol: str
+    exchange: Exchange
+    direction: Direction
+    price: Decimal
+    volume: Decimal
+    ts_ns: int
+    fee: Decimal = ZERO
+    fee_currency: str = ""
+
+
+class Known(msgspec.Struct, Generic[T], frozen=True):
+    """A list that the venue answered with, whole."""
+
+    items: tuple[T, ...]
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """No answer, or none that could be read. Never the same as an empty list."""
+
+    reason: str
