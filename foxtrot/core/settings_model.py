@@ -156,6 +156,71 @@ class FeatureFlags(BaseModel):
         ge=0.1,
         le=120,
     )
+    orders_max_volume: float = Field(
+        default=1_000_000.0,
+        alias="orders.max_volume",
+        description="Largest volume of one order, in units of the contract; 0: no limit.",
+        ge=0,
+        le=1e15,
+    )
+    orders_max_notional: float = Field(
+        default=1_000_000.0,
+        alias="orders.max_notional",
+        description="Largest price times volume of one order, in the contract's quote currency; "
+        "0: no limit.",
+        ge=0,
+        le=1e15,
+    )
+    orders_max_per_second: int = Field(
+        default=10,
+        alias="orders.max_per_second",
+        description="New orders in any second.",
+        ge=1,
+        le=1000,
+    )
+    orders_max_open: int = Field(
+        default=200,
+        alias="orders.max_open",
+        description="Orders that may be open at once.",
+        ge=1,
+        le=10_000,
+    )
+    orders_price_collar: float = Field(
+        default=0.1,
+        alias="orders.price_collar",
+        description="How much worse than the last price a limit price may be, as a fraction of it; "
+        "0: no limit.",
+        ge=0,
+        le=10,
+    )
+    orders_stale_after_s: float = Field(
+        default=30.0,
+        alias="orders.stale_after_s",
+        description="Age, in seconds, of a subscribed symbol's last tick from which on its orders "
+        "are refused, unless its market is known to be quiet.",
+        ge=0.1,
+        le=86_400,
+    )
+    orders_max_rejections: int = Field(
+        default=10,
+        alias="orders.max_rejections",
+        description="Orders in a row that the venue may reject before new ones pause.",
+        ge=1,
+        le=1000,
+    )
+    orders_timeout_s: float = Field(
+        default=10.0,
+        alias="orders.timeout_s",
+        description="Seconds a venue may take to answer an order before its outcome is in doubt.",
+        ge=0.1,
+        le=120,
+    )
+    journal_durability: Literal["process", "power"] = Field(
+        default="process",
+        alias="journal.durability",
+        description="What an order's record survives: the death of the process, or power loss too.",
+        json_schema_extra={"applies": Applies.ON_RESTART.value},
+    )
     engine_conflate_after_s: float = Field(
         default=0.02,
         alias="engine.conflate_after_s",

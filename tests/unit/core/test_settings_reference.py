@@ -53,9 +53,10 @@ def test_the_examples_are_good(path: Path) -> None:
 
 
 def test_every_flag_says_when_it_applies() -> None:
-    """The engine's flags wait for a restart, all others count at once."""
+    """The engine's flags and the journal's wait for a restart, all others count at once."""
     later = {key for key in KEYS if applies(key) is not Applies.AT_ONCE}
-    assert later == {"engine.conflate_after_s", "engine.bounded_limit"}
+    engine = {"engine.conflate_after_s", "engine.bounded_limit"}
+    assert later == engine | {"journal.durability"}
 
 
 def test_the_log_levels_are_those_of_the_logs() -> None:
