@@ -160,11 +160,9 @@ class SimulatedBinance:
         await runner.cleanup()
         log.info("simulated_venue_stopped", venue="BINANCE", port=self.port)
 
-    def blast(
-        self, rate_hz: float | None = None, *, frames: int | None = None, stamped: bool = False
-    ) -> None:
-        """Flood whoever subscribes to book tickers from now on; see `BlastPlan`."""
-        self._blast = Blast(self.market, self.faults, BlastPlan(rate_hz, frames, stamped))
+    def blast(self, plan: BlastPlan | None = None) -> None:
+        """Flood whoever subscribes to the plan's channel from now on; by default, quotes."""
+        self._blast = Blast(self.market, self.faults, plan or BlastPlan())
 
     def tick(self, symbol: str, count: int = 1) -> None:
         """Advance a symbol by hand; everything that can be published is, at once.
@@ -268,7 +266,7 @@ class SimulatedBinance:
     def _emit(self, stream: str, symbol: str, channel: str, frame: bytes) -> None:
         frames = self._distortion.frames(stream, symbol, channel, frame)
         for connection in tuple(self._listeners.get(stream, {}).values()):
-            if channel == "bookTicker" and self._blast and self._blast.covers(connection):
+            if self._blast is not None and self._blast.covers(connection, channel):
                 continue
             for each in frames:
                 connection.deliver(stream, each)
@@ -386,7 +384,7 @@ async def serve(
         symbols, seed=seed, rate_hz=rate_hz, host=host, port=port, limits=limits
     )
     if full_speed or blast_hz is not None:
-        venue.blast(blast_hz)
+        venue.blast(BlastPlan(rate_hz=blast_hz))
     async with venue:
         if on_ready is not None:
             on_ready(venue)

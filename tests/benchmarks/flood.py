@@ -1,7 +1,8 @@
-"""A simulated Binance in a process of its own, which floods whoever subscribes to book tickers.
+"""A simulated Binance in a process of its own, which floods whoever subscribes.
 
-Run as a module it serves; imported it starts that process. The bid's volume of a frame is the
-monotonic clock, in seconds, at the time of sending.
+Run as a module it serves; imported it starts that process. The market stands still, so that nothing
+but the flood is measured. The bid's volume of a book ticker is the monotonic clock, in seconds, at
+the time of sending.
 """
 
 from __future__ import annotations
@@ -12,18 +13,33 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice, product
 
 from foxtrot.simulator.binance import SimulatedBinance
+from foxtrot.simulator.binance_blast import BlastPlan
 from foxtrot.simulator.binance_limits import Limits
 
 _READY = "listening "
-SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT")
+_DELAY_S = 0.5
+"""Until then clients have their snapshots."""
+
+
+def symbols(count: int = 5) -> list[str]:
+    """So many invented symbols, always the same."""
+    names = product("ABCDEFGHIJ", "KLMNOPQRST", "UVWXYZABCD")
+    return ["".join(name) + "USDT" for name in islice(names, count)]
 
 
 @contextmanager
-def flooding_venue(*, rate_hz: float | None = None, frames: int | None = None) -> Iterator[str]:
-    """Start the venue; yields `host:port`."""
-    command = [sys.executable, "-m", "tests.benchmarks.flood"]
+def flooding_venue(
+    channel: str = "bookTicker",
+    *,
+    rate_hz: float | None = None,
+    frames: int | None = None,
+    count: int = 5,
+) -> Iterator[str]:
+    """Start the venue; yields `host:port`. Each connection gets a flood of its own."""
+    command = [sys.executable, "-m", "tests.benchmarks.flood", channel, "--count", str(count)]
     command += ["--rate", str(rate_hz)] if rate_hz is not None else []
     command += ["--frames", str(frames)] if frames is not None else []
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -37,10 +53,10 @@ def flooding_venue(*, rate_hz: float | None = None, frames: int | None = None) -
         process.wait(10)
 
 
-async def serve(rate_hz: float | None, frames: int | None) -> None:
+async def serve(plan: BlastPlan, count: int) -> None:
     """Serve until killed."""
-    venue = SimulatedBinance(SYMBOLS, rate_hz=0.1, limits=Limits.none())
-    venue.blast(rate_hz, frames=frames, stamped=True)
+    venue = SimulatedBinance(symbols(count), rate_hz=0, limits=Limits.none())
+    venue.blast(plan)
     async with venue:
         print(f"{_READY}127.0.0.1:{venue.port}", flush=True)
         await asyncio.Event().wait()
@@ -48,7 +64,10 @@ async def serve(rate_hz: float | None, frames: int | None) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
+    parser.add_argument("channel")
     parser.add_argument("--rate", type=float)
     parser.add_argument("--frames", type=int)
-    arguments = parser.parse_args()
-    asyncio.run(serve(arguments.rate, arguments.frames))
+    parser.add_argument("--count", type=int)
+    told = parser.parse_args()
+    asked = BlastPlan(told.rate, told.frames, stamped=True, channel=told.channel, delay_s=_DELAY_S)
+    asyncio.run(serve(asked, told.count))

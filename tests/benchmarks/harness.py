@@ -117,15 +117,16 @@ def save(comparisons: Sequence[Comparison], folder: Path) -> Path:
 
 def regressions(comparisons: Sequence[Comparison], stored: Path, tolerance: float) -> list[str]:
     """Ratios that are worse than the stored ones by more than `tolerance`, as lines of text."""
-    before = {c["name"]: c for c in json.loads(stored.read_text(encoding="utf-8"))["comparisons"]}
+    kept = json.loads(stored.read_text(encoding="utf-8"))["comparisons"]
+    before = {(c["name"], c["peer_name"]): c["ratio"] for c in kept}
     lines = []
     for now in comparisons:
-        if now.name not in before:
+        old = before.get((now.name, now.peer_name))
+        if old is None:
             continue
-        old = before[now.name]["ratio"]
         change = now.ratio / old if now.smaller_is_better else old / now.ratio
         if change > 1 + tolerance:
-            lines.append(f"{now.name}: ratio {now.ratio:.2f}, was {old:.2f}")
+            lines.append(f"{now.name}, {now.peer_name}: ratio {now.ratio:.2f}, was {old:.2f}")
     return lines
 
 
