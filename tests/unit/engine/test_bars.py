@@ -143,6 +143,12 @@ def test_ticks_out_of_order_count_by_their_own_time() -> None:
     assert (bar.open_price, bar.high_price, bar.low_price, bar.close_price) == (9, 15, 9, 12)
 
 
+def test_a_tick_that_comes_late_trades_no_volume_twice() -> None:
+    """The day's volume is that of the newest moment, not of the newest arrival."""
+    (bar,) = bars_of(tick(0, 10, 100), tick(50, 10, 110), tick(30, 10, 105), tick(55, 10, 112))
+    assert bar.volume == 12
+
+
 def test_a_duplicate_changes_nothing() -> None:
     """A venue that repeats itself does not trade twice."""
     one, two = tick(0, 10, 100), tick(10, 11, 105)
