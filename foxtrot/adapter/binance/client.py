@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING
 import aiohttp
 import msgspec
 
-from foxtrot.adapter.binance.errors import translate
-from foxtrot.adapter.binance.limits import send_spacing
+from foxtrot.adapter.binance import evidence, limits
+from foxtrot.adapter.binance.errors import may_have_been_sent, translate
+from foxtrot.adapter.binance.evidence import Reply, Unheard
 from foxtrot.adapter.binance.settings import BinanceSettings
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.pacing import RollingWindow
@@ -33,6 +35,8 @@ log = get_logger("foxtrot.binance.client")
 
 _KEEP_ALIVE_MS = 10_000
 _CLOSE_WAIT_S = 1.0
+_NS_PER_MS = 1_000_000
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class BinanceClient:
@@ -59,7 +63,7 @@ class BinanceClient:
     async def open(self) -> None:
         """Import ccxt (seconds, the first time; not on this thread) and make an exchange."""
         wire = await _imported()
-        self._http = aiohttp.ClientSession()
+        self._http = aiohttp.ClientSession(middlewares=(_refuse_redirects,))
         make = wire.plain_exchange if missing_names() else wire.exchange
         self._exchange = make(self._ccxt_config(self._http))
 
@@ -85,6 +89,58 @@ class BinanceClient:
             raise VenueUnavailable(self._venue, "", f"the answer to {path} is not readable JSON")
         return answer
 
+    async def ask_signed(
+        self, path: str, params: Mapping[str, str | int] | None = None, *, weight: int
+    ) -> object:
+        """GET /api/v3/`path` with the account's signature, within the weight budget; parsed JSON.
+
+        A clock that the venue finds wrong is set once, and the question asked again.
+
+        Raises:
+            FoxtrotError: Translated from whatever ccxt raised.
+        """
+        await self.afford(weight)
+        reply = await self.command("get", path, params or {})
+        if evidence.is_about_the_clock(reply):
+            await self.set_clock()
+            reply = await self.command("get", path, params or {})
+        if isinstance(reply, Unheard):
+            raise reply.error
+        answer = _json(reply.body) if reply.status == evidence.OK else None
+        if not isinstance(answer, dict | list):
+            raise evidence.refusal(reply, self._venue, path)
+        return answer
+
+    async def command(
+        self, method: str, path: str, params: Mapping[str, str | int]
+    ) -> Reply | Unheard:
+        """Send a signed request once; returns what the venue replied, whatever it says."""
+        exchange, wire = self._opened(), await _imported()
+        ask = getattr(exchange, f"private_{method}_" + path.replace("/", "_"))
+        with wire.listening() as replies:
+            try:
+                await ask(dict(params))
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - boundary: ccxt raises its own tree and more
+                if not replies:
+                    return Unheard(self.translated(error, path), sent=may_have_been_sent(error))
+        return replies[-1] if replies else Unheard(StreamingError("no reply was seen"), sent=True)
+
+    async def set_clock(self) -> None:
+        """Learn how far the venue's clock is from ours; what is signed carries its time."""
+        before_ms = time.time_ns() // _NS_PER_MS
+        answer = await self.get("time", weight=limits.PING_WEIGHT)
+        after_ms = time.time_ns() // _NS_PER_MS
+        theirs = answer.get("serverTime") if isinstance(answer, dict) else None
+        if not isinstance(theirs, int):
+            raise VenueUnavailable(self._venue, "", "the venue's time is not readable")
+        self._opened().options["timeDifference"] = (before_ms + after_ms) // 2 - theirs
+
+    def signed(self) -> dict[str, str | int]:
+        """Parameters of a signed websocket request that needs no others."""
+        return self._opened().sign_params({})  # type: ignore[no-any-return]
+
     async def afford(self, weight: int) -> None:
         """Wait until the budget allows a request of that weight, and take it off."""
         wait_s = self._weights.reserve(asyncio.get_running_loop().time(), weight)
@@ -108,10 +164,21 @@ class BinanceClient:
         Raises:
             StreamingError: The SDK is not the one that `wire` knows.
         """
+        return self._dial(f"{self._settings.websocket_url}/{number}", receiver)
+
+    async def dial_trading(self, receiver: Receiver) -> Socket:
+        """Open the websocket that answers requests and pushes what happens to the account.
+
+        Raises:
+            StreamingError: The SDK is not the one that `wire` knows.
+        """
+        return self._dial(self._settings.trading_url, receiver)
+
+    def _dial(self, url: str, receiver: Receiver) -> Socket:
         if missing_names():
             raise StreamingError("the SDK lacks what the fast path needs; its own loops serve")
         exchange = self._opened()
-        client = exchange.raw_client(f"{self._settings.websocket_url}/{number}", receiver)
+        client = exchange.raw_client(url, receiver)
         socket = Socket(client)
         self._sockets.append(socket)
         client.connect(exchange.session)
@@ -178,7 +245,10 @@ class BinanceClient:
                     "private": rest,
                     "v1": rest.replace("/api/v3", "/api/v1"),
                     "sapi": rest.replace("/api/v3", "/sapi/v1"),
-                    "ws": {"spot": settings.websocket_url},
+                    "ws": {
+                        "spot": settings.websocket_url,
+                        "ws-api": {"spot": settings.trading_url},
+                    },
                 }
             },
         }
@@ -193,7 +263,7 @@ class Socket:
 
     def __init__(self, client: RawClient) -> None:
         self._client = client
-        self._spacing = send_spacing()
+        self._spacing = limits.send_spacing()
 
     async def opened(self) -> None:
         """Wait until the handshake is done. A failed one is told to the receiver instead."""
@@ -209,6 +279,14 @@ class Socket:
         request: dict[str, object] = {"method": method, "id": number}
         if params:
             request["params"] = list(params)
+        await self.post(request)
+
+    async def post(self, request: Mapping[str, object]) -> None:
+        """Send a message now.
+
+        Raises:
+            ConnectionClosed: The connection is gone.
+        """
         try:
             await self._client.send(msgspec.json.encode(request).decode())
         except (ConnectionError, aiohttp.ClientError) as error:
@@ -222,6 +300,24 @@ class Socket:
         if pump is not None:
             pump.cancel()
             await asyncio.wait([pump])
+
+
+async def _refuse_redirects(
+    request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Let no answer send a signed request elsewhere."""
+    response = await send(request)
+    if response.status in _REDIRECTS:
+        response.close()
+        raise aiohttp.ClientPayloadError("the venue wants to redirect, which is never followed")
+    return response
+
+
+def _json(body: bytes) -> object:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 _import_lock = threading.Lock()

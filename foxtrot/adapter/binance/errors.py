@@ -26,6 +26,7 @@ from foxtrot.errors import (
     RateLimited,
     StreamingError,
     TlsError,
+    UnexpectedError,
     UnknownSymbol,
     VenueBanned,
     VenueError,
@@ -42,6 +43,7 @@ _CLOSE_CODE = re.compile(r"closing code (\d+)")
 _STATUS = re.compile(r"^\S+ (?:[A-Z]+ \S+ )?(\d{3})\b")
 _TOO_MANY = frozenset({"DDoSProtection", "RateLimitExceeded"})
 _BANNED = 418
+_OF_CCXT = "BaseError"
 _DROPPED = (ConnectionError, aiohttp.ClientConnectionError, aiohttp.ClientPayloadError)
 _CODE_LIMIT = 32
 
@@ -76,7 +78,14 @@ def translate(
         return ConnectionClosed(int(closed[1]))
     if "NetworkError" in kinds and not code:  # ccxt counts the venue's -1021 among them
         return StreamingError(f"{venue}: {type(error).__name__}")
+    if _OF_CCXT not in kinds:
+        return UnexpectedError(f"{venue}: {type(error).__name__}")
     return VenueError(venue, code or str(status or ""), text)
+
+
+def may_have_been_sent(error: BaseException) -> bool:
+    """Whether a request that failed may have reached the venue: only no connection proves not."""
+    return not isinstance(_root(error), aiohttp.ClientConnectorError)
 
 
 def ends_a_watch(error: BaseException) -> bool:

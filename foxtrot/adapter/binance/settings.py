@@ -13,15 +13,21 @@ from foxtrot.model.constants import Environment
 
 REST_PATH = "/api/v3"
 WEBSOCKET_PATH = "/stream/ws"
+TRADING_PATH = "/ws-api/v3"
 
 ENDPOINTS = {
-    Environment.LIVE: ("https://api.binance.com/api/v3", "wss://stream.binance.com:9443/ws"),
+    Environment.LIVE: (
+        "https://api.binance.com/api/v3",
+        "wss://stream.binance.com:9443/ws",
+        "wss://ws-api.binance.com:443/ws-api/v3",
+    ),
     Environment.TESTNET: (
         "https://testnet.binance.vision/api/v3",
         "wss://stream.testnet.binance.vision/ws",
+        "wss://ws-api.testnet.binance.vision/ws-api/v3",
     ),
 }
-"""REST and websocket base of each environment that has fixed ones."""
+"""REST, streams and trading websocket of each environment that has fixed ones."""
 
 FIELDS = (
     "environment",
@@ -29,20 +35,23 @@ FIELDS = (
     "secret",
     "rest_url",
     "websocket_url",
+    "trading_url",
     "allow_custom_endpoints",
     "depth_levels",
 )
+_URL_FIELDS = ("rest_url", "websocket_url", "trading_url")
 DEPTH_LEVELS = (5, 10, 20)
 _WHERE = "connect"
 
 
 @dataclass(frozen=True, slots=True)
 class BinanceSettings:
-    """A validated connect setting. `rest_url` ends in /api/v3."""
+    """A validated connect setting. `rest_url` ends in /api/v3, `trading_url` in /ws-api/v3."""
 
     environment: Environment
     rest_url: str
     websocket_url: str
+    trading_url: str
     api_key: Secret | None = None
     secret: Secret | None = None
     depth_levels: int = 20
@@ -63,12 +72,12 @@ class BinanceSettings:
             if field not in FIELDS:
                 raise _wrong(field, f"is not known; allowed: {', '.join(FIELDS)}")
         environment = _environment(setting)
-        rest, websocket = _endpoints(setting, environment)
+        rest, websocket, trading = _endpoints(setting, environment)
         api_key, secret = _secret(setting, "api_key"), _secret(setting, "secret")
         if (api_key is None) != (secret is None):
             missing = "secret" if secret is None else "api_key"
             raise CredentialError(_WHERE, missing, "is missing; give both or neither")
-        return cls(environment, rest, websocket, api_key, secret, _levels(setting))
+        return cls(environment, rest, websocket, trading, api_key, secret, _levels(setting))
 
 
 def _wrong(field: str, problem: str) -> ConfigurationError:
@@ -96,28 +105,43 @@ def _environment(setting: Setting) -> Environment:
     raise _wrong("environment", f"is not one of: {names}")
 
 
-def _endpoints(setting: Setting, environment: Environment) -> tuple[str, str]:
+def _endpoints(setting: Setting, environment: Environment) -> tuple[str, str, str]:
     rest = _text(setting, "rest_url")
-    websocket = _text(setting, "websocket_url")
+    websocket, trading = _text(setting, "websocket_url"), _text(setting, "trading_url")
     if environment is Environment.SIMULATED:
         if not rest:
             advice = "is missing; start a venue with: foxtrot sim binance --port 9001, and give "
             raise _wrong("rest_url", advice + "http://127.0.0.1:9001")
         host = rest.rstrip("/").removesuffix(REST_PATH)
         websocket = websocket or "ws" + host.removeprefix("http")
-    elif not rest and not websocket:
+        trading = trading or _host_of(websocket)
+    elif not (rest or websocket or trading):
         return ENDPOINTS[environment]
     else:
         known = ENDPOINTS[environment]
         rest, websocket = rest or known[0], websocket or known[1]
-        if (rest, websocket) == known:
+        trading = trading or (known[2] if websocket == known[1] else _host_of(websocket))
+        if (rest, websocket, trading) == known:
             return known
         if not _flag(setting, "allow_custom_endpoints"):
             problem = "differs from the venue's own; set allow_custom_endpoints if you mean it"
-            raise _wrong("rest_url" if rest != known[0] else "websocket_url", problem)
+            given = dict(zip(_URL_FIELDS, (rest, websocket, trading), strict=True))
+            own = dict(zip(_URL_FIELDS, known, strict=True))
+            raise _wrong(
+                next(field for field in _URL_FIELDS if given[field] != own[field]), problem
+            )
     _check_url("rest_url", rest, ("https", "http"), environment)
     _check_url("websocket_url", websocket, ("wss", "ws"), environment)
-    return _with_path(rest, REST_PATH), _with_path(websocket, WEBSOCKET_PATH)
+    _check_url("trading_url", trading, ("wss", "ws"), environment)
+    paths = (rest, REST_PATH), (websocket, WEBSOCKET_PATH), (trading, TRADING_PATH)
+    rest, websocket, trading = (_with_path(url, path) for url, path in paths)
+    return rest, websocket, trading
+
+
+def _host_of(websocket: str) -> str:
+    """Scheme, host and port of the streams, where the trading websocket is too unless told."""
+    scheme, separator, rest = websocket.partition("://")
+    return f"{scheme}{separator}{rest.partition('/')[0]}"
 
 
 def _check_url(field: str, url: str, schemes: tuple[str, str], environment: Environment) -> None:

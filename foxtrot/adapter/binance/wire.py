@@ -13,12 +13,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import deque
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Protocol
 
 import aiohttp
 from aiohttp import WSMsgType
 from ccxt.pro.binance import binance
+
+from foxtrot.adapter.binance.evidence import Reply
 
 try:
     from ccxt.async_support.base.ws import client as ccxt_client
@@ -132,7 +136,45 @@ class RawClient(Client):  # type: ignore[misc]  # ccxt has no types
         return message.type in _ENDS
 
 
-class RawBinance(binance):  # type: ignore[misc]  # ccxt has no types
+_heard: ContextVar[list[Reply] | None] = ContextVar("foxtrot_binance_replies", default=None)
+
+
+@contextmanager
+def listening() -> Iterator[list[Reply]]:
+    """Collect the replies to the requests that this task makes.
+
+    ccxt's exceptions leave out the status or the code, and an answer that it cannot read is none.
+    """
+    replies: list[Reply] = []
+    token = _heard.set(replies)
+    try:
+        yield replies
+    finally:
+        _heard.reset(token)
+
+
+class HeardBinance(binance):  # type: ignore[misc]  # ccxt has no types
+    """ccxt's Binance as it is, with its replies kept for who listens."""
+
+    def on_rest_response(
+        self,
+        code: int,
+        reason: str,
+        url: str,
+        method: str,
+        response_headers: Mapping[str, str],
+        response_body: str,
+        request_headers: Mapping[str, str],
+        request_body: str | None,
+    ) -> str:
+        """Keep a reply, before ccxt looks at it."""
+        replies = _heard.get()
+        if replies is not None:
+            replies.append(Reply(code, dict(response_headers), response_body.encode()))
+        return response_body
+
+
+class RawBinance(HeardBinance):
     """ccxt's Binance, unmodified but for where its frames and its losses go."""
 
     def raw_client(self, url: str, receiver: Receiver) -> RawClient:
@@ -206,13 +248,13 @@ class Watched(Protocol):
         """No more of them."""
 
 
-def plain_exchange(config: dict[str, object]) -> binance:
+def plain_exchange(config: dict[str, object]) -> HeardBinance:
     """A ccxt exchange as it is; a watch call returns all that is known, not just the first news.
 
     Its limiter spaces what is sent on a socket, which nobody else can; it counts milliseconds here,
     so that requests, which have a budget of their own, are as good as free.
     """
-    made = binance({**config, "enableRateLimit": True, "rateLimit": 1, "newUpdates": False})
+    made = HeardBinance({**config, "enableRateLimit": True, "rateLimit": 1, "newUpdates": False})
     made.options["ws"]["cost"] = _SEND_GAP_MS
     made.timeout_on_exit = 0
     return made

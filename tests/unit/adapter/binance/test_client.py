@@ -112,7 +112,10 @@ async def test_ccxt_talks_to_the_given_endpoints_only(opened: Opened) -> None:
     hosts = json.dumps(config["urls"])
     assert "binance.com" not in hosts
     assert config["urls"]["api"]["public"] == "http://127.0.0.1:9/api/v3"
-    assert config["urls"]["api"]["ws"] == {"spot": "ws://127.0.0.1:9/stream/ws"}
+    assert config["urls"]["api"]["ws"] == {
+        "spot": "ws://127.0.0.1:9/stream/ws",
+        "ws-api": {"spot": "ws://127.0.0.1:9/ws-api/v3"},
+    }
     assert config["enableRateLimit"] is False
     assert config["timeout"] == 3_500
     assert config["options"]["fetchMarkets"] == {"types": ["spot"]}

@@ -32,7 +32,8 @@ def refused(setting: Setting) -> ConfigurationError:
 def test_the_venues_own_endpoints_need_no_words(environment: Environment) -> None:
     """An environment is enough; its endpoints are encrypted ones."""
     parsed = BinanceSettings.parse({"environment": environment.value})
-    assert (parsed.rest_url, parsed.websocket_url) == ENDPOINTS[environment]
+    urls = parsed.rest_url, parsed.websocket_url, parsed.trading_url
+    assert urls == ENDPOINTS[environment]
     assert parsed.rest_url.startswith("https://")
     assert parsed.rest_url.endswith("/api/v3")
     assert parsed.websocket_url.startswith("wss://")
@@ -41,10 +42,27 @@ def test_the_venues_own_endpoints_need_no_words(environment: Environment) -> Non
 
 def test_naming_the_venues_own_endpoints_is_not_custom() -> None:
     """Nor is naming one of them."""
-    rest, websocket = ENDPOINTS[Environment.TESTNET]
-    for given in ({"rest_url": rest}, {"websocket_url": websocket}):
-        parsed = BinanceSettings.parse({"environment": "testnet", **given})
-        assert (parsed.rest_url, parsed.websocket_url) == (rest, websocket)
+    known = ENDPOINTS[Environment.TESTNET]
+    for field, url in zip(("rest_url", "websocket_url", "trading_url"), known, strict=True):
+        parsed = BinanceSettings.parse({"environment": "testnet", field: url})
+        assert (parsed.rest_url, parsed.websocket_url, parsed.trading_url) == known
+
+
+@pytest.mark.parametrize("field", ["rest_url", "websocket_url", "trading_url"])
+def test_another_endpoint_is_named_when_it_is_refused(field: str) -> None:
+    """The field whose address is not the venue's own is the one that is named."""
+    scheme = "https" if field == "rest_url" else "wss"
+    with pytest.raises(ConfigurationError) as caught:
+        BinanceSettings.parse({"environment": "live", field: f"{scheme}://example.org/x"})
+    assert caught.value.field == field
+
+
+def test_orders_go_where_the_streams_are_unless_told() -> None:
+    """On a simulated venue one address is enough; another can be named."""
+    setting = {"environment": "simulated", "rest_url": "http://127.0.0.1:9"}
+    assert BinanceSettings.parse(setting).trading_url == "ws://127.0.0.1:9/ws-api/v3"
+    elsewhere = {**setting, "trading_url": "ws://127.0.0.1:8"}
+    assert BinanceSettings.parse(elsewhere).trading_url == "ws://127.0.0.1:8/ws-api/v3"
 
 
 @pytest.mark.parametrize(

@@ -64,13 +64,14 @@ def test_an_sdk_without_the_module_is_survived(monkeypatch: pytest.MonkeyPatch) 
     bare = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(bare)
     assert "Client.receive_loop" in bare.missing_names()
-    assert type(bare.plain_exchange({})) is binance
+    assert type(bare.plain_exchange({})) is bare.HeardBinance
 
 
 def test_the_plain_exchange_is_the_sdks_own() -> None:
-    """Nothing is overridden; it tells all it knows and spaces what it sends by 0.3 s."""
+    """Its replies are heard, no more; it tells all it knows and spaces what it sends by 0.3 s."""
     plain = wire.plain_exchange({"options": {"ws": {"compress": 0}}})
-    assert type(plain) is binance
+    assert type(plain) is wire.HeardBinance
+    assert not isinstance(plain, wire.RawBinance)
     assert (plain.enableRateLimit, plain.newUpdates) == (True, False)
     assert plain.options["ws"]["cost"] * plain.rateLimit == 300
     assert plain.options["ws"]["compress"] == 0
