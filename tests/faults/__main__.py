@@ -1,13 +1,15 @@
-"""Plays seeded fault schedules in virtual time; see scripts/faults."""
+"""Plays seeded fault schedules, in virtual time or over a real client; see scripts/faults."""
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import logging
 import sys
 from collections.abc import Sequence
 
 from tests.faults.play import play, repeat, shortest
+from tests.faults.venue_play import VENUES, play_many
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,19 +19,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=1, help="how many seeds, one after the other")
     parser.add_argument("--upto", type=int, help="only so many of the faults")
     parser.add_argument("--trace", action="store_true", help="show what happened")
+    help_text = "over the real client and a simulated venue, some at a time; else in virtual time"
+    parser.add_argument("--venue", choices=VENUES, help=help_text)
     options = parser.parse_args(arguments)
+    seeds = range(options.seed, options.seed + options.count)
+    if options.venue is not None:
+        return _play_venue(options.venue, seeds, options.upto, trace=options.trace)
+    return _play_virtually(seeds, options.upto, trace=options.trace)
+
+
+def _play_virtually(seeds: range, upto: int | None, *, trace: bool) -> int:
     digests, failed = hashlib.sha256(), 0
-    for seed in range(options.seed, options.seed + options.count):
-        report = play(seed, options.upto)
+    for seed in seeds:
+        report = play(seed, upto)
         digests.update(report.digest.encode())
-        if options.trace:
+        if trace:
             _say(*(f"{entry[0]:10.3f}  {' '.join(map(str, entry[1:]))}" for entry in report.trace))
         if report.problems:
             failed += 1
-            upto = shortest(seed) if options.upto is None else options.upto
-            _say(*report.problems, f"to repeat: {repeat(seed, upto)}")
-    played = f"{options.count} schedules played, {failed} failed"
-    _say(f"{played}; traces {digests.hexdigest()[:16]}")
+            least = shortest(seed) if upto is None else upto
+            _say(*report.problems, f"to repeat: {repeat(seed, least)}")
+    _say(f"{len(seeds)} schedules played, {failed} failed; traces {digests.hexdigest()[:16]}")
+    return 1 if failed else 0
+
+
+def _play_venue(venue: str, seeds: range, upto: int | None, *, trace: bool) -> int:
+    for name in ("foxtrot", "aiohttp"):  # outages are what it is about
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    failed = 0
+    for report in play_many(venue, seeds, upto):
+        failed += bool(report.problem)
+        if trace or report.problem:
+            _say(report.text)
+    _say(f"{len(seeds)} schedules played, {failed} failed")
     return 1 if failed else 0
 
 

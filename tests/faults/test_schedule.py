@@ -1,90 +1,71 @@
-"""Faults in any order while subscriptions come and go: reproducible by seed."""
+"""Whatever a venue does and the user changes, over the real client: in the end all is as wanted.
 
-from __future__ import annotations
+Six schedules are played at a time, on threads of their own. `./scripts/faults --venue binance
+--seed S` plays one again.
+"""
 
-import os
-import random
+import logging
+from collections.abc import Iterator
 
 import pytest
 
-from foxtrot.model.constants import Channel
+from foxtrot.simulator.faults import KINDS
+from tests.faults.schedules import Act
+from tests.faults.venue_play import AT_ONCE, play_many
+from tests.faults.venue_schedules import venue_schedule
 from tests.support.binance_venue import BinanceUnderTest
-from tests.support.faults import ALL, healed
-from tests.support.rig import Rig, running
 
-SEEDS = [int(os.environ["FOXTROT_SEED"])] if "FOXTROT_SEED" in os.environ else [1, 2, 3]
-STEPS = 14
-
-FAULTS: tuple[tuple[str, dict[str, object]], ...] = (
-    ("close", {"code": 1001}),
-    ("close", {"code": 1012}),
-    ("rst", {}),
-    ("eof", {}),
-    ("cut_24h", {}),
-    ("server_shutdown", {}),
-    ("burst", {"frames": 50}),
-    ("silent", {}),
-    ("mute", {}),
-    ("no_pong", {}),
-    ("malformed_frame", {"count": 2}),
-    ("garbage_frame", {"count": 2}),
-    ("hostile_number", {"count": 3}),
-    ("unknown_event", {"count": 2}),
-    ("no_ack", {"count": 1}),
-    ("depth_gap", {"count": 2}),
-    ("duplicate", {"count": 5}),
-    ("latency", {"seconds": 0.05}),
-    ("refuse", {"count": 2}),
-    ("stale_replay", {"count": 5}),
-    ("http_error", {"count": 2, "status": 503}),
-    ("truncated_body", {"count": 1}),
-    ("clock_skew", {"seconds": 30.0}),
-)
+COUNT, LONG_COUNT, LONG_FIRST = 30, 300, 1_000
+SYMBOLS = BinanceUnderTest.symbols
 
 
-@pytest.mark.timeout(90)
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_seeded_schedule_ends_healed(seed: int) -> None:
-    """After faults and churn by the dice, what is wanted is live, fresh, and nothing else is."""
-    venue = BinanceUnderTest()
-    venue.start()
-    history: list[str] = [f"FOXTROT_SEED={seed}"]
-    try:
-        with running(venue) as rig:
-            rig.ready(*venue.symbols)
-            play(rig, random.Random(seed), history)
-            healed(rig)
-            wanted = {venue.key(r.symbol, r.channel) for r in rig.adapter.subscriptions()}
-            assert venue.live() == wanted
-    except BaseException as error:
-        error.add_note("\n".join(history))
-        raise
-    finally:
-        venue.faults.clear()
-        venue.stop()
+@pytest.fixture(autouse=True)
+def silent() -> Iterator[None]:
+    """Some hundred outages are not logged."""
+    log = logging.getLogger("foxtrot")
+    before = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    yield
+    log.setLevel(before)
 
 
-def play(rig: Rig, dice: random.Random, history: list[str]) -> None:
-    """Some steps of a schedule; each is noted before it is done."""
-    for _ in range(STEPS):
-        roll, symbol = dice.random(), dice.choice(rig.venue.symbols)
-        channel = dice.choice(ALL)
-        if roll < 0.4:
-            name, params = dice.choice(FAULTS)
-            history.append(f"inject {name} {params}")
-            rig.venue.faults.inject(name, **params)
-        elif roll < 0.6:
-            history.append(f"subscribe {symbol} {channel.value}")
-            rig.subscribe(symbol, channel)
-        elif roll < 0.75:
-            history.append(f"unsubscribe {symbol} {channel.value}")
-            rig.unsubscribe(symbol, channel)
-        elif roll < 0.9:
-            history.append("clear, and wait until all is served")
-            rig.venue.faults.clear()
-            rig.wait_served()
-        else:
-            history.append("restart")
-            rig.adapter.restart()
-        rig.venue.move(symbol, dice.randint(1, 10))
-    rig.subscribe(rig.venue.symbols[0], Channel.TICK, Channel.DEPTH)
+def check(first: int) -> None:
+    """Play as many schedules as go at a time; those that fail are told with all that happened."""
+    reports = play_many("binance", range(first, first + AT_ONCE))
+    failed = [report for report in reports if report.problem]
+    assert not failed, "\n".join(report.text for report in failed)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("first", range(0, COUNT, AT_ONCE))
+def test_a_venue_that_misbehaved_is_served_in_full_again(first: int) -> None:
+    """After any faults and changes: wanted is active, the last told is the last there is."""
+    check(first)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("first", range(LONG_FIRST, LONG_FIRST + LONG_COUNT, AT_ONCE))
+def test_three_hundred_schedules_end_in_full_service(first: int) -> None:
+    """The promise holds for schedules that nobody has looked at."""
+    check(first)
+
+
+def test_the_thirty_hold_every_fault_of_the_vocabulary() -> None:
+    """No fault that a simulator knows is left out of a run."""
+    plans = [venue_schedule(seed, SYMBOLS) for seed in range(COUNT)]
+    assert {fault.name for plan in plans for fault in plan.faults} == set(KINDS)
+
+
+def test_a_schedule_has_three_faults_and_a_changing_set_of_subscriptions() -> None:
+    """Each schedule has three faults at least; the user wants, drops and flips meanwhile."""
+    for seed in (*range(COUNT), *range(LONG_FIRST, LONG_FIRST + LONG_COUNT)):
+        plan = venue_schedule(seed, SYMBOLS)
+        assert len(plan.faults) >= 3, seed
+        assert {Act.WANT, Act.DROP, Act.FLAGS} <= {change.act for change in plan.changes}, seed
+
+
+def test_a_seed_gives_the_same_schedule_again() -> None:
+    """A schedule that failed can be played again from its seed alone."""
+    for seed in range(COUNT):
+        assert venue_schedule(seed, SYMBOLS) == venue_schedule(seed, SYMBOLS)
