@@ -198,21 +198,30 @@ def bad_quote(bid: float, bid_volume: float, ask: float, ask_volume: float) -> s
 
 def bad_numbers(prices: tuple[float, ...], volumes: tuple[float, ...]) -> str:
     """Why prices or volumes cannot be believed; empty if they can."""
-    if not all(0.0 < price < PRICE_LIMIT for price in prices):
-        return "price out of range"
-    return "" if all(0.0 <= volume < VOLUME_LIMIT for volume in volumes) else "volume out of range"
+    # A generator for `all` would cost more than the comparisons, here and below.
+    for price in prices:
+        if not 0.0 < price < PRICE_LIMIT:
+            return "price out of range"
+    for volume in volumes:
+        if not 0.0 <= volume < VOLUME_LIMIT:
+            return "volume out of range"
+    return ""
 
 
 def bad_levels(levels: list[Level]) -> str:
     """Why levels of a book cannot be believed; a volume of 0 removes a level."""
-    if all(0.0 < price < PRICE_LIMIT and 0.0 <= volume < VOLUME_LIMIT for price, volume in levels):
-        return ""
-    return "price or volume out of range"
+    for price, volume in levels:
+        if not (0.0 < price < PRICE_LIMIT and 0.0 <= volume < VOLUME_LIMIT):
+            return "price or volume out of range"
+    return ""
 
 
 def bad_times(*times_ms: int) -> str:
     """Why times cannot be believed; empty if they can. Python knows no year 10000."""
-    return "" if all(0 < ms < TIME_LIMIT_MS for ms in times_ms) else "time out of range"
+    for ms in times_ms:
+        if not 0 < ms < TIME_LIMIT_MS:
+            return "time out of range"
+    return ""
 
 
 def bad_ticker(ticker: Ticker) -> str:
@@ -262,8 +271,10 @@ def candle_number(update: CandleUpdate) -> int:
 
 
 def _bad_day(*prices: float) -> str:
-    good = all(0.0 <= price < PRICE_LIMIT for price in prices)
-    return "" if good else "price of the day out of range"
+    for price in prices:
+        if not 0.0 <= price < PRICE_LIMIT:
+            return "price of the day out of range"
+    return ""
 
 
 def day_of_stream(ticker: Ticker) -> DayStatistics:

@@ -5,11 +5,9 @@ Rules: Binance spot API documents, "How to manage a local order book correctly".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
 from enum import Enum
-from itertools import islice
-
-from sortedcontainers import SortedDict
 
 from foxtrot.model.objects import Levels
 
@@ -31,12 +29,37 @@ class Outcome(Enum):
     GAP = "gap"
 
 
+class Side:
+    """Bids or asks, by rising price; two lists beat any tree at the length of a book."""
+
+    __slots__ = ("levels", "prices")
+
+    def __init__(self, levels: Change = ()) -> None:
+        held = {price: (price, volume) for price, volume in levels if volume}
+        self.prices = sorted(held)
+        self.levels = [held[price] for price in self.prices]
+
+    def apply(self, changes: Change) -> None:
+        """Set the volumes of some prices; 0 takes the level away."""
+        prices, levels = self.prices, self.levels
+        for level in changes:
+            price, volume = level
+            at = bisect_left(prices, price)
+            if at < len(prices) and prices[at] == price:
+                if volume:
+                    levels[at] = level
+                else:
+                    del prices[at], levels[at]
+            elif volume:
+                prices.insert(at, price)
+                levels.insert(at, level)
+
+
 class OrderBook:
     """Invalid until a snapshot came, and again after a gap; then a new snapshot is needed."""
 
     def __init__(self) -> None:
-        self._bids: SortedDict[float, float] = SortedDict()
-        self._asks: SortedDict[float, float] = SortedDict()
+        self._bids, self._asks = Side(), Side()
         self._waiting: list[tuple[int, int, Change, Change]] = []
         self._last_id = self._olds = 0
         self.valid = False
@@ -63,8 +86,7 @@ class OrderBook:
         newer = [change for change in self._waiting if change[1] > last_id]
         if newer and newer[0][0] > last_id + 1:
             return False
-        self._bids = SortedDict(_held(bids))
-        self._asks = SortedDict(_held(asks))
+        self._bids, self._asks = Side(bids), Side(asks)
         self._last_id, self._olds, self.valid, self._waiting = last_id, 0, True, []
         # All of them, also past a gap: those wait for the next snapshot.
         return Outcome.GAP not in [self.difference(*change) for change in newer]
@@ -76,24 +98,14 @@ class OrderBook:
 
     def best(self, levels: int) -> tuple[Levels, Levels]:
         """The best `levels` bids and asks, best first."""
-        bids = tuple(islice(((p, self._bids[p]) for p in reversed(self._bids)), levels))
-        return bids, tuple(islice(self._asks.items(), levels))
+        return tuple(self._bids.levels[: -levels - 1 : -1]), tuple(self._asks.levels[:levels])
 
     def crossed(self) -> bool:
         """Whether the best bid is at or above the best ask: the book cannot be right."""
-        if not self._bids or not self._asks:
-            return False
-        return bool(self._bids.peekitem(-1)[0] >= self._asks.peekitem(0)[0])
+        bids, asks = self._bids.prices, self._asks.prices
+        return bool(bids and asks and bids[-1] >= asks[0])
 
     def _apply(self, last_id: int, bids: Change, asks: Change) -> None:
-        for side, changes in ((self._bids, bids), (self._asks, asks)):
-            for price, volume in changes:
-                if volume:
-                    side[price] = volume
-                else:
-                    side.pop(price, None)
+        self._bids.apply(bids)
+        self._asks.apply(asks)
         self._last_id = last_id
-
-
-def _held(levels: Iterable[tuple[float, float]]) -> dict[float, float]:
-    return {price: volume for price, volume in levels if volume}
