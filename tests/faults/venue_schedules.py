@@ -1,7 +1,7 @@
 """From a seed to a schedule over a real client: faults of the simulators, and a restless user.
 
 Each schedule has at least three faults and a changing set of subscriptions. Thirty seeds in a row
-hold every fault of the vocabulary.
+hold every fault of connections and market data.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ _PARAMS: Mapping[str, Callable[[random.Random], Params]] = {
     "slow_handshake": lambda dice: {"seconds": 1.5},
     "drop_stream": lambda dice: {"channel": dice.choice(_DISTORTED)},
 }
-"""Every fault, each with dice for its parameters."""
+"""Every fault of connections and market data, each with dice for its parameters."""
+
+VOCABULARY = frozenset(_PARAMS)
 
 _DROPS = frozenset(
     {"refuse", "slow_handshake", "stale_replay", "error_ack", "no_ack", "http_error"}
