@@ -100,7 +100,7 @@ class EventEngine:
         self._thread = threading.Thread(target=self._run, name="foxtrot-events", daemon=True)
         self._started = self._closed = self._ended = False
         self._idle = False
-        self._episodes: set[Lane] = set()
+        self._episodes: tuple[Lane, ...] = ()
         self._barriers: deque[threading.Event] = deque()
         self._current: Handler | None = None
 
@@ -236,7 +236,7 @@ class EventEngine:
                 self._alarm(_BOUNDED)
         else:
             self._reliable.append(event)
-            if len(self._reliable) >= self._reliable_alarm:
+            if len(self._reliable) >= self._reliable_alarm and _RELIABLE not in self._episodes:
                 self._alarm(_RELIABLE)
         if self._idle:
             self._wake()
@@ -254,7 +254,7 @@ class EventEngine:
         with self._lock:
             if lane in self._episodes:
                 return
-            self._episodes.add(lane)
+            self._episodes += (lane,)
         say("backlog_alarm", lane=lane.name, queued=self._queued(), dropped=self._lost())
 
     def _wake(self) -> None:
@@ -389,9 +389,8 @@ class EventEngine:
     def _end_episodes(self) -> None:
         backlog = {_RELIABLE: len(self._reliable), _BOUNDED: len(self._bounded.queue)}
         limit = {_RELIABLE: self._reliable_alarm, _BOUNDED: self._bounded.limit}
-        for lane in tuple(self._episodes):
-            if backlog[lane] <= limit[lane] // 2:
-                self._episodes.discard(lane)
+        with self._lock:
+            self._episodes = tuple(x for x in self._episodes if backlog[x] > limit[x] // 2)
 
     def _finish(self) -> None:
         with self._lock:
