@@ -1,4 +1,4 @@
-"""The settings file: flat dotted flags, overridable for one adapter, and the venues to connect.
+"""The settings file: flat dotted flags, overridable for one adapter, venues and strategies.
 
 Settings are immutable: a reload makes new ones, and `changes` tells them apart.
 
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -31,6 +31,7 @@ from foxtrot.core.settings_model import (
     allowed,
     applies,
 )
+from foxtrot.core.settings_strategies import RiskLimits, StrategyEntry
 from foxtrot.errors import ConfigurationError
 
 __all__ = [
@@ -38,7 +39,9 @@ __all__ = [
     "Changes",
     "ConnectSettings",
     "FeatureFlags",
+    "RiskLimits",
     "Settings",
+    "StrategyEntry",
     "SubscriptionEntry",
     "VenueEntry",
     "changes",
@@ -46,11 +49,19 @@ __all__ = [
 
 _OVERRIDE = re.compile(rf"adapters\.({ADAPTER_NAME})\.(.+)", re.DOTALL)
 _VENUES_LIMIT = 64
+_STRATEGIES_LIMIT = 256
+_SECTIONS: Final = ("venues", "strategies")
 _ECHO_LIMIT = 32
 _KEY_LIMIT = 96
 _LARGEST_ECHO = 10**15
 _BASE_DELAY: Final = "websocket.reconnect_base_delay"
 _MAX_DELAY: Final = "websocket.reconnect_max_delay"
+
+EntryT = TypeVar("EntryT", bound=BaseModel)
+_INNER: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
+    {"subscribe": SubscriptionEntry, "risk": RiskLimits}
+)
+"""Models of the entries that stand inside another entry."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,7 @@ class Settings:
     flags: FeatureFlags = field(default_factory=FeatureFlags)
     venues: Mapping[str, VenueEntry] = field(default_factory=lambda: MappingProxyType({}))
     overrides: Mapping[str, FeatureFlags] = field(default_factory=lambda: MappingProxyType({}))
+    strategies: tuple[StrategyEntry, ...] = ()
 
     @classmethod
     def load(cls, path: str | Path) -> Settings:
@@ -90,7 +102,8 @@ class Changes:
     """Which keys differ between two settings, by what it takes to bring them into force.
 
     `needs_restart` holds what the running program does not take up: keys of the engine need a new
-    process, keys under `venues.<NAME>.connect` a reconnect of that venue (`reconnect`).
+    process, as do strategies; keys under `venues.<NAME>.connect` a reconnect of that venue
+    (`reconnect`).
     """
 
     applied: tuple[str, ...] = ()
@@ -111,7 +124,11 @@ def changes(old: Settings, new: Settings) -> Changes:
     """Compare two settings by what counts in the end, not by what is written."""
     at_once: list[str] = []
     later: list[str] = []
-    for key, when in (*_changed_flags(old, new), *_changed_venues(old.venues, new.venues)):
+    for key, when in (
+        *_changed_flags(old, new),
+        *_changed_venues(old.venues, new.venues),
+        *_changed_strategies(old.strategies, new.strategies),
+    ):
         (at_once if when is Applies.AT_ONCE else later).append(key)
     return Changes(tuple(at_once), tuple(later))
 
@@ -146,6 +163,15 @@ def _changed_venues(
             yield f"venues.{name}.subscribe", Applies.AT_ONCE
 
 
+def _changed_strategies(
+    old: Iterable[StrategyEntry], new: Iterable[StrategyEntry]
+) -> Iterator[tuple[str, Applies]]:
+    before, after = ({entry.name: entry for entry in entries} for entries in (old, new))
+    for name in dict.fromkeys((*before, *after)):
+        if before.get(name) != after.get(name):
+            yield f"strategies.{name}", Applies.ON_RESTART
+
+
 class _Parser:
     """Sorts the entries of one settings object and words what is wrong with them."""
 
@@ -163,7 +189,7 @@ class _Parser:
                 self._put(own.setdefault(match[1].upper(), {}), match[2], value, key)
             elif key in KEYS:
                 common[key] = value
-            elif key not in ("venues", "$schema"):
+            elif key not in (*_SECTIONS, "$schema"):
                 raise self._unknown(key, value)
         flags = self._flags(common, common, "")
         overrides = {
@@ -171,7 +197,8 @@ class _Parser:
             for name, entries in own.items()
         }
         venues = self._venues(entries.get("venues", {}))
-        return Settings(flags, MappingProxyType(venues), MappingProxyType(overrides))
+        strategies = self._strategies(entries.get("strategies", ()))
+        return Settings(flags, MappingProxyType(venues), MappingProxyType(overrides), strategies)
 
     def _put(self, entries: dict[str, object], key: str, value: object, written: str) -> None:
         if key in entries:
@@ -215,22 +242,36 @@ class _Parser:
             if name.upper() in seen:
                 raise self._error(f"venues.{name}", "stands there twice, in different spellings")
             seen.add(name.upper())
-            venues[name] = self._venue(f"venues.{name}", entry)
+            venues[name] = self._entry(f"venues.{name}", entry, VenueEntry)
         return venues
 
-    def _venue(self, place: str, entry: object) -> VenueEntry:
+    def _strategies(self, entries: object) -> tuple[StrategyEntry, ...]:
+        if not isinstance(entries, list | tuple):
+            raise self._error("strategies", f"must be a list, not {strict_json.kind(entries)}")
+        if len(entries) > _STRATEGIES_LIMIT:
+            raise self._error("strategies", f"must have at most {_STRATEGIES_LIMIT} entries")
+        strategies: dict[str, StrategyEntry] = {}
+        for index, entry in enumerate(entries):
+            place = f"strategies[{index}]"
+            strategy = self._entry(place, entry, StrategyEntry)
+            if strategy.name in strategies:
+                raise self._error(f"{place}.name", f"{strategy.name} stands there twice")
+            strategies[strategy.name] = strategy
+        return tuple(strategies.values())
+
+    def _entry(self, place: str, entry: object, model: type[EntryT]) -> EntryT:
         if not isinstance(entry, Mapping):
             raise self._error(place, f"must be an object, not {strict_json.kind(entry)}")
         try:
-            return VenueEntry.model_validate(dict(entry))
+            return model.model_validate(dict(entry))
         except ValidationError as error:
             details = error.errors(include_url=False)[0]
         loc = details["loc"]
-        nested = loc[0] == "subscribe" and len(loc) > 1
-        model: type[BaseModel] = SubscriptionEntry if nested else VenueEntry
-        if key := details.get("ctx", {}).get("key"):
-            loc = (*loc, str(key))
-        problem = _wording(details, model, str(loc[-1]))
+        inner = _INNER.get(str(loc[0])) if len(loc) > 1 else None
+        key = str(loc[-1] if inner else loc[0])
+        if named := details.get("ctx", {}).get("key"):
+            loc = (*loc, str(named))
+        problem = _wording(details, inner or model, key)
         raise self._error(f"{place}.{_path(loc)}", problem)
 
     def _unknown(self, key: str, value: object) -> ConfigurationError:
@@ -245,7 +286,7 @@ class _Parser:
             if known or name == "adapters":
                 example = prefix + (known[0] if known else "adapters.BINANCE.websocket.enabled")
                 return self._error(_shown_key(key), f'flags are flat: write "{example}"')
-        known = [*KEYS] if prefix else [*KEYS, "venues"]
+        known = [*KEYS] if prefix else [*KEYS, *_SECTIONS]
         return self._error(_shown_key(key), _unknown_key(name, known, prefix))
 
     def _error(self, key: str, problem: str) -> ConfigurationError:
@@ -276,18 +317,22 @@ def _wording(details: ErrorDetails, model: type[BaseModel], key: str) -> str:
     if kind == "missing":
         return "is missing"
     if kind == "extra_forbidden":
-        return _unknown_key(key, model.model_fields)
+        return _unknown_key(key, _names(model))
     if kind in ("problem", "interval"):
         return details["msg"]
-    if key not in {info.alias or name for name, info in model.model_fields.items()}:
+    if key not in _names(model):
         return f"must be text or an object with a symbol, not {strict_json.kind(details['input'])}"
     given = details["input"]
-    if len(details["loc"]) > 1 and model is FeatureFlags:
+    if isinstance(details["loc"][-1], int):
         return "every symbol must be text of 1 to 64 characters"
     text = f"must be {allowed(model, key)}"
     if isinstance(given, str) and kind in ("bool_type", "int_type", "float_type"):
         return f"{text}, not text; write it without quotation marks"
     return text
+
+
+def _names(model: type[BaseModel]) -> list[str]:
+    return [info.alias or name for name, info in model.model_fields.items()]
 
 
 def _echo(value: object, key: str) -> str:

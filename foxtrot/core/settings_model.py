@@ -53,7 +53,7 @@ def _printable(text: str) -> str:
 
 StreamedChannel = Literal["tick", "depth", "trade", "bar"]
 Symbol = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
-_SETTLED = ConfigDict(
+SETTLED: Final = ConfigDict(
     frozen=True,
     extra="forbid",
     strict=True,
@@ -66,7 +66,7 @@ _SETTLED = ConfigDict(
 class FeatureFlags(BaseModel):
     """The flags as one adapter sees them; each alias is the dotted key of the settings file."""
 
-    model_config = _SETTLED
+    model_config = SETTLED
 
     websocket_enabled: bool = Field(
         default=True,
@@ -339,6 +339,8 @@ _CONNECT_SCHEMA: dict[str, object] = {
     "additionalProperties": {"anyOf": [_SCALAR_SCHEMA, {"type": "array", "items": _SCALAR_SCHEMA}]},
 }
 
+NamedValues = Annotated[ConnectSettings, PlainValidator(_connect), WithJsonSchema(_CONNECT_SCHEMA)]
+
 
 def _bar_length(value: Interval) -> Interval:
     if value is Interval.TICK:
@@ -358,7 +360,7 @@ BarInterval = Annotated[
 class SubscriptionEntry(BaseModel):
     """One subscription that is made as soon as the venue is connected."""
 
-    model_config = _SETTLED
+    model_config = SETTLED
 
     symbol: Symbol = Field(description="The venue's symbol, such as BTCUSDT.")
     channel: Channel = Field(default=Channel.TICK, strict=False, description="What is delivered.")
@@ -376,14 +378,12 @@ class SubscriptionEntry(BaseModel):
 class VenueEntry(BaseModel):
     """One venue: which adapter, what its `connect` takes, what is subscribed."""
 
-    model_config = ConfigDict(**_SETTLED, arbitrary_types_allowed=True)
+    model_config = ConfigDict(**SETTLED, arbitrary_types_allowed=True)
 
     adapter: str = Field(
         min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$", description="Which adapter."
     )
-    connect: Annotated[
-        ConnectSettings, PlainValidator(_connect), WithJsonSchema(_CONNECT_SCHEMA)
-    ] = Field(
+    connect: NamedValues = Field(
         default_factory=lambda: ConnectSettings({}),
         description="What the adapter's connect takes; secrets as env:NAME, file:PATH or "
         "keyring:SERVICE/NAME.",
@@ -415,6 +415,7 @@ def allowed(model: type[BaseModel], key: str) -> str:
 def _in_words(entry: Mapping[str, object]) -> str:
     least, most = entry.get("minimum"), entry.get("maximum")
     length = f"{entry.get('minLength', 0)} to {entry.get('maxLength')} characters"
+    entries = f"{'1 to' if entry.get('minItems') else 'at most'} {entry.get('maxItems')}"
     if "pattern" in entry:
         return "a name of small letters, digits and _, such as binance"
     choices = cast(list[object], entry.get("enum", ()))
@@ -425,6 +426,6 @@ def _in_words(entry: Mapping[str, object]) -> str:
         "integer": f"a whole number from {least} to {most}",
         "number": f"a number from {least} to {most}",
         "string": f"text of {length}",
-        "array": f"a list of at most {entry.get('maxItems')} entries, in brackets",
+        "array": f"a list of {entries} entries, in brackets",
     }
     return words.get(str(entry.get("type")), "an object")

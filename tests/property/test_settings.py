@@ -36,11 +36,20 @@ VENUES = st.dictionaries(
     st.dictionaries(VENUE_KEYS, VALUES | SUBSCRIPTIONS) | VALUES,
     max_size=3,
 )
+STRATEGIES = st.lists(
+    st.dictionaries(
+        st.sampled_from(["class", "name", "symbols", "adapter", "params", "risk", "zzz"]),
+        VALUES | NAMES | st.lists(NAMES, max_size=2),
+    )
+    | VALUES,
+    max_size=2,
+)
 DOCUMENTS = st.builds(
-    lambda common, own, venues: {**common, **own, **venues},
+    lambda common, own, venues, strategies: {**common, **own, **venues, **strategies},
     st.dictionaries(FLAGS, VALUES, max_size=3),
     st.dictionaries(st.builds("adapters.{}.{}".format, NAMES, FLAGS), VALUES, max_size=3),
     st.just({}) | st.builds(lambda venues: {"venues": venues}, VENUES | VALUES),
+    st.just({}) | st.builds(lambda entries: {"strategies": entries}, STRATEGIES | VALUES),
 )
 NUMBERS = st.floats(0.05, 60)
 GOOD = st.fixed_dictionaries(
@@ -51,6 +60,18 @@ GOOD = st.fixed_dictionaries(
         "engine.bounded_limit": st.integers(1, 1000),
         "adapters.B.websocket.enabled": st.booleans(),
         "adapters.C.polling.interval": NUMBERS,
+        "strategies": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "class": st.sampled_from(["cross", "a.b:C"]),
+                    "name": st.sampled_from("xyz"),
+                    "symbols": st.just(["A.BINANCE"]),
+                },
+                optional={"params": st.dictionaries(st.sampled_from("abc"), st.integers())},
+            ),
+            max_size=2,
+            unique_by=lambda entry: entry["name"],
+        ),
         "venues": st.dictionaries(
             st.sampled_from(["B", "C"]),
             st.fixed_dictionaries(
@@ -111,6 +132,7 @@ def test_changes_are_exactly_the_differences(
         assert before.flags == after.flags
         assert all(before.for_adapter(name) == after.for_adapter(name) for name in "BC")
         assert before.venues == after.venues
+        assert before.strategies == after.strategies
 
 
 @given(st.text(st.characters(), max_size=60))

@@ -6,7 +6,9 @@ from foxtrot.core.redaction import scrub
 from foxtrot.core.settings import (
     Changes,
     FeatureFlags,
+    RiskLimits,
     Settings,
+    StrategyEntry,
     SubscriptionEntry,
     VenueEntry,
     changes,
@@ -20,6 +22,11 @@ CANARY = "canary-3b9c-literal"
 
 def _venue(**entries: object) -> dict[str, object]:
     return {"venues": {"B": {"adapter": "binance", **entries}}}
+
+
+def _strategy(**entries: object) -> dict[str, object]:
+    whole = {"class": "cross", "name": "c", "symbols": ["A.BINANCE"], **entries}
+    return {"strategies": [{key: value for key, value in whole.items() if value is not None}]}
 
 
 def _refused(source: object) -> str:
@@ -85,6 +92,27 @@ def test_venues_say_adapter_connect_and_subscriptions() -> None:
     ]
     assert isinstance(venue, VenueEntry)
     assert isinstance(venue.subscribe[0], SubscriptionEntry)
+
+
+def test_strategies_say_class_symbols_parameters_and_limits() -> None:
+    """What is not said has its default: no limit, and the venue that serves the symbols."""
+    settings = Settings.parse(
+        _strategy(params={"fast": 10, "sides": ["long"]}, risk={"max_loss": 50})
+    )
+    assert settings.strategies == (
+        StrategyEntry.model_validate(
+            {
+                "class": "cross",
+                "name": "c",
+                "symbols": ("A.BINANCE",),
+                "params": {"fast": 10, "sides": ("long",)},
+                "risk": RiskLimits(max_loss=50.0),
+            }
+        ),
+    )
+    (entry,) = settings.strategies
+    assert (entry.adapter, entry.risk.max_position, entry.risk.max_open_orders) == ("", 0, 0)
+    assert dict(entry.params) == {"fast": 10, "sides": ("long",)}
 
 
 def test_settings_cannot_be_changed() -> None:
@@ -251,7 +279,49 @@ _VENUE_ERRORS = [
 ]
 
 
-@pytest.mark.parametrize(("source", "problem"), _FLAG_ERRORS + _VENUE_ERRORS)
+_STRATEGY_ERRORS = [
+    ({"strategies": {}}, "strategies: must be a list, not an object"),
+    ({"strategies": [1]}, "strategies[0]: must be an object, not a number"),
+    ({"strategies": [{}] * 257}, "strategies: must have at most 256 entries"),
+    ({"strategy": []}, 'strategy: unknown key; did you mean "strategies"?'),
+    (
+        {"strategies": _strategy()["strategies"] * 2},  # type: ignore[operator]
+        "strategies[1].name: c stands there twice",
+    ),
+    (_strategy(**{"class": None}), "strategies[0].class: is missing"),
+    (_strategy(clas="x"), 'strategies[0].clas: unknown key; did you mean "class"?'),
+    (
+        _strategy(**{"class": "a b"}),
+        ("strategies[0].class: must be the name of an installed strategy, or package.module:Class"),
+    ),
+    (_strategy(name="a b"), "strategies[0].name: must be 1 to 64 letters, digits, - _ and ."),
+    (_strategy(name=""), "strategies[0].name: must be text of 1 to 64 characters"),
+    (_strategy(adapter="a b"), "strategies[0].adapter: must be a venue's name, such as BINANCE"),
+    (
+        _strategy(symbols=[]),
+        "strategies[0].symbols: must be a list of 1 to 1024 entries, in brackets",
+    ),
+    (
+        _strategy(symbols=["A", 1]),
+        "strategies[0].symbols[1]: every symbol must be text of 1 to 64 characters",
+    ),
+    (
+        _strategy(params={"x": {}}),
+        ("strategies[0].params.x: must be text, a number, true, false, null, or a list of these"),
+    ),
+    (_strategy(risk=1), "strategies[0].risk: must be an object"),
+    (
+        _strategy(risk={"max_los": 1}),
+        'strategies[0].risk.max_los: unknown key; did you mean "max_loss"?',
+    ),
+    (
+        _strategy(risk={"max_open_orders": -1}),
+        "strategies[0].risk.max_open_orders: must be a whole number from 0 to 10000",
+    ),
+]
+
+
+@pytest.mark.parametrize(("source", "problem"), _FLAG_ERRORS + _VENUE_ERRORS + _STRATEGY_ERRORS)
 def test_a_mistake_is_named(source: object, problem: str) -> None:
     """The error names file, key and what is allowed, in words a user can act on."""
     assert _refused(source) == problem
@@ -334,3 +404,11 @@ def test_new_gone_and_exchanged_venues_need_a_restart() -> None:
         difference = _change(old, new)
         assert difference == Changes(needs_restart=(key,))
         assert difference.reconnect == ()
+
+
+def test_new_gone_and_changed_strategies_need_a_restart() -> None:
+    """A running one is not exchanged under its orders."""
+    old = Settings.parse(_strategy())
+    for new in (_strategy(params={"x": 1}), _strategy(risk={"max_loss": 1}), {}):
+        assert changes(old, Settings.parse(new)) == Changes(needs_restart=("strategies.c",))
+    assert changes(Settings(), old).needs_restart == ("strategies.c",)

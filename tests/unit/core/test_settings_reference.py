@@ -36,7 +36,7 @@ def test_the_schema_knows_every_key_for_all_and_for_one_adapter() -> None:
     properties, patterns = schema["properties"], schema["patternProperties"]
     assert isinstance(properties, dict)
     assert isinstance(patterns, dict)
-    assert {*properties} == {*KEYS, "venues", "$schema"}
+    assert {*properties} == {*KEYS, "venues", "strategies", "$schema"}
     assert [entry["$ref"] for entry in patterns.values()] == [f"#/properties/{k}" for k in KEYS]
 
 
