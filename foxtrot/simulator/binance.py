@@ -9,27 +9,39 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
-from collections.abc import Callable, Sequence
-from types import TracebackType
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType, TracebackType
+from typing import TypeVar
 
 import msgspec
 from aiohttp import web
 
 from foxtrot.errors import ConfigurationError, InvalidState
+from foxtrot.simulator.accounts import Account, Amount
 from foxtrot.simulator.binance_blast import Blast, BlastPlan
 from foxtrot.simulator.binance_connection import Connection
+from foxtrot.simulator.binance_desk import Desk
 from foxtrot.simulator.binance_distortion import Distortion
 from foxtrot.simulator.binance_http import Http
-from foxtrot.simulator.binance_limits import Limits
+from foxtrot.simulator.binance_keys import ApiKey, Keys
+from foxtrot.simulator.binance_limits import Limits, OrderGate
 from foxtrot.simulator.binance_streams import LastPublished, Publisher
+from foxtrot.simulator.binance_user import UserStreams
 from foxtrot.simulator.faults import Fault, FaultBoard
 from foxtrot.simulator.listings import DEFAULT_SYMBOLS
 from foxtrot.simulator.log import log
 from foxtrot.simulator.market import Market, Step
+from foxtrot.simulator.matching import Matching, Report, What
 from foxtrot.simulator.seen import Seen
 from foxtrot.simulator.threads import VenueThread
 
-__all__ = ["Limits", "SimulatedBinance", "SimulatedBinanceThread", "serve"]
+__all__ = ["ApiKey", "Limits", "SimulatedBinance", "SimulatedBinanceThread", "serve"]
+
+T = TypeVar("T")
+
+DEFAULT_BALANCES: Mapping[str, Amount] = MappingProxyType(
+    {"USDT": 100_000, "BTC": 2, "ETH": 20, "BNB": 50}
+)
 
 _STOP_S = 2.0
 _LAST_TURNS = 5
@@ -47,8 +59,11 @@ class SimulatedBinance:
         host: A loopback address.
         port: 0 takes a free one; it is kept over `stop` and `start`.
         limits: The rules for clients.
+        keys: Who may trade; one key that says of itself that it is simulated, by default.
+        balances: What every account starts with.
 
-    Thread safety: lives on the loop that `start` ran on; `faults` may be used from any thread.
+    Thread safety: lives on the loop that `start` ran on; `faults` and `desk` may be used from any
+    thread, and `accounts` read.
     """
 
     def __init__(
@@ -60,6 +75,8 @@ class SimulatedBinance:
         host: str = "127.0.0.1",
         port: int = 0,
         limits: Limits | None = None,
+        keys: Sequence[ApiKey] = (ApiKey(),),
+        balances: Mapping[str, Amount] = DEFAULT_BALANCES,
     ) -> None:
         if not _is_loopback(host):
             raise ConfigurationError("simulated Binance", "host", f"{host} is no loopback address")
@@ -70,9 +87,18 @@ class SimulatedBinance:
         self.seen = Seen()
         self.port = port
         self.market = Market.of(symbols or DEFAULT_SYMBOLS, seed=seed, now_ms=self.now_ms())
-        self.market.on_step = self._publish
+        self.market.on_step = self._on_step
+        self.matching = Matching(self.market, seed=seed)
+        self.matching.on_report = self._on_report
+        self.keys = Keys(keys)
+        self.accounts: Mapping[str, Account] = {
+            name: Account(name, balances) for name in dict.fromkeys(key.account for key in keys)
+        }
+        self.order_gate = OrderGate(self.limits)
+        self.desk = Desk(self)
         self._host, self._rate_hz = host, rate_hz
         self._distortion = Distortion(self.faults)
+        self.users = UserStreams(self, self._distortion)
         self._publisher = Publisher(self.market, self._emit)
         self._connections: dict[int, Connection] = {}
         self._listeners: dict[str, dict[int, Connection]] = {}
@@ -169,14 +195,18 @@ class SimulatedBinance:
 
         May be called from any thread; it returns when it is done.
         """
+        self.on_loop(lambda: self._tick(symbol, count))
+
+    def on_loop(self, call: Callable[[], T]) -> T:
+        """Run a call on the venue's loop and wait for what it returns."""
         loop = self._loop
         if loop is None or not loop.is_running() or loop is _running_loop():
-            return self._tick(symbol, count)
+            return call()
 
-        async def hop() -> None:
-            self._tick(symbol, count)
+        async def hop() -> T:
+            return call()
 
-        asyncio.run_coroutine_threadsafe(hop(), loop).result(_HOP_S)
+        return asyncio.run_coroutine_threadsafe(hop(), loop).result(_HOP_S)
 
     def subscriptions(self) -> set[str]:
         """The streams that are live now, over all connections."""
@@ -206,6 +236,7 @@ class SimulatedBinance:
         """A connection ended, and with it its streams."""
         self._connections.pop(connection.number, None)
         self._drop(connection, tuple(connection.streams))
+        self.users.dismiss(connection)
         if self._blast is not None:
             self._blast.end(connection)
 
@@ -259,6 +290,15 @@ class SimulatedBinance:
                 self.market.tick(symbol, now_ms)
             self._by_hand = True
 
+    def _on_step(self, step: Step) -> None:
+        self._publish(step)
+        self.matching.step(step)
+
+    def _on_report(self, report: Report) -> None:
+        if report.what is What.TRADED and not report.order.open:
+            self.order_gate.give_back(report.order.account.name)
+        self.users.report(report)
+
     def _publish(self, step: Step) -> None:
         event_ms = step.time_ms + self._skew_ms()
         self._publisher.publish(step, event_ms, at_once=self._by_hand)
@@ -294,14 +334,20 @@ class SimulatedBinance:
         }
         if fault.name == "burst":
             self._burst(fault)
+        if fault.name == "user_terminated":
+            self.users.terminate()
         strike = strikes.get(fault.name)
         if strike is not None:
             for connection in self.connections:
-                strike(connection)
+                if fault.matches(None, None, connection.path, None):
+                    strike(connection)
 
     def _announce_shutdown(self, connection: Connection, seconds: float | None) -> None:
         event = msgspec.json.encode({"e": "serverShutdown", "E": self.now_ms()})
-        connection.deliver("!serverShutdown", event)
+        if connection.for_orders:
+            connection.send(b'{"event":%b}' % event)
+        else:
+            connection.deliver("!serverShutdown", event)
         if seconds is not None:
             asyncio.get_running_loop().call_later(seconds, connection.end, 1001, "Server shutdown")
 

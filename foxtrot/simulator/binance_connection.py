@@ -11,6 +11,7 @@ import contextlib
 import socket
 import struct
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from aiohttp import WSMsgType, web
@@ -25,6 +26,13 @@ _CLOSING_S = 1.0
 _NO_LINGER = struct.pack("ii", 1, 0)
 _LOOK_S = 0.05
 """How often a muted connection looks whether it may speak again, or whether the peer is gone."""
+
+
+class Handler(Protocol):
+    """Who answers what comes in."""
+
+    def handle(self, raw: str | bytes) -> None:
+        """Carry out one message and answer it."""
 
 
 class Venue(Protocol):
@@ -70,22 +78,33 @@ class Connection:
         venue: Where it is connected.
         request: The upgrade request.
         combined: Whether data comes in `{"stream", "data"}` wrappers.
+        orders: Who answers, if this is a connection to the WebSocket API.
     """
 
-    def __init__(self, number: int, venue: Venue, request: web.Request, *, combined: bool) -> None:
+    def __init__(
+        self,
+        number: int,
+        venue: Venue,
+        request: web.Request,
+        *,
+        combined: bool = False,
+        orders: Callable[[Connection], Handler] | None = None,
+    ) -> None:
         self.number = number
+        self.path = request.path
         self.combined = combined
+        self.for_orders = orders is not None
         self.streams: dict[str, None] = {}
         self.data_frames = 0
         self._venue, self._request = venue, request
         self._socket = web.WebSocketResponse(
             autoping=False, autoclose=False, compress=False, timeout=_CLOSING_S
         )
-        self._commands = Commands(self, venue)
+        self._commands: Handler = orders(self) if orders is not None else Commands(self, venue)
         self._loop = asyncio.get_running_loop()
         self._ending: asyncio.Future[None] = self._loop.create_future()
         self._last_word = (1000, "")
-        self._window = Window(venue.limits.messages_per_s, 1.0)
+        self._window = Window(None if self.for_orders else venue.limits.messages_per_s, 1.0)
         self._pings: deque[tuple[bytes, float]] = deque()
         self._corked: list[bytes] | None = None
         self._late: deque[bytes] = deque()
@@ -116,7 +135,7 @@ class Connection:
 
     def send(self, payload: bytes, *, opcode: int = _TEXT) -> None:
         """Send one frame, unless the venue is mute; later, if it is slow."""
-        if not self._venue.faults.quiet and self._venue.faults.active("mute"):
+        if not self._venue.faults.quiet and self._mute():
             return
         data = frame(payload, opcode)
         if self._corked is not None:
@@ -126,7 +145,7 @@ class Connection:
 
     def write(self, data: bytes) -> None:
         """Put ready-made frames on the wire."""
-        slow = self._venue.faults.active("latency")
+        slow = self._venue.faults.active("latency", path=self.path)
         if slow is not None or self._late:
             self._late.append(data)
             self._loop.call_later((slow.seconds or 0.0) if slow else 0.0, self._write_late)
@@ -214,17 +233,20 @@ class Connection:
                 self._answer_ping(message.data)
             elif message.type is WSMsgType.PONG:
                 self._take_pong(bytes(message.data))
-            elif not self._venue.faults.active("mute"):
+            elif not self._mute():
                 self._commands.handle(message.data)
+
+    def _mute(self) -> bool:
+        return self._venue.faults.active("mute", path=self.path) is not None
 
     async def _while_mute(self) -> None:
         """A mute venue does not even answer a close frame."""
         # ASYNC110: a peer that goes away sets no event
-        while self._venue.faults.active("mute") and self.open:  # noqa: ASYNC110
+        while self._mute() and self.open:  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_S)
 
     def _answer_ping(self, payload: bytes) -> None:
-        if not self._venue.faults.active("no_pong"):
+        if not self._venue.faults.active("no_pong", path=self.path):
             self.send(payload, opcode=_PONG)
 
     def _take_pong(self, payload: bytes) -> None:

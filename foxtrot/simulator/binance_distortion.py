@@ -40,7 +40,7 @@ class Distortion:
         faults = self._faults
         if faults.active("silent", symbol=symbol, channel=channel) or faults.active("mute"):
             return []
-        if faults.active("drop_stream", symbol=symbol, channel=channel):
+        if faults.take("drop_stream", symbol=symbol, channel=channel):
             return []
         if channel in _DIFFS and faults.take("depth_gap", symbol=symbol):
             return []

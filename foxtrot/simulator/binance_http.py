@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Protocol
+from urllib.parse import parse_qsl
 
 import msgspec
 from aiohttp import web
 
 from foxtrot.errors import ConfigurationError
 from foxtrot.simulator import binance_rest as rest
+from foxtrot.simulator.binance_api import HTML, Api, Reply, Request, canned
 from foxtrot.simulator.binance_connection import Connection
 from foxtrot.simulator.binance_connection import Venue as ConnectionVenue
+from foxtrot.simulator.binance_desk import Desk, desk_routes
+from foxtrot.simulator.binance_keys import Credentials
 from foxtrot.simulator.binance_limits import Refusal, WeightGate, Window
+from foxtrot.simulator.binance_orders import REST
+from foxtrot.simulator.binance_socket import PATH as ORDERS_PATH
+from foxtrot.simulator.binance_socket import ApiCommands
+from foxtrot.simulator.binance_socket import Venue as ApiVenue
 from foxtrot.simulator.faults import Fault, fault_from_json
-from foxtrot.simulator.seen import Seen
 
 _JSON = "application/json"
 _SLOW_S = 10.0
@@ -26,10 +33,10 @@ _LISTEN_KEY_CHARS = 60
 _ORDERS_SOCKET_WEIGHT = 2
 
 
-class Venue(ConnectionVenue, rest.Venue, Protocol):
+class Venue(ConnectionVenue, ApiVenue, Protocol):
     """What the front door needs of the venue."""
 
-    seen: Seen
+    desk: Desk
 
     def subscriptions(self) -> set[str]:
         """The streams that are live now."""
@@ -47,6 +54,7 @@ class Http:
         limits = venue.limits
         self._closing = asyncio.Event()
         self._gate = WeightGate(limits)
+        self._api = Api(venue, self._gate)
         self._handshakes = Window(limits.connections, limits.connections_window_s)
 
     def application(self) -> web.Application:
@@ -54,7 +62,8 @@ class Http:
         app = web.Application()
         for path in ("/ws", "/stream", "/ws/{streams:.*}", "/stream/ws", "/stream/ws/{streams:.*}"):
             app.router.add_get(path, self._market_stream)
-        app.router.add_get("/ws-api/v3", self._orders_socket)
+        app.router.add_get(ORDERS_PATH, self._orders_socket)
+        app.router.add_routes(desk_routes(self._venue.desk))
         app.router.add_get("/control/faults", self._list_faults)
         app.router.add_post("/control/faults", self._inject_fault)
         app.router.add_delete("/control/faults", self._clear_faults)
@@ -70,11 +79,15 @@ class Http:
     async def _request(self, request: web.Request) -> web.StreamResponse:
         """A REST request: the faults first, then the weight, then the answer."""
         path = request.path
+        if (request.method, path) in REST:
+            return await self._order_request(request)
         self._venue.seen.requested(request.method, path, dict(request.query))
-        await self._hold_up(request)
-        canned = self._venue.faults.take("http_error", path=path)
-        if canned is not None:
-            return self._weighed(_canned(canned))
+        down = await self._hold_up(request)
+        if down is not None:
+            return down
+        fault = self._venue.faults.take("http_error", path=path)
+        if fault is not None:
+            return self._weighed(_canned(fault))
         endpoint = rest.ENDPOINTS.get(path)
         weight = endpoint.weight(request.query) if endpoint else 1
         refused = self._gate.charge(weight, self._venue.now_ms())
@@ -93,12 +106,48 @@ class Http:
             body = body[: len(body) // 2]
         return self._weighed(web.Response(body=body, content_type=_JSON))
 
-    async def _hold_up(self, request: web.Request) -> None:
-        """Latency, a hanging or a refusing venue."""
+    async def _order_request(self, request: web.Request) -> web.StreamResponse:
+        """A signed request of the trading side."""
+        operation = REST[request.method, request.path]
+        query = request.raw_path.partition("?")[2]
+        body = (await request.read()).decode(errors="replace")
+        down = await self._hold_up(request)
+        if down is not None:
+            return down
+        params = dict(parse_qsl("&".join(filter(None, (query, body))), keep_blank_values=True))
+        shown = Credentials(request.headers.get("X-MBX-APIKEY", ""), _signed_text(query, body))
+        reply = self._api.handle(Request(request.method, request.path, operation, params, shown))
+        return await self._replied(request, reply)
+
+    async def _replied(self, request: web.Request, reply: Reply) -> web.StreamResponse:
+        if reply.lost or reply.delay_s is not None:
+            self._venue.users.flush()
+        if reply.lost == "reset":
+            raise _dropped(request)
+        if reply.lost:
+            await self._hang(request, lambda: True)
+            raise _dropped(request)
+        await self._pause(reply.delay_s or 0.0)
+        body = HTML.format(title="502 Bad Gateway").encode() if reply.html else reply.body
+        kind = _JSON if body[:1] in (b"{", b"[") else "text/html"
+        return self._weighed(
+            web.Response(
+                body=body[: len(body) // 2] if reply.cut else body,
+                status=reply.status,
+                content_type=kind,
+                headers=reply.headers,
+            )
+        )
+
+    async def _hold_up(self, request: web.Request) -> web.StreamResponse | None:
+        """Latency, a hanging or a refusing venue, or one under maintenance."""
         faults = self._venue.faults
         if faults.quiet:
-            return
-        refuse = faults.active("refuse")
+            return None
+        down = faults.take("maintenance", path=request.path)
+        if down is not None:
+            return _page(down)
+        refuse = faults.active("refuse", path=request.path)
         if refuse is not None and refuse.rest:
             raise _dropped(request)
         slow = faults.active("latency")
@@ -106,12 +155,16 @@ class Http:
             await self._pause(slow.seconds or 0.0)
         mute = faults.active("mute")
         if mute is not None and mute.rest:
-            await self._hang(request)
+            await self._hang(request, self._mute)
+        return None
 
-    async def _hang(self, request: web.Request) -> None:
+    def _mute(self) -> bool:
+        return self._venue.faults.active("mute") is not None
+
+    async def _hang(self, request: web.Request, still: Callable[[], bool]) -> None:
         """Say nothing until the fault is cleared, the client has gone or the venue stops."""
         async with asyncio.timeout(_HANG_MAX_S):
-            while self._venue.faults.active("mute") and not self._closing.is_set():
+            while still() and not self._closing.is_set():
                 if request.transport is None or request.transport.is_closing():
                     raise _dropped(request)
                 await self._pause(_LOOK_S)
@@ -141,12 +194,15 @@ class Http:
     async def _refuse_handshake(self, request: web.Request) -> web.StreamResponse | None:
         """The faults and limits of a handshake; None if it may go on."""
         faults = self._venue.faults
-        if faults.active("mute"):
-            await self._hang(request)
-        slow = faults.active("slow_handshake")
+        if faults.active("mute", path=request.path):
+            await self._hang(request, self._mute)
+        down = faults.take("maintenance", path=request.path)
+        if down is not None:
+            return _page(down)
+        slow = faults.active("slow_handshake", path=request.path)
         if slow is not None:
             await self._pause(_SLOW_S if slow.seconds is None else slow.seconds)
-        refuse = faults.take("refuse")
+        refuse = faults.take("refuse", path=request.path)
         if refuse is not None and refuse.status is None:
             raise _dropped(request)
         if refuse is not None:
@@ -158,18 +214,19 @@ class Http:
         return None
 
     async def _orders_socket(self, request: web.Request) -> web.StreamResponse:
-        """The WebSocket API: this venue has no account, so every method is refused by name."""
+        """A handshake for the WebSocket API."""
         refused = await self._refuse_handshake(request)
         if refused is not None:
             return refused
         heavy = self._gate.charge(_ORDERS_SOCKET_WEIGHT, self._venue.now_ms())
         if heavy is not None:
             return self._weighed(_refused(heavy))
-        socket = web.WebSocketResponse(compress=False)
-        await socket.prepare(request)
-        async for message in socket:
-            await socket.send_str(_unsupported(message.data).decode())
-        return socket
+
+        def orders(connection: Connection) -> ApiCommands:
+            return ApiCommands(connection, self._venue, self._api)
+
+        number = self._venue.seen.connected(for_orders=True)
+        return await Connection(number, self._venue, request, orders=orders).serve(())
 
     async def _list_faults(self, request: web.Request) -> web.Response:
         return _json(self._venue.faults.faults())
@@ -193,6 +250,7 @@ class Http:
         return _json(
             {
                 "connections": seen.connections,
+                "order_connections": seen.order_connections,
                 "subscriptions": sorted(self._venue.subscriptions()),
                 "subscribes": seen.subscribes,
                 "unsubscribes": seen.unsubscribes,
@@ -214,10 +272,28 @@ def _json(body: object, status: int = 200) -> web.Response:
 
 
 def _canned(fault: Fault) -> web.Response:
-    body = fault.body if fault.body is not None else '{"code":-1000,"msg":"An unknown error"}'
+    status, body = canned(fault)
     kind = _JSON if body[:1] in ("{", "[") else "text/html"
+    return web.Response(text=body, status=status, content_type=kind, headers=fault.headers)
+
+
+def _page(down: Fault) -> web.Response:
+    """What stands where the venue was."""
+    status = down.status or 503
+    title = "403 Forbidden" if status == 403 else f"{status} Service Unavailable"
     return web.Response(
-        text=body, status=fault.status or 503, content_type=kind, headers=fault.headers
+        text=down.body or HTML.format(title=title),
+        status=status,
+        content_type="text/html",
+        headers=down.headers,
+    )
+
+
+def _signed_text(query: str, body: str) -> str:
+    """What a signature is of: query and body as they were sent, without the signature."""
+    return "".join(
+        "&".join(part for part in text.split("&") if not part.startswith("signature="))
+        for text in (query, body)
     )
 
 
@@ -238,12 +314,3 @@ def _named(request: web.Request) -> str:
     """Stream names in the path; the numbers ccxt puts there name nothing."""
     text = request.match_info.get("streams", "")
     return "" if text.isdigit() else text
-
-
-def _unsupported(raw: str | bytes) -> bytes:
-    try:
-        number = msgspec.json.decode(raw, type=dict[str, object]).get("id")
-    except msgspec.DecodeError:
-        number = None
-    error = {"code": -1020, "msg": "This operation is not supported."}
-    return msgspec.json.encode({"id": number, "status": 400, "error": error})

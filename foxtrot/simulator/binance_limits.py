@@ -27,6 +27,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     # Requests
     weight_per_minute: int | None = 6_000
+    orders_per_10_s: int | None = 100
+    orders_per_day: int | None = 200_000
     refusals_before_ban: int = 10
     ban_s: float = 120.0
 
@@ -41,6 +43,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             ping_interval_s=None,
             send_buffer_bytes=None,
             weight_per_minute=None,
+            orders_per_10_s=None,
+            orders_per_day=None,
         )
 
 
@@ -112,6 +116,68 @@ class WeightGate:
     def _banned(self, now_ms: int) -> Refusal:
         left_s = max(1, -(-(self._banned_until_ms - now_ms) // 1000))
         return Refusal(418, _ban(self._banned_until_ms), left_s)
+
+
+class OrderGate:
+    """The unfilled orders of each account in the current ten seconds and the current day.
+
+    A new order counts one; an order that is filled takes one back.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._rules = (
+            ("SECOND", 10, 10_000, limits.orders_per_10_s),
+            ("DAY", 1, 86_400_000, limits.orders_per_day),
+        )
+        self._counts: dict[str, list[tuple[int, int]]] = {}
+
+    def charge(self, account: str, now_ms: int) -> Refusal | None:
+        """Count a new order; the refusal if it is one too many."""
+        counts = self._current(account, now_ms)
+        for (interval, number, length, limit), count in zip(self._rules, counts, strict=True):
+            if limit is not None and count >= limit:
+                words = f"Too many new orders; current limit is {limit} orders per "
+                left_s = -(-(length - now_ms % length) // 1000)
+                return Refusal(429, f"{words}{number} {interval}.", left_s)
+        self._store(account, now_ms, [count + 1 for count in counts])
+        return None
+
+    def give_back(self, account: str) -> None:
+        """Forget one order: it was refused, or it is filled."""
+        counts = self._counts.get(account, [])
+        self._counts[account] = [(start, max(0, count - 1)) for start, count in counts]
+
+    def headers(self, account: str, now_ms: int) -> dict[str, str]:
+        """What the answer to a new order tells of the counts."""
+        ten_s, day = self._current(account, now_ms)
+        return {"X-MBX-ORDER-COUNT-10S": str(ten_s), "X-MBX-ORDER-COUNT-1D": str(day)}
+
+    def rows(self, account: str, now_ms: int) -> list[dict[str, object]]:
+        """The counts as /api/v3/rateLimit/order tells them."""
+        counts = self._current(account, now_ms)
+        return [
+            {
+                "rateLimitType": "ORDERS",
+                "interval": interval,
+                "intervalNum": number,
+                "limit": limit,
+                "count": count,
+            }
+            for (interval, number, _, limit), count in zip(self._rules, counts, strict=True)
+        ]
+
+    def _current(self, account: str, now_ms: int) -> list[int]:
+        known = self._counts.get(account) or [(0, 0)] * len(self._rules)
+        return [
+            count if start == now_ms // length else 0
+            for (start, count), (_, _, length, _) in zip(known, self._rules, strict=True)
+        ]
+
+    def _store(self, account: str, now_ms: int, counts: list[int]) -> None:
+        lengths = (length for _, _, length, _ in self._rules)
+        self._counts[account] = [
+            (now_ms // length, count) for length, count in zip(lengths, counts, strict=True)
+        ]
 
 
 def _too_much(limit: int) -> str:

@@ -295,7 +295,7 @@ def _symbol_row(item: Listing) -> Row:
         "amendAllowed": True,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": margin,
-        "filters": _filters(item),
+        "filters": filters(item),
         "permissions": [],
         "permissionSets": [["SPOT", "MARGIN"] if margin else ["SPOT"]],
         "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
@@ -303,7 +303,8 @@ def _symbol_row(item: Listing) -> Row:
     }
 
 
-def _filters(item: Listing) -> list[Mapping[str, object]]:
+def filters(item: Listing) -> list[Mapping[str, object]]:
+    """The filters of a symbol, as exchangeInfo tells them and orders are held to."""
     return [
         {
             "filterType": "PRICE_FILTER",

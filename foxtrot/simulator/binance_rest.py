@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -10,14 +9,23 @@ import msgspec
 from aiohttp import web
 
 from foxtrot.simulator import binance_payloads as wire
+from foxtrot.simulator.binance_params import (
+    SYMBOL,
+    Params,
+    moment_of,
+    number_of,
+    refusal,
+    row_limit,
+    symbol_of,
+    text_of,
+)
 from foxtrot.simulator.history import INTERVALS_MS
 from foxtrot.simulator.listings import decimal8
 from foxtrot.simulator.market import LEVELS, Market, Trade
 
-_SYMBOL = re.compile(r"[A-Z0-9\-_.]{1,20}")
 _SYMBOLS_TEXT = r"^\[(\"[A-Z0-9\-_.]{1,20}\"(,\"[A-Z0-9\-_.]{1,20}\"){0,}){0,1}\]$"
 _HTML_404 = "<html><head><title>404 Not found</title></head><body>404 Not found</body></html>"
-_DEPTH_MAX, _ROWS_MAX, _ROWS_DEFAULT = 5_000, 1_000, 500
+_DEPTH_MAX = 5_000
 _DAY_LIST = 20
 _DAY_LIST_LONG = 100
 
@@ -37,7 +45,6 @@ class Venue(Protocol):
         """Request weight per minute, as told in exchangeInfo."""
 
 
-Params = Mapping[str, str]
 Answer = Callable[[Venue, Params], object]
 Weight = Callable[[Params], int]
 
@@ -72,17 +79,6 @@ def answer(venue: Venue, endpoint: Endpoint, request: web.Request) -> bytes:
     return body if isinstance(body, bytes) else wire.encode(body)
 
 
-def refusal(code: int, message: str, status: int = 400) -> web.HTTPException:
-    """An error as Binance words it."""
-    body = wire.encode({"code": code, "msg": message})
-    kinds: Mapping[int, type[web.HTTPException]] = {
-        400: web.HTTPBadRequest,
-        401: web.HTTPUnauthorized,
-        410: web.HTTPGone,
-    }
-    return kinds[status](text=body.decode(), content_type="application/json")
-
-
 def not_found() -> web.HTTPException:
     """The page for a path the venue does not have."""
     return web.HTTPNotFound(text=_HTML_404, content_type="text/html")
@@ -109,26 +105,26 @@ def _exchange_info(venue: Venue, params: Params) -> object:
 
 
 def _depth(venue: Venue, params: Params) -> object:
-    symbol = _symbol(venue, params)
-    limit = _number(params, "limit", 100, low=1, high=_DEPTH_MAX)
+    symbol = symbol_of(venue, params)
+    limit = number_of(params, "limit", 100, low=1, high=_DEPTH_MAX)
     return wire.depth_snapshot(venue.market.book(symbol, min(limit, LEVELS)))
 
 
 def _trades(venue: Venue, params: Params) -> object:
-    symbol = _symbol(venue, params)
-    limit = _limit(params)
+    symbol = symbol_of(venue, params)
+    limit = row_limit(params)
     return [wire.trade_row(trade) for trade in list(venue.market.trades(symbol))[-limit:]]
 
 
 def _historical_trades(venue: Venue, params: Params) -> object:
-    symbol = _symbol(venue, params)
+    symbol = symbol_of(venue, params)
     kept = list(venue.market.trades(symbol))
     return [wire.trade_row(trade) for trade in _page(kept, params)]
 
 
 def _agg_trades(venue: Venue, params: Params) -> object:
-    symbol = _symbol(venue, params)
-    start, end = _moment(params, "startTime"), _moment(params, "endTime")
+    symbol = symbol_of(venue, params)
+    start, end = moment_of(params, "startTime"), moment_of(params, "endTime")
     if "fromId" in params and (start is not None or end is not None):
         raise refusal(-1128, "Combination of optional parameters invalid.")
     kept = [
@@ -137,22 +133,22 @@ def _agg_trades(venue: Venue, params: Params) -> object:
         if (start is None or trade.time_ms >= start) and (end is None or trade.time_ms <= end)
     ]
     if start is not None:
-        return [wire.agg_trade_row(trade) for trade in kept[: _limit(params)]]
+        return [wire.agg_trade_row(trade) for trade in kept[: row_limit(params)]]
     return [wire.agg_trade_row(trade) for trade in _page(kept, params)]
 
 
 def _klines(venue: Venue, params: Params) -> object:
-    symbol = _symbol(venue, params)
-    interval = _text(params, "interval")
+    symbol = symbol_of(venue, params)
+    interval = text_of(params, "interval")
     if interval not in INTERVALS_MS:
         raise refusal(-1120, "Invalid interval.")
-    start, end = _moment(params, "startTime"), _moment(params, "endTime")
-    bars = venue.market.bars(symbol, interval, start, end, _limit(params))
+    start, end = moment_of(params, "startTime"), moment_of(params, "endTime")
+    bars = venue.market.bars(symbol, interval, start, end, row_limit(params))
     return [wire.kline_row(bar) for bar in bars]
 
 
 def _average_price(venue: Venue, params: Params) -> object:
-    symbol = _symbol(venue, params)
+    symbol = symbol_of(venue, params)
     now_ms = venue.market.now_ms(symbol)
     return wire.average_price(venue.market.bar(symbol, "5m", now_ms), now_ms)
 
@@ -209,7 +205,7 @@ def _wanted(venue: Venue, params: Params) -> list[str]:
     if "symbol" in params and "symbols" in params:
         raise refusal(-1128, "Combination of optional parameters invalid.")
     if "symbol" in params:
-        return [_symbol(venue, params)]
+        return [symbol_of(venue, params)]
     if "symbols" not in params:
         return []
     symbols = _symbol_list(params["symbols"])
@@ -223,7 +219,7 @@ def _symbol_list(text: str) -> list[str]:
         symbols = msgspec.json.decode(text, type=list[str])
     except msgspec.DecodeError:
         symbols = []
-    if not symbols or not all(_SYMBOL.fullmatch(symbol) for symbol in symbols):
+    if not symbols or not all(SYMBOL.fullmatch(symbol) for symbol in symbols):
         raise refusal(
             -1100,
             f"Illegal characters found in parameter 'symbols'; legal range is '{_SYMBOLS_TEXT}'.",
@@ -231,60 +227,12 @@ def _symbol_list(text: str) -> list[str]:
     return symbols
 
 
-def _symbol(venue: Venue, params: Params) -> str:
-    symbol = _text(params, "symbol")
-    if not _SYMBOL.fullmatch(symbol):
-        raise refusal(
-            -1100,
-            "Illegal characters found in parameter 'symbol'; legal range is '^[A-Z0-9-_.]{1,20}$'.",
-        )
-    if symbol not in venue.market.listings:
-        raise refusal(-1121, "Invalid symbol.")
-    venue.wake(symbol)
-    return symbol
-
-
-def _text(params: Params, name: str) -> str:
-    text = params.get(name, "")
-    if not text:
-        raise refusal(
-            -1102,
-            f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.",
-        )
-    return text
-
-
-def _number(params: Params, name: str, default: int, *, low: int, high: int) -> int:
-    """A whole number; above `high` the venue takes `high`."""
-    text = params.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 20):
-        raise refusal(
-            -1100,
-            f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'.",
-        )
-    if int(text) < low:
-        raise refusal(-1130, f"Data sent for parameter '{name}' is not valid.")
-    return min(int(text), high)
-
-
-def _limit(params: Params) -> int:
-    return _number(params, "limit", _ROWS_DEFAULT, low=1, high=_ROWS_MAX)
-
-
-def _moment(params: Params, name: str) -> int | None:
-    if name not in params:
-        return None
-    return _number(params, name, 0, low=0, high=10**15)
-
-
 def _page(kept: Sequence[Trade], params: Params) -> Sequence[Trade]:
     """The trades from `fromId` on, else the latest ones."""
-    limit = _limit(params)
+    limit = row_limit(params)
     if "fromId" not in params:
         return kept[-limit:]
-    first = _number(params, "fromId", 0, low=0, high=10**20)
+    first = number_of(params, "fromId", 0, low=0, high=10**20)
     return [trade for trade in kept if trade.trade_id >= first][:limit]
 
 

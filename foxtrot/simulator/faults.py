@@ -19,11 +19,15 @@ UNTIL_CLEARED = 0
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """What a fault does, and how often it does so when the caller names no count."""
+    """What a fault does, and how often it does so when the caller names no count.
+
+    `orders` marks what is tried on the trading side, in a table of its own.
+    """
 
     meaning: str
     count: int = UNTIL_CLEARED
     instant: bool = False
+    orders: bool = False
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
@@ -46,7 +50,10 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "error_ack": Kind("a subscription is refused with `code` (2)", count=1),
         "no_ack": Kind("a subscription works but is never acknowledged", count=1),
         "depth_gap": Kind("one depth update is lost", count=1),
-        "http_error": Kind("requests to `path` get `status` (503), `body` and `headers`"),
+        "http_error": Kind(
+            "requests to `path` get `status` (503), `body` and `headers`, or the words for `code`; "
+            "with `acts`, they are carried out all the same"
+        ),
         "truncated_body": Kind("an answer of status 200 is cut in half", count=1),
         "clock_skew": Kind("the venue's clock is `seconds` ahead"),
         "duplicate": Kind("every data frame is sent twice"),
@@ -55,6 +62,36 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "stale_replay": Kind("a subscription is first answered with data from long ago"),
         "slow_handshake": Kind("a handshake takes `seconds` (10)"),
         "drop_stream": Kind("one `symbol` (or one `channel` of it) is not sent any more"),
+        "maintenance": Kind("requests and handshakes get a page of `status` (503)", orders=True),
+        "request_swallowed": Kind(
+            "a `request` is never acted upon and never answered", count=1, orders=True
+        ),
+        "request_reset": Kind("a `request` is reset before the venue acts", count=1, orders=True),
+        "ack_swallowed": Kind(
+            "a `request` is carried out and never answered", count=1, orders=True
+        ),
+        "ack_reset": Kind("a `request` is carried out, then reset", count=1, orders=True),
+        "late_ack": Kind(
+            "the answer comes after the reports, `seconds` (0) later", count=1, orders=True
+        ),
+        "html_body": Kind("an answer of status 200 is an HTML page", count=1, orders=True),
+        "foreign_ack": Kind(
+            "an answer names another client order id, or `body`", count=1, orders=True
+        ),
+        "nameless_ack": Kind("an answer names no order id", count=1, orders=True),
+        "empty_list": Kind(
+            "a list of orders, trades or balances is a lie: empty", count=1, orders=True
+        ),
+        "cancel_race": Kind(
+            "an order is filled the moment its cancel comes in", count=1, orders=True
+        ),
+        "late_reports": Kind("events of the user stream come `seconds` later", orders=True),
+        "reordered": Kind(
+            "an event of the user stream changes places with the next", count=1, orders=True
+        ),
+        "user_terminated": Kind(
+            "every user stream ends; the connections stand", instant=True, orders=True
+        ),
     }
 )
 
@@ -66,6 +103,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     symbol: str | None = None
     channel: str | None = None
     path: str | None = None
+    request: str | None = None
     count: int | None = None
     code: int | None = None
     seconds: float | None = None
@@ -74,18 +112,25 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: str | None = None
     headers: dict[str, str] | None = None
     rest: bool = False
+    acts: bool = False
 
     @property
     def uses(self) -> int:
         """How often the fault strikes before it is used up; 0 means until cleared."""
         return KINDS[self.name].count if self.count is None else self.count
 
-    def matches(self, symbol: str | None, channel: str | None, path: str | None) -> bool:
-        """Whether the fault concerns this symbol, channel and path; an unset field means any."""
+    def matches(
+        self, symbol: str | None, channel: str | None, path: str | None, request: str | None
+    ) -> bool:
+        """Whether the fault concerns these; an unset field means any.
+
+        `request` is the kind of a request of the trading side: place, cancel, query and so on.
+        """
         return (
             (self.symbol is None or symbol == self.symbol)
             and (self.channel is None or channel == self.channel)
             and (self.path is None or (path or "").endswith(self.path))
+            and (self.request is None or request == self.request)
         )
 
 
@@ -143,12 +188,13 @@ class FaultBoard:
         symbol: str | None = None,
         channel: str | None = None,
         path: str | None = None,
+        request: str | None = None,
     ) -> Fault | None:
         """The first standing fault of this name that concerns these things; not used up by it."""
         if self.quiet:
             return None
         with self._lock:
-            entry = self._find(name, symbol, channel, path)
+            entry = self._find(name, symbol, channel, path, request)
             return entry.fault if entry else None
 
     def take(
@@ -158,12 +204,13 @@ class FaultBoard:
         symbol: str | None = None,
         channel: str | None = None,
         path: str | None = None,
+        request: str | None = None,
     ) -> Fault | None:
         """As `active`, but one use of the fault is spent."""
         if self.quiet:
             return None
         with self._lock:
-            entry = self._find(name, symbol, channel, path)
+            entry = self._find(name, symbol, channel, path, request)
             if entry is None:
                 return None
             self._spend(entry)
@@ -186,10 +233,16 @@ class FaultBoard:
         return stop
 
     def _find(
-        self, name: str, symbol: str | None, channel: str | None, path: str | None
+        self,
+        name: str,
+        symbol: str | None,
+        channel: str | None,
+        path: str | None,
+        request: str | None,
     ) -> _Entry | None:
         for entry in self._entries:
-            if entry.fault.name == name and entry.fault.matches(symbol, channel, path):
+            fault = entry.fault
+            if fault.name == name and fault.matches(symbol, channel, path, request):
                 return entry
         return None
 

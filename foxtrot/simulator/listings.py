@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from decimal import Decimal
 
 import msgspec
 
@@ -73,9 +74,9 @@ def decimal8(value_e8: int) -> str:
     return f"{value_e8 // E8}.{value_e8 % E8:08d}"
 
 
-def to_e8(amount: float) -> int:
+def to_e8(amount: str | float | Decimal) -> int:
     """An amount in units of 1e-8, rounded to the nearest."""
-    return round(amount * E8)
+    return round(Decimal(str(amount)) * E8)
 
 
 def notional_e8(price_e8: int, quantity_e8: int) -> int:

@@ -17,6 +17,7 @@ class Seen:
 
     def __init__(self) -> None:
         self.connections = 0
+        self.order_connections = 0
         self._subscribes: deque[tuple[int, Streams]] = deque(maxlen=_KEPT)
         self._unsubscribes: deque[tuple[int, Streams]] = deque(maxlen=_KEPT)
         self._requests: deque[tuple[str, str, dict[str, str]]] = deque(maxlen=_KEPT)
@@ -39,10 +40,13 @@ class Seen:
         """Method, path and parameters of every request."""
         return list(self._requests)
 
-    def connected(self) -> int:
-        """Note a connection; returns its number, from 1."""
-        self.connections += 1
-        return self.connections
+    def connected(self, *, for_orders: bool = False) -> int:
+        """Note a connection for market streams or for orders; returns its number, from 1."""
+        if for_orders:
+            self.order_connections += 1
+        else:
+            self.connections += 1
+        return self.connections + self.order_connections
 
     def subscribed(self, connection: int, streams: Streams) -> None:
         """Note a subscription."""

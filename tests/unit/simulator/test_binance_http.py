@@ -57,9 +57,9 @@ async def test_too_many_streams_in_the_url_are_refused(connect) -> None:
 
 
 async def test_the_websocket_api_refuses_by_name(sim: SimulatedBinance, connect) -> None:
-    """Orders are not taken here, and the answer says so."""
+    """What the venue cannot do is refused in words, and nonsense too."""
     stream = await connect("/ws-api/v3")
-    await stream.socket.send_json({"id": "a", "method": "order.place", "params": {}})
+    await stream.socket.send_json({"id": "a", "method": "sor.order.place", "params": {}})
     reply = await stream.json()
     assert (reply["id"], reply["status"], reply["error"]["code"]) == ("a", 400, -1020)
     await stream.socket.send_str("{")
@@ -215,6 +215,7 @@ async def test_what_was_seen_can_be_read_over_http(
         seen = await response.json()
     assert seen == {
         "connections": 1,
+        "order_connections": 0,
         "subscriptions": ["btcusdt@trade"],
         "subscribes": [[1, ["btcusdt@trade"]]],
         "unsubscribes": [],

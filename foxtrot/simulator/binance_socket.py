@@ -1,0 +1,133 @@
+"""The requests a client sends on the WebSocket API, and the answers it gets there."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+import msgspec
+from aiohttp import web
+
+from foxtrot.simulator import binance_rest as rest
+from foxtrot.simulator.binance_api import HTML, Api, Reply, Request
+from foxtrot.simulator.binance_api import Venue as ApiVenue
+from foxtrot.simulator.binance_connection import Connection
+from foxtrot.simulator.binance_keys import Credentials
+from foxtrot.simulator.binance_orders import METHODS
+from foxtrot.simulator.binance_params import refusal
+from foxtrot.simulator.binance_payloads import encode
+from foxtrot.simulator.binance_user import UserStreams
+
+PATH = "/ws-api/v3"
+_PUBLIC = {
+    "ping": "/api/v3/ping",
+    "time": "/api/v3/time",
+    "exchangeInfo": "/api/v3/exchangeInfo",
+    "depth": "/api/v3/depth",
+    "trades.recent": "/api/v3/trades",
+    "klines": "/api/v3/klines",
+    "avgPrice": "/api/v3/avgPrice",
+    "ticker.24hr": "/api/v3/ticker/24hr",
+    "ticker.price": "/api/v3/ticker/price",
+    "ticker.book": "/api/v3/ticker/bookTicker",
+}
+
+
+class Venue(ApiVenue, rest.Venue, Protocol):
+    """What the WebSocket API needs of the venue."""
+
+    users: UserStreams
+
+
+class _Call(msgspec.Struct):
+    method: str = ""
+    id: str | int | None = None
+    params: dict[str, msgspec.Raw] = {}
+
+
+class ApiCommands:
+    """Reads the JSON messages of a connection to the WebSocket API and answers them.
+
+    Args:
+        connection: Where they come from.
+        venue: What they act upon.
+        api: The door they go through.
+    """
+
+    def __init__(self, connection: Connection, venue: Venue, api: Api) -> None:
+        self._connection, self._venue, self._api = connection, venue, api
+
+    def handle(self, raw: str | bytes) -> None:
+        """Carry out one message and answer it."""
+        try:
+            call = msgspec.json.decode(raw, type=_Call)
+        except (msgspec.DecodeError, RecursionError):
+            return self._say(None, _failed(refusal(-1135, "Invalid JSON Request")))
+        if call.method in METHODS:
+            return self._ask(call)
+        try:
+            result = self._answer(call)
+        except web.HTTPException as error:
+            return self._say(call.id, _failed(error))
+        self._say(call.id, Reply(body=result))
+
+    def _answer(self, call: _Call) -> bytes:
+        """The answer to what needs no key."""
+        params = {name: _text(raw) for name, raw in call.params.items()}
+        if call.method == "userDataStream.unsubscribe":
+            number = params.get("subscriptionId")
+            self._venue.users.unsubscribe(self._connection, int(number) if number else None)
+            return b"{}"
+        if call.method == "userDataStream.subscribe":
+            raise refusal(-1099, "Not found, authenticated, or authorized.")
+        if call.method not in _PUBLIC:
+            raise refusal(-1020, "This operation is not supported.")
+        body = rest.ENDPOINTS[_PUBLIC[call.method]].answer(self._venue, params)
+        return body if isinstance(body, bytes) else encode(body)
+
+    def _ask(self, call: _Call) -> None:
+        """Send a signed request through the door."""
+        params = {name: _text(raw) for name, raw in call.params.items()}
+        signed = "&".join(f"{k}={v}" for k, v in sorted(params.items()) if k != "signature")
+        operation = METHODS[call.method]
+        shown = Credentials(params.get("apiKey", ""), signed)
+        reply = self._api.handle(Request("WS", call.method, operation, params, shown))
+        if operation.kind == "subscribe" and reply.asker is not None:
+            try:
+                number = self._venue.users.subscribe(self._connection, reply.asker.account)
+                reply.body = encode({"subscriptionId": number})
+            except web.HTTPException as error:
+                reply = _failed(error)
+        self._send(call.id, reply)
+
+    def _send(self, number: str | int | None, reply: Reply) -> None:
+        """Say it, later or never."""
+        if reply.lost == "reset":
+            self._venue.users.flush()
+            return self._connection.reset()
+        if reply.lost:
+            return
+        if reply.delay_s is None:
+            return self._say(number, reply)
+        self._venue.users.flush()
+        asyncio.get_running_loop().call_later(reply.delay_s, self._say, number, reply)
+
+    def _say(self, number: str | int | None, reply: Reply) -> None:
+        if not reply.body.startswith((b"{", b"[")):  # a page in the place of an answer
+            return self._connection.end(1011, "Internal error")
+        what = b"result" if reply.status == 200 else b"error"
+        head = b'{"id":%b,"status":%d,"%b":' % (encode(number), reply.status, what)
+        frame = head + reply.body + b',"rateLimits":[]}'
+        if reply.html:
+            frame = HTML.format(title="502 Bad Gateway").encode()
+        self._connection.send(frame[: len(frame) // 2] if reply.cut else frame)
+
+
+def _failed(error: web.HTTPException) -> Reply:
+    return Reply(status=error.status, body=(error.text or "{}").encode())
+
+
+def _text(raw: msgspec.Raw) -> str:
+    """A parameter as it enters the signature: the text itself, or the number as it was written."""
+    written = bytes(raw).decode().strip()
+    return msgspec.json.decode(raw, type=str) if written.startswith('"') else written
