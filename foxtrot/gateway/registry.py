@@ -1,13 +1,20 @@
-"""Finds adapters by the name they are installed under: the only dynamic imports in the house."""
+"""Finds adapters and strategies by name: the only dynamic imports in the house."""
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
+from typing import TypeVar
 
+from foxtrot.core.logs import get_logger
 from foxtrot.errors import ConfigurationError
 from foxtrot.gateway.base import BaseAdapter
 
-GROUP = "foxtrot.adapters"
+log = get_logger("foxtrot.gateway")
+
+T = TypeVar("T")
+
+ADAPTERS = "foxtrot.adapters"
+STRATEGIES = "foxtrot.strategies"
 
 
 def adapter_class(name: str, *, where: str = "registry") -> type[BaseAdapter]:
@@ -16,16 +23,53 @@ def adapter_class(name: str, *, where: str = "registry") -> type[BaseAdapter]:
     Raises:
         ConfigurationError: No such adapter, or what is installed under the name is not one.
     """
-    installed = {point.name.lower(): point for point in entry_points(group=GROUP)}
+    base: type[BaseAdapter] = BaseAdapter  # type: ignore[type-abstract]
+    return _load(_installed(ADAPTERS, name, where, "adapter"), base, where, "adapter")
+
+
+def strategy_class(name: str, base: type[T], *, where: str = "registry") -> type[T]:
+    """The strategy class that is installed under `name`, or that `package.module:Class` names.
+
+    Args:
+        name: Either; a name is matched whatever its case.
+        base: What it must be a class of.
+        where: The setting that names it, for the text of an error.
+
+    Raises:
+        ConfigurationError: No such strategy, it cannot be loaded, or it is not one.
+    """
+    if ":" in name:
+        point = EntryPoint(name, name, STRATEGIES)
+    else:
+        point = _installed(STRATEGIES, name, where, "class")
+    return _load(point, base, where, "class")
+
+
+def _installed(group: str, name: str, where: str, field: str) -> EntryPoint:
+    installed = {point.name.lower(): point for point in entry_points(group=group)}
     point = installed.get(name.lower())
     if point is None:
         known = ", ".join(sorted(installed)) or "none"
-        raise ConfigurationError(where, "adapter", f"{name!r} is not installed; known: {known}")
+        raise ConfigurationError(where, field, f"{name!r} is not installed; known: {known}")
+    return point
+
+
+def _load(point: EntryPoint, base: type[T], where: str, field: str) -> type[T]:
     try:
         loaded = point.load()
-    except ImportError as error:
-        missing = f"{name!r} cannot be loaded: {error.name or 'a part of it'} is missing"
-        raise ConfigurationError(where, "adapter", missing) from None
-    if not (isinstance(loaded, type) and issubclass(loaded, BaseAdapter)):
-        raise ConfigurationError(where, "adapter", f"{name!r} is not a foxtrot adapter")
+    except Exception as error:  # boundary: the author of what is loaded made a mistake
+        log.exception("load_failed", name=point.name)
+        problem = f"{point.name!r} cannot be loaded: {_reason(error, point)}"
+        raise ConfigurationError(where, field, problem) from None
+    if not (isinstance(loaded, type) and issubclass(loaded, base)):
+        kind = "adapter" if field == "adapter" else "strategy"
+        raise ConfigurationError(where, field, f"{point.name!r} is not a foxtrot {kind}")
     return loaded
+
+
+def _reason(error: Exception, point: EntryPoint) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name or 'a part of it'} is missing"
+    if isinstance(error, AttributeError) and error.name == point.attr:
+        return f"there is no {point.attr} in {point.module}"
+    return f"{type(error).__name__}; the log shows where"

@@ -1,21 +1,26 @@
-"""Adapters are found by the name they are installed under."""
+"""Adapters and strategies are found by name, and what cannot be loaded says why."""
 
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
 from foxtrot.adapter.binance import BinanceAdapter
+from foxtrot.engine.strategy import Strategy
 from foxtrot.errors import ConfigurationError
 from foxtrot.gateway import registry
 
 HERE = "tests.support.fake_adapter"
 
 
-def installed(monkeypatch: pytest.MonkeyPatch, **points: str) -> None:
-    made = [EntryPoint(name, value, registry.GROUP) for name, value in points.items()]
+def installed(
+    monkeypatch: pytest.MonkeyPatch, group: str = registry.ADAPTERS, **points: str
+) -> None:
+    made = [EntryPoint(name, value, group) for name, value in points.items()]
+    asked_for = group
 
     def entry_points(*, group: str) -> list[EntryPoint]:
-        assert group == "foxtrot.adapters"
+        assert group == asked_for
         return made
 
     monkeypatch.setattr(registry, "entry_points", entry_points)
@@ -71,3 +76,55 @@ def test_nothing_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     installed(monkeypatch)
     with pytest.raises(ConfigurationError, match="known: none"):
         registry.adapter_class("binance")
+
+
+# ------------------------------------------------------------------ strategies
+
+WATCHER = "foxtrot.app.examples.trend_watcher:TrendWatcher"
+
+
+def test_a_strategy_is_found_by_the_name_it_is_installed_under(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A package brings it as an entry point of foxtrot.strategies."""
+    installed(monkeypatch, registry.STRATEGIES, Watcher=WATCHER)
+    assert registry.strategy_class("watcher", Strategy).__name__ == "TrendWatcher"
+
+
+def test_a_strategy_is_found_by_module_and_class() -> None:
+    """Nothing has to be installed for a strategy of one's own."""
+    assert registry.strategy_class(WATCHER, Strategy).__name__ == "TrendWatcher"
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("no_such_package.cross:Cross", "cannot be loaded: no_such_package is missing"),
+        (
+            "foxtrot.app.examples.trend_watcher:Wacher",
+            "cannot be loaded: there is no Wacher in foxtrot.app.examples.trend_watcher",
+        ),
+        (f"{HERE}:FakeAdapter", "is not a foxtrot strategy"),
+        ("cross", "is not installed; known: none"),
+    ],
+)
+def test_what_is_no_strategy_is_refused_in_words(
+    monkeypatch: pytest.MonkeyPatch, name: str, problem: str
+) -> None:
+    """The text names the setting, the class and what is wrong with it."""
+    installed(monkeypatch, registry.STRATEGIES)
+    with pytest.raises(ConfigurationError) as caught:
+        registry.strategy_class(name, Strategy, where="s.json: strategies[0]")
+    assert str(caught.value) == f"s.json: strategies[0]: class: {name!r} {problem}"
+
+
+@pytest.mark.parametrize("mistake", ["1 / 0", "from foxtrot import Nope", "None.x", "def broken("])
+def test_a_module_that_fails_is_no_crash(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mistake: str
+) -> None:
+    """The program says which strategy; the log has the traceback."""
+    module = f"failing_{abs(hash(mistake))}"
+    (tmp_path / f"{module}.py").write_text(f"{mistake}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"Error; the log shows where"):
+        registry.strategy_class(f"{module}:Cross", Strategy)
