@@ -11,6 +11,7 @@
     │  ├─ ConnectionClosed           RECONNECT  the peer closed, or the line dropped
     │  ├─ HeartbeatTimeout           RECONNECT  no data, and no answer to a probe
     │  ├─ StaleStream                RECONNECT  one stream stands still while its market moves
+    │  ├─ UnexpectedError            RECONNECT  an SDK raised what foxtrot does not know
     │  └─ MalformedMessage           DROP       one message could not be read
     ├─ VenueError                    WAIT       the venue answered with an error
     │  ├─ AuthenticationError        STOP       the key or its signature is refused
@@ -23,6 +24,9 @@
     │  ├─ ClientIdInUse              WAIT       another session holds this client id
     │  ├─ OrderRejected              STOP       definitive: the venue refused the order
     │  └─ OrderOutcomeUnknown        RECONCILE  never to be shown as a rejection
+    ├─ JournalError                  STOP       the order journal cannot be used as it is
+    │  ├─ JournalInUse               STOP       … as somebody else has it open
+    │  └─ JournalUnavailable         WAIT       … until its disk can be written again
     ├─ NotSupported                  STOP       this adapter does not offer it
     ├─ CircuitOpen                   WAIT       calls are held back until a time
     ├─ InvalidState (RuntimeError)   STOP       the call does not fit the current state
@@ -30,6 +34,8 @@
     │  └─ WrongThread                STOP       a blocking call from the thread it would block
     ├─ BridgeTimeout (TimeoutError)  RECONNECT  the loop did not finish a call in time
     └─ ShutdownTimeout               STOP       something did not end; `left_behind` names it
+
+Each class also belongs to an `ErrorClass`, by which people sort and count them.
 
 Texts are built from typed attributes, never from secrets, raw URLs or a foreign exception's text.
 """
@@ -51,10 +57,25 @@ class Action(Enum):
     RECONCILE = "reconcile"
 
 
+class ErrorClass(Enum):
+    """Whose trouble an error is; in every log line and every entry of the error history."""
+
+    NETWORK = "network"
+    VENUE = "venue"
+    RATE_LIMIT = "rate_limit"
+    BAN = "ban"
+    AUTHENTICATION = "authentication"
+    PERMISSION = "permission"
+    SYMBOL = "symbol"
+    MALFORMED = "malformed"
+    UNKNOWN = "unknown"
+
+
 class FoxtrotError(Exception):
     """Root of every error raised by foxtrot."""
 
     action: ClassVar[Action] = Action.STOP
+    error_class: ClassVar[ErrorClass] = ErrorClass.UNKNOWN
 
 
 class ConfigurationError(FoxtrotError):
@@ -74,11 +95,14 @@ class ConfigurationError(FoxtrotError):
 class CredentialError(ConfigurationError):
     """A secret is missing, unreadable or malformed; the text names the reference only."""
 
+    error_class = ErrorClass.AUTHENTICATION
+
 
 class StreamingError(FoxtrotError):
     """Trouble of a transport; the supervisor reconnects."""
 
     action = Action.RECONNECT
+    error_class = ErrorClass.NETWORK
 
 
 class ConnectError(StreamingError):
@@ -129,10 +153,17 @@ class StaleStream(StreamingError):
         super().__init__(f"stream {stream} stands still while its market moves")
 
 
+class UnexpectedError(StreamingError):
+    """An SDK raised what foxtrot does not know; a fresh session is the best guess."""
+
+    error_class = ErrorClass.UNKNOWN
+
+
 class MalformedMessage(StreamingError):
     """A message that could not be read; it is dropped and counted, its content is not shown."""
 
     action = Action.DROP
+    error_class = ErrorClass.MALFORMED
 
     def __init__(self, venue: str, size: int, sha256_8: str, problem: str) -> None:
         self.venue, self.size, self.sha256_8, self.problem = venue, size, sha256_8, problem
@@ -151,6 +182,7 @@ class VenueError(FoxtrotError):
     """
 
     action = Action.WAIT
+    error_class = ErrorClass.VENUE
 
     def __init__(self, venue: str, code: str, text: str) -> None:
         self.venue, self.code, self.text = venue, code, text
@@ -161,16 +193,20 @@ class AuthenticationError(VenueError):
     """The key or its signature is refused; the same key is not tried again."""
 
     action = Action.STOP
+    error_class = ErrorClass.AUTHENTICATION
 
 
 class PermissionDenied(VenueError):
     """The key is good but may not do this."""
 
     action = Action.STOP
+    error_class = ErrorClass.PERMISSION
 
 
 class RateLimited(VenueError):
     """Too many requests; nothing more of this class before `retry_after_s` has passed."""
+
+    error_class = ErrorClass.RATE_LIMIT
 
     def __init__(self, venue: str, code: str, text: str, retry_after_s: float) -> None:
         self.retry_after_s = retry_after_s
@@ -179,6 +215,8 @@ class RateLimited(VenueError):
 
 class VenueBanned(RateLimited):
     """The venue has shut this address out for `retry_after_s` seconds."""
+
+    error_class = ErrorClass.BAN
 
 
 class VenueUnavailable(VenueError):
@@ -189,12 +227,14 @@ class UnknownSymbol(VenueError):
     """The venue does not know this symbol."""
 
     action = Action.STOP
+    error_class = ErrorClass.SYMBOL
 
 
 class SubscriptionRefused(VenueError):
     """The venue refused a stream; the other streams are not touched."""
 
     action = Action.STOP
+    error_class = ErrorClass.SYMBOL
 
 
 class ClientIdInUse(VenueError):
@@ -219,6 +259,27 @@ class OrderOutcomeUnknown(VenueError):
     def __init__(self, venue: str, client_order_id: str, text: str) -> None:
         self.client_order_id = client_order_id
         super().__init__(venue, "", f"outcome of order {client_order_id} is unknown: {text}")
+
+
+class JournalError(FoxtrotError):
+    """The order journal at `path` cannot be used as it is; nothing is sent without it."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(f"order journal {path}: {problem}")
+
+
+class JournalInUse(JournalError):
+    """Another process, or another adapter of this one, has the journal open."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "is in use; stop the other foxtrot, or trade another account")
+
+
+class JournalUnavailable(JournalError):
+    """Nothing can be written at present: new orders are refused, cancels still go."""
+
+    action = Action.WAIT
 
 
 class NotSupported(FoxtrotError):

@@ -20,6 +20,7 @@ class StreamConfig:
     sync_timeout_s: float = 30.0
     subscribe_timeout_s: float = 5.0
     close_timeout_s: float = 2.0
+    end_timeout_s: float = 1.0  # for what was cancelled; an SDK may swallow that
     request_timeout_s: float = 10.0
 
     # Liveness: idle, then a probe, then the kill
@@ -52,6 +53,7 @@ class StreamConfig:
     error_history: int = 100
     subscribe_attempts: int = 3
     stream_strikes: int = 3
+    frame_strikes: int = 3  # unreadable frames of one type in a row
 
     # Channels that are asked for stream by stream instead of many in one request
     individual: frozenset[Channel] = frozenset()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 
-from foxtrot.errors import Action, FoxtrotError
+from foxtrot.errors import FoxtrotError
 from foxtrot.model.health import ErrorRecord
 
 
-def action_of(error: BaseException) -> Action:
-    """What to do about `error`; an unknown kind of failure means a fresh connection."""
-    return error.action if isinstance(error, FoxtrotError) else Action.RECONNECT
+def labels(error: FoxtrotError) -> dict[str, str]:
+    """The fields by which every log line about an error says what it is and what is done."""
+    return {
+        "error_class": error.error_class.value,
+        "action": error.action.value,
+        "reason": str(error),
+    }
 
 
 class ErrorHistory:
@@ -21,8 +25,8 @@ class ErrorHistory:
 
     def add(self, error: FoxtrotError, now_ns: int) -> None:
         """Remember `error`."""
-        kind = type(error).__name__
-        self._records.append(ErrorRecord(now_ns, kind, error.action.value, str(error)))
+        kind, action = type(error).__name__, error.action.value
+        self._records.append(ErrorRecord(now_ns, kind, action, str(error), error.error_class.value))
 
     def snapshot(self) -> tuple[ErrorRecord, ...]:
         """Oldest first."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from foxtrot.connectivity.config import StreamConfig
+from foxtrot.connectivity.diagnostics import labels
 from foxtrot.connectivity.subscriptions import SubscriptionManager
 from foxtrot.core.clock import Clock
 from foxtrot.core.logs import FoxtrotLogger
@@ -175,7 +176,7 @@ class SubscriptionOrchestrator:
             hopeless = isinstance(error, UnknownSymbol)
             news = self.book.refused(key, str(error), now_ns, None if hopeless else retry_ns)
             if news:
-                self._log.warning("subscription_refused", stream=str(key), reason=str(error))
+                self._log.warning("subscription_refused", stream=str(key), **labels(error))
                 self._listener.on_error(error)
 
     def _count_unanswered(self, keys: frozenset[StreamKey]) -> None:

@@ -15,7 +15,8 @@ from typing import Protocol
 from foxtrot.connectivity.backoff import Backoff
 from foxtrot.connectivity.breaker import CircuitBreaker
 from foxtrot.connectivity.config import StreamConfig
-from foxtrot.connectivity.diagnostics import action_of
+from foxtrot.connectivity.contained import Contained
+from foxtrot.connectivity.diagnostics import labels
 from foxtrot.connectivity.freshness import SessionLiveness, Verdict
 from foxtrot.connectivity.lifecycle import Lifecycle
 from foxtrot.connectivity.orchestrator import (
@@ -35,7 +36,9 @@ from foxtrot.errors import (
     FoxtrotError,
     HeartbeatTimeout,
     RateLimited,
+    ShutdownTimeout,
     StreamingError,
+    UnexpectedError,
 )
 from foxtrot.model.constants import ConnectionState, StreamState
 from foxtrot.model.health import ConnectionStatus, SessionHealth, StreamKey
@@ -125,7 +128,7 @@ class Supervisor:
         self._task: asyncio.Task[None] | None = None
         self._recycle = asyncio.Event()
         self._reconnects = 0
-        self._last_ready_ns = 0
+        self._last_reconnect_ns = self._last_ready_ns = 0
 
     # -- what the owner calls ---------------------------------------------------------------
 
@@ -206,6 +209,7 @@ class Supervisor:
             reason=self._lifecycle.reason,
             attempt=self._backoff.attempt,
             reconnects=self._reconnects,
+            last_reconnect_ns=self._last_reconnect_ns,
             last_ready_ns=self._last_ready_ns,
             breaker=self.breaker.state.value,
             received=session.received if session else 0,
@@ -236,19 +240,21 @@ class Supervisor:
             session.report = self.streams.report
         except Exception as error:  # noqa: BLE001 - boundary: a venue's code may raise anything
             return self._plan(self._cause(error))
+        steps = Contained(session, self._bridge, f"{self._venue}.{self.name}.session")
         try:
-            cause = await self._until_lost(session)
+            cause = await self._until_lost(session, steps)
             return self._plan(cause)  # before closing, which may take its time
         finally:
             self._session = None
+            session.report = _unheard
             self.streams.lost()
-            await self._close(session)
+            await self._close(session, steps)
 
-    async def _until_lost(self, session: Session) -> FoxtrotError:
+    async def _until_lost(self, session: Session, steps: Contained) -> FoxtrotError:
         """Live through one session; returns what ended it."""
-        # A task of its own: an SDK may swallow a cancellation, or cancel from inside.
+        # A task of its own: an SDK may cancel from inside.
         name = f"{self._venue}.{self.name}.session"
-        life = self._bridge.spawn(self._live(session), name=name)
+        life = self._bridge.spawn(self._live(session, steps), name=name)
         try:
             await asyncio.wait([life])
         finally:
@@ -263,14 +269,14 @@ class Supervisor:
         if isinstance(error, asyncio.CancelledError):
             return StreamingError(f"the {self.name} session was cancelled from inside")
         self._log.error("session_crashed", exc_info=error)
-        return StreamingError(f"{type(error).__name__} in the {self.name} session")
+        return UnexpectedError(f"{type(error).__name__} in the {self.name} session")
 
-    async def _live(self, session: Session) -> None:
-        await self._open(session)
+    async def _live(self, session: Session, steps: Contained) -> None:
+        await self._open(session, steps)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._part(session.run))
+            group.create_task(self._part(lambda: steps.step("run", session.run())))
             group.create_task(self._raise_when_recycled())
-            group.create_task(self._part(lambda: self._serve(session, group)))
+            group.create_task(self._part(lambda: self._serve(session, steps, group)))
 
     async def _part(self, work: Callable[[], Coroutine[object, object, None]]) -> None:
         """Run a part of a session; the session ends with it, however that ends."""
@@ -280,41 +286,44 @@ class Supervisor:
             raise self._cause(error) from None
         raise StreamingError(f"the {self.name} session ended and gave no cause")
 
-    async def _open(self, session: Session) -> None:
+    async def _open(self, session: Session, steps: Contained) -> None:
         self.breaker.trying(self._clock.monotonic())
         timeout_s = self.config.connect_timeout_s
         attempt = self._backoff.attempt
         self._log.info("connecting", endpoint=session.endpoint, attempt=attempt)
         try:
-            async with asyncio.timeout(self.config.sync_timeout_s):
-                await session.prepare()
+            await steps.step("prepare", session.prepare(), self.config.sync_timeout_s)
         except TimeoutError:
             raise StreamingError(f"the {self.name} session could not be prepared in time") from None
         try:
-            async with asyncio.timeout(timeout_s):
-                await session.open()
+            await steps.step("open", session.open(), timeout_s)
         except TimeoutError:
             raise ConnectTimeout(session.endpoint, timeout_s) from None
         self._session = session
         self._move(ConnectionState.SYNCING, "connected")
 
-    async def _serve(self, session: Session, group: asyncio.TaskGroup) -> None:
+    async def _serve(self, session: Session, steps: Contained, group: asyncio.TaskGroup) -> None:
         try:
-            async with asyncio.timeout(self.config.sync_timeout_s):
-                await session.sync()
+            await steps.step("sync", session.sync(), self.config.sync_timeout_s)
         except TimeoutError:
             raise ConnectTimeout(session.endpoint, self.config.sync_timeout_s) from None
-        await self.streams.restore(session)
+        await self.streams.restore(steps)
+        self._count_ready()
+        self._settle()
+        group.create_task(self._part(lambda: self._watch(session, steps)))
+        while True:
+            await self.streams.next_change(steps)
+            self._settle()
+
+    def _count_ready(self) -> None:
         self._backoff.ready(self._clock.monotonic())
         if self.breaker.succeeded():
             self._log.info("breaker_closed")
-        self._reconnects += self._last_ready_ns > 0
-        self._last_ready_ns = self._clock.time_ns()
-        self._settle()
-        group.create_task(self._part(lambda: self._watch(session)))
-        while True:
-            await self.streams.next_change(session)
-            self._settle()
+        now_ns = self._clock.time_ns()
+        if self._last_ready_ns:
+            self._reconnects += 1
+            self._last_reconnect_ns = now_ns
+        self._last_ready_ns = now_ns
 
     def _settle(self) -> None:
         if self.book.complete:
@@ -325,7 +334,7 @@ class Supervisor:
 
     # -- watching ---------------------------------------------------------------------------
 
-    async def _watch(self, session: Session) -> None:
+    async def _watch(self, session: Session, steps: Contained) -> None:
         now = self._clock.monotonic()
         liveness = SessionLiveness(idle_s=self.config.idle_s, now=now, received=session.received)
         while True:
@@ -333,15 +342,14 @@ class Supervisor:
             await asyncio.sleep(liveness.next_look_s(self._clock.monotonic()))
             now = self._clock.monotonic()
             if liveness.look(session.received, now) is Verdict.PROBE:
-                await self._probe(session, liveness)
+                await self._probe(session, steps, liveness)
 
-    async def _probe(self, session: Session, liveness: SessionLiveness) -> None:
+    async def _probe(self, session: Session, steps: Contained, liveness: SessionLiveness) -> None:
         silent_s = liveness.silent_s(self._clock.monotonic())
         self._log.info("probing", silent_s=round(silent_s, 3))
         before = session.received
         try:
-            async with asyncio.timeout(self.config.probe_s):
-                await session.probe()
+            await steps.step("probe", session.probe(), self.config.probe_s)
         except TimeoutError:
             if session.received == before:
                 silent_s = liveness.silent_s(self._clock.monotonic())
@@ -364,8 +372,8 @@ class Supervisor:
         if not was_ready and self.breaker.failed(self._clock.monotonic()):
             self._log.warning("breaker_opened", open_s=self.config.breaker_open_s)
         self._listener.on_error(cause)
-        if action_of(cause) is Action.STOP:
-            self._log.error("stopped", reason=str(cause), advice="mend the cause, then reconnect")
+        if cause.action is Action.STOP:
+            self._log.error("stopped", **labels(cause), advice="mend the cause, then reconnect")
             self._move(ConnectionState.FAILED, str(cause))
             return None
         return self._plan_retry(cause)
@@ -380,7 +388,7 @@ class Supervisor:
         elif self.state is not ConnectionState.FAILED:
             self._move(ConnectionState.RECONNECTING, str(cause), delay_s=delay_s)
         self._log.warning(
-            "reconnecting", attempt=attempt, delay_s=round(delay_s, 3), reason=str(cause)
+            "reconnecting", attempt=attempt, delay_s=round(delay_s, 3), **labels(cause)
         )
         return delay_s
 
@@ -402,10 +410,10 @@ class Supervisor:
             return
         self._recycle.clear()
 
-    async def _close(self, session: Session) -> None:
+    async def _close(self, session: Session, steps: Contained) -> None:
         # A task of its own: what it raises is logged, and ends nothing but itself.
         name = f"{self._venue}.{self.name}.close"
-        closing = self._bridge.spawn(self._close_in_time(session), name=name)
+        closing = self._bridge.spawn(self._close_in_time(session, steps), name=name)
         try:
             await asyncio.wait([closing])
         except asyncio.CancelledError:
@@ -413,12 +421,21 @@ class Supervisor:
             await asyncio.wait([closing])
             raise
 
-    async def _close_in_time(self, session: Session) -> None:
+    async def _close_in_time(self, session: Session, steps: Contained) -> None:
+        end_s, close_s = self.config.end_timeout_s, self.config.close_timeout_s
+        await steps.end(end_s)
         try:
-            async with asyncio.timeout(self.config.close_timeout_s):
-                await session.close()
+            await steps.step("close", session.close(), close_s)
         except TimeoutError:
-            self._log.warning("close_timed_out", timeout_s=self.config.close_timeout_s)
+            self._log.warning("close_timed_out", timeout_s=close_s)
+        finally:
+            left_behind = await steps.end(end_s)
+            if left_behind:  # closing what it waited for did not end it either
+                self._alarm(ShutdownTimeout(f"the {self.name} session", end_s, left_behind))
+
+    def _alarm(self, error: FoxtrotError) -> None:
+        self._log.error("session_left_behind", **labels(error))
+        self._listener.on_error(error)
 
     def _fresh_backoff(self) -> Backoff:
         config = self.config
@@ -452,6 +469,10 @@ class Supervisor:
             self._venue, self.name, to, step.previous, reason, now_ns, attempt, delay_s
         )
         self._listener.on_connection(status)
+
+
+def _unheard(key: StreamKey, state: StreamState, reason: str) -> None:
+    """What a session that is gone still finds out concerns nobody."""
 
 
 def _first_leaf(error: BaseException) -> BaseException:

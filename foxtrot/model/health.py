@@ -46,12 +46,17 @@ class StreamStatus(msgspec.Struct, frozen=True):
 
 
 class ErrorRecord(msgspec.Struct, frozen=True):
-    """One entry of the bounded error history."""
+    """One entry of the bounded error history.
+
+    `kind` names the error, `error_class` whose trouble it is (`errors.ErrorClass`), and `action`
+    what is done about it (`errors.Action`).
+    """
 
     ts_ns: int
     kind: str
     action: str
     text: str
+    error_class: str = "unknown"
 
 
 class SessionHealth(msgspec.Struct, frozen=True):
@@ -63,6 +68,7 @@ class SessionHealth(msgspec.Struct, frozen=True):
     reason: str = ""
     attempt: int = 0
     reconnects: int = 0
+    last_reconnect_ns: int = 0
     last_ready_ns: int = 0
     received: int = 0
     breaker: str = "closed"

@@ -12,6 +12,7 @@ from foxtrot.connectivity import backoff
 from foxtrot.connectivity.backoff import Backoff
 from foxtrot.connectivity.breaker import BreakerState, CircuitBreaker
 from foxtrot.connectivity.config import StreamConfig
+from foxtrot.connectivity.contained import Contained
 from foxtrot.connectivity.freshness import SessionLiveness, Verdict
 from foxtrot.connectivity.orchestrator import (
     Subscribable,
@@ -101,7 +102,9 @@ def sdk_open_trusted(patch: pytest.MonkeyPatch) -> None:
 def probe_answer_ignored(patch: pytest.MonkeyPatch) -> None:
     """A quiet market is held for a dead session."""
 
-    async def broken(self: Supervisor, session: Session, liveness: SessionLiveness) -> None:
+    async def broken(
+        self: Supervisor, session: Session, steps: Contained, liveness: SessionLiveness
+    ) -> None:
         raise HeartbeatTimeout(liveness.silent_s(self._clock.monotonic()))
 
     patch.setattr(Supervisor, "_probe", broken)

@@ -28,7 +28,7 @@ class VirtualBridge:
 
     def _ended(self, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)
-        if task.cancelled() or task.get_name().endswith(".session"):
+        if task.cancelled() or ".session" in task.get_name():
             return  # the supervisor asks the task of a session itself
         if (error := task.exception()) is not None:
             self.crashes.append(f"{task.get_name()} died of {error!r}")

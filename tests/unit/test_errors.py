@@ -6,7 +6,7 @@ import re
 import pytest
 
 from foxtrot import errors
-from foxtrot.errors import Action, FoxtrotError
+from foxtrot.errors import Action, ErrorClass, FoxtrotError
 
 CLASSES = [
     cls
@@ -40,6 +40,7 @@ TEXTS: list[tuple[FoxtrotError, str]] = [
         errors.StaleStream("tick:A"),
         "stream tick:A stands still while its market moves",
     ),
+    (errors.UnexpectedError("KeyError inside"), "KeyError inside"),
     (
         errors.MalformedMessage("BINANCE", 12, "deadbeef", "not JSON"),
         "BINANCE: unreadable message (12 bytes, sha256 deadbeef): not JSON",
@@ -70,6 +71,15 @@ TEXTS: list[tuple[FoxtrotError, str]] = [
     (
         errors.OrderOutcomeUnknown("BINANCE", "f-1", "no answer"),
         "BINANCE: outcome of order f-1 is unknown: no answer",
+    ),
+    (errors.JournalError("a.db", "is too new"), "order journal a.db: is too new"),
+    (
+        errors.JournalInUse("a.db"),
+        "order journal a.db: is in use; stop the other foxtrot, or trade another account",
+    ),
+    (
+        errors.JournalUnavailable("a.db", "the disk is full"),
+        "order journal a.db: the disk is full",
     ),
     (errors.NotSupported("BINANCE", "history"), "BINANCE does not support history"),
     (errors.CircuitOpen(12.34), "circuit open for another 12.3 s"),
@@ -156,6 +166,57 @@ def test_every_class_says_what_to_do() -> None:
     for cls in CLASSES:
         assert isinstance(cls.action, Action)
         assert cls.__doc__
+
+
+IN_CLASS = {
+    ErrorClass.NETWORK: [
+        errors.StreamingError, errors.ConnectError, errors.ConnectTimeout, errors.TlsError,
+        errors.NameResolutionError, errors.ConnectionClosed, errors.HeartbeatTimeout,
+        errors.StaleStream,
+    ],
+    ErrorClass.VENUE: [
+        errors.VenueError, errors.VenueUnavailable, errors.ClientIdInUse, errors.OrderRejected,
+        errors.OrderOutcomeUnknown,
+    ],
+    ErrorClass.RATE_LIMIT: [errors.RateLimited],
+    ErrorClass.BAN: [errors.VenueBanned],
+    ErrorClass.AUTHENTICATION: [errors.AuthenticationError, errors.CredentialError],
+    ErrorClass.PERMISSION: [errors.PermissionDenied],
+    ErrorClass.SYMBOL: [errors.UnknownSymbol, errors.SubscriptionRefused],
+    ErrorClass.MALFORMED: [errors.MalformedMessage],
+}  # fmt: skip
+"""What is named here; all others are UNKNOWN."""
+
+
+def test_every_error_belongs_to_one_class() -> None:
+    """People sort by it; what is new is UNKNOWN until somebody says better."""
+    named = {cls: group for group, members in IN_CLASS.items() for cls in members}
+    assert {cls: cls.error_class for cls in CLASSES} == {
+        cls: named.get(cls, ErrorClass.UNKNOWN) for cls in CLASSES
+    }
+
+
+@pytest.mark.parametrize(
+    ("group", "action"),
+    [
+        (ErrorClass.NETWORK, Action.RECONNECT),
+        (ErrorClass.RATE_LIMIT, Action.WAIT),
+        (ErrorClass.BAN, Action.WAIT),
+        (ErrorClass.AUTHENTICATION, Action.STOP),
+        (ErrorClass.PERMISSION, Action.STOP),
+        (ErrorClass.SYMBOL, Action.STOP),
+        (ErrorClass.MALFORMED, Action.DROP),
+    ],
+)
+def test_a_class_has_one_action(group: ErrorClass, action: Action) -> None:
+    """A key is not tried again, a limit is waited for, a line is dialled again."""
+    assert {cls.action for cls in IN_CLASS[group]} == {action}
+
+
+def test_what_is_unknown_is_tried_afresh_and_a_venue_in_trouble_is_waited_for() -> None:
+    """Orders aside, which have words of their own."""
+    assert errors.UnexpectedError.action is Action.RECONNECT
+    assert errors.VenueError.action is errors.VenueUnavailable.action is Action.WAIT
 
 
 def test_attributes_hold_what_the_text_was_built_from() -> None:

@@ -16,6 +16,7 @@ import msgspec
 from foxtrot.adapter.binance import mapping
 from foxtrot.adapter.binance.marks import Mark
 from foxtrot.adapter.binance.order_book import OrderBook, Outcome
+from foxtrot.connectivity.diagnostics import labels
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import MalformedMessage
 from foxtrot.gateway.counters import FeedCounters
@@ -389,7 +390,7 @@ class FrameRouter:
         problem = "not JSON" if not isinstance(error, msgspec.ValidationError) else "wrong fields"
         message = MalformedMessage(self._venue, len(data), digest, problem)
         if not recent:
-            log.warning("malformed_message", venue=self._venue, reason=str(message))
+            log.warning("malformed_message", venue=self._venue, **labels(message))
         if len(recent) >= _MALFORMED_PER_MINUTE:
             self._on_rotten(message)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from foxtrot.adapter.binance import limits, mapping
 from foxtrot.adapter.binance.session import BinanceSession, Venue
+from foxtrot.connectivity.diagnostics import labels
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import Action, VenueError
@@ -105,7 +106,7 @@ class PollingSession(BinanceSession):
         except VenueError as error:
             if error.action is Action.WAIT:
                 raise
-            log.warning("poll_refused", venue=self._venue.name, stream=str(key), reason=str(error))
+            log.warning("poll_refused", venue=self._venue.name, stream=str(key), **labels(error))
             self._venue.port.on_error(error)
 
     async def _ticks(self, symbols: list[str]) -> None:

@@ -13,6 +13,7 @@ from foxtrot.adapter.binance import mapping
 from foxtrot.adapter.binance.client import BinanceClient
 from foxtrot.adapter.binance.frames import FrameRouter
 from foxtrot.adapter.binance.session import Venue
+from foxtrot.connectivity.diagnostics import labels
 from foxtrot.connectivity.freshness import StreamFreshness
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import FoxtrotError, RateLimited, StaleStream
@@ -88,7 +89,7 @@ class Snapshots:
                 await self._fetch_books()
             except FoxtrotError as error:
                 wait_s = error.retry_after_s if isinstance(error, RateLimited) else _RETRY_S
-                log.warning("snapshot_failed", venue=self._venue.name, reason=str(error))
+                log.warning("snapshot_failed", venue=self._venue.name, **labels(error))
                 self._venue.port.on_error(error)
                 await asyncio.sleep(wait_s)
                 self._work.set()
@@ -117,7 +118,7 @@ class Snapshots:
         try:
             tickers = await self._tickers(symbols)
         except FoxtrotError as error:
-            log.info("probe_without_snapshot", venue=self._venue.name, reason=str(error))
+            log.info("probe_without_snapshot", venue=self._venue.name, **labels(error))
             return
         now = {symbol: self._frames.quoted(symbol) for symbol in symbols}
         moved = [
@@ -162,7 +163,7 @@ class Snapshots:
                 if key.symbol in tickers:
                     await self._judge_one(key, tickers)
         except FoxtrotError as error:
-            log.info("streams_not_compared", venue=self._venue.name, reason=str(error))
+            log.info("streams_not_compared", venue=self._venue.name, **labels(error))
 
     async def _judge_one(self, key: StreamKey, tickers: Mapping[str, mapping.RestTicker]) -> None:
         before = self._frames.activity(key)

@@ -25,6 +25,7 @@ from foxtrot.errors import (
     PermissionDenied,
     RateLimited,
     StreamingError,
+    UnexpectedError,
     VenueError,
     VenueUnavailable,
 )
@@ -256,7 +257,8 @@ class WatchSession(BinanceSession):
             self.fail(StreamingError("a watch call was cancelled from inside"))
             return
         cause = self._client.translated(error, "the stream")
-        if isinstance(cause, VenueError) and not isinstance(cause, _OF_THE_SESSION):
+        of_stream = isinstance(cause, VenueError | UnexpectedError)
+        if of_stream and not isinstance(cause, _OF_THE_SESSION):
             group.refusal = cause
             call.heard.set()
             self._refused.set()

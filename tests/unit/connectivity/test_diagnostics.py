@@ -2,32 +2,45 @@
 
 import pytest
 
-from foxtrot.connectivity.diagnostics import ErrorHistory, action_of
+from foxtrot.connectivity.diagnostics import ErrorHistory, labels
 from foxtrot.errors import (
-    Action,
     AuthenticationError,
     ConnectionClosed,
+    FoxtrotError,
     MalformedMessage,
-    OrderOutcomeUnknown,
+    PermissionDenied,
     RateLimited,
+    UnexpectedError,
+    UnknownSymbol,
+    VenueBanned,
+    VenueUnavailable,
 )
+
+ONE_OF_EACH: list[tuple[FoxtrotError, str, str]] = [
+    (ConnectionClosed(1006), "network", "reconnect"),
+    (VenueUnavailable("V", "503", "maintenance"), "venue", "wait"),
+    (RateLimited("V", "429", "slow", 1.0), "rate_limit", "wait"),
+    (VenueBanned("V", "418", "out", 1.0), "ban", "wait"),
+    (AuthenticationError("V", "", "no"), "authentication", "stop"),
+    (PermissionDenied("V", "", "no"), "permission", "stop"),
+    (UnknownSymbol("V", "", "no such"), "symbol", "stop"),
+    (MalformedMessage("V", 3, "abc", "bad"), "malformed", "drop"),
+    (UnexpectedError("KeyError"), "unknown", "reconnect"),
+]
 
 
 @pytest.mark.parametrize(
-    ("error", "action"),
-    [
-        (AuthenticationError("V", "", "no"), Action.STOP),
-        (ConnectionClosed(1006), Action.RECONNECT),
-        (RateLimited("V", "429", "slow", 1.0), Action.WAIT),
-        (MalformedMessage("V", 3, "abc", "bad"), Action.DROP),
-        (OrderOutcomeUnknown("V", "1", "lost"), Action.RECONCILE),
-        (ValueError("whatever an SDK raises"), Action.RECONNECT),
-    ],
-    ids=lambda value: type(value).__name__,
+    ("error", "error_class", "action"), ONE_OF_EACH, ids=lambda value: type(value).__name__
 )
-def test_every_error_says_what_to_do(error: BaseException, action: Action) -> None:
-    """Our errors know; of a foreign one nothing is known, so the connection is made anew."""
-    assert action_of(error) is action
+def test_an_entry_says_whose_trouble_it_is_and_what_is_done(
+    error: FoxtrotError, error_class: str, action: str
+) -> None:
+    """The history and the log line agree on both."""
+    history = ErrorHistory(1)
+    history.add(error, 5)
+    (record,) = history.snapshot()
+    assert (record.error_class, record.action, record.ts_ns) == (error_class, action, 5)
+    assert labels(error) == {"error_class": error_class, "action": action, "reason": record.text}
 
 
 def test_the_history_is_bounded_and_oldest_first() -> None:

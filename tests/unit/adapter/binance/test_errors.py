@@ -196,6 +196,14 @@ def test_any_other_trouble_of_the_network_is_a_streaming_error() -> None:
     assert str(error) == "BINANCE: NetworkError"
 
 
+@pytest.mark.parametrize("error", [KeyError("s"), ValueError(URL_TEXT), RuntimeError()])
+def test_what_is_not_of_ccxt_is_unexpected(error: Exception) -> None:
+    """No word of the venue; a fresh connection is the best guess, and the kind is named."""
+    found = translated(error)
+    assert type(found) is errors.UnexpectedError
+    assert str(found) == f"BINANCE: {type(error).__name__}"
+
+
 @pytest.mark.parametrize("name", ["Retry-After", "retry-after", "RETRY-AFTER"])
 @pytest.mark.parametrize("status", [418, 429])
 def test_the_venue_says_how_long_to_wait(status: int, name: str) -> None:
