@@ -66,6 +66,9 @@ class TradingListener(Protocol):
     def on_fill(self, fill: FillReport) -> None:
         """A fill; may come twice, or before its order."""
 
+    def on_missed(self, what: str) -> None:
+        """Something happened that was not told; it has to be asked for."""
+
     def on_balances(self, balances: Balances) -> None:
         """Some of what the account holds has changed."""
 
@@ -76,8 +79,12 @@ class TradingSession(Session, Protocol):
     A verb that gets no answer in its own time returns `Doubtful` or `Unknown`, with the reason.
     """
 
+    @property
+    def pushes(self) -> bool:
+        """Whether the venue tells what happens by itself; if not, the desk keeps asking."""
+
     async def place(self, intent: OrderIntent) -> Answer:
-        """Send a new order under the intent's orderid; never twice."""
+        """Send a new order under the intent's orderid, once."""
 
     async def cancel(self, record: OrderRecord) -> Answer:
         """Cancel an order, by the venue's id where it is known, or else by ours."""

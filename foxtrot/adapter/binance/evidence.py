@@ -23,6 +23,7 @@ from foxtrot.errors import (
     VenueError,
     VenueUnavailable,
 )
+from foxtrot.execution.reports import OrderRecord
 from foxtrot.gateway.trading import Accepted, Answer, Doubtful, NotSent, Refused
 
 OK = 200
@@ -46,6 +47,7 @@ _TOO_MANY = frozenset({-1003, -1015})
 _KEYS = frozenset({-1002, -1022, -2014, -2015})
 _UNKNOWN_SYMBOL = -1121
 _BANNED, _LIMITED = 418, 429
+_HALF_REFUSED = 400
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -73,8 +75,18 @@ class Words(msgspec.Struct, frozen=True):
     msg: str = ""
 
 
+class Replacement(msgspec.Struct):
+    """The answer to a cancel-replace; a refusal has it in `data`."""
+
+    cancelResult: str = ""
+    newOrderResult: str = ""
+    cancelResponse: msgspec.Raw = msgspec.Raw(b"")
+    newOrderResponse: msgspec.Raw = msgspec.Raw(b"")
+    data: Replacement | None = None
+
+
 def placed(reply: Reply | Unheard, orderid: str) -> Answer:
-    """What a reply proves about a new order."""
+    """What a reply proves about a new order; an empty `orderid` stands for any."""
     if isinstance(reply, Unheard):
         words = str(reply.error)
         return Doubtful(f"no answer: {words}") if reply.sent else NotSent(f"not sent: {words}")
@@ -83,12 +95,50 @@ def placed(reply: Reply | Unheard, orderid: str) -> Answer:
     return _accepted(reply, orderid)
 
 
-def cancelled(reply: Reply | Unheard, orderid: str) -> Answer:
+def cancelled(reply: Reply | Unheard, record: OrderRecord) -> Answer:
     """What a reply proves about a cancel; that an order is unknown proves nothing."""
-    answer = placed(reply, orderid)
-    if isinstance(reply, Reply) and words_of(reply).code in UNKNOWN_ORDER:
+    if isinstance(reply, Reply) and reply.status != OK and _is_unknown(reply):
         return Doubtful("the venue knows no such open order; it may have traded")
-    return answer
+    return _about(placed(reply, ""), record)
+
+
+def _about(answer: Answer, record: OrderRecord) -> Answer:
+    if not isinstance(answer, Accepted):
+        return answer
+    same = answer.report.orderid == record.orderid or answer.report.venue_id == record.venue_id
+    return answer if same else Doubtful("the venue's answer is about another order")
+
+
+def _is_unknown(reply: Reply) -> bool:
+    return words_of(reply).code in UNKNOWN_ORDER
+
+
+def replaced(reply: Reply | Unheard, record: OrderRecord, orderid: str) -> tuple[Answer, Answer]:
+    """What a reply proves about a cancel-replace: about the cancel, and about the new order.
+
+    The venue answers 200 if it did both, 409 if only the cancel, 400 if neither.
+    """
+    if isinstance(reply, Unheard):
+        answer = placed(reply, orderid)
+        return answer, answer
+    try:
+        both = msgspec.json.decode(reply.body, type=Replacement, strict=False)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        both = Replacement()
+    halves = both.data or both
+    if not halves.cancelResult:
+        answer = _refused(reply) if reply.status != OK else Doubtful("the answer cannot be read")
+        return answer, answer
+    cancel = _half(halves.cancelResult, halves.cancelResponse, reply)
+    if halves.newOrderResult == "NOT_ATTEMPTED":
+        new: Answer = Refused("not attempted, as the cancel before it failed")
+    else:
+        new = placed(_half(halves.newOrderResult, halves.newOrderResponse, reply), orderid)
+    return cancelled(cancel, record), new
+
+
+def _half(result: str, body: msgspec.Raw, reply: Reply) -> Reply:
+    return Reply(OK if result == "SUCCESS" else _HALF_REFUSED, reply.headers, bytes(body))
 
 
 def is_about_the_clock(reply: Reply | Unheard) -> bool:
@@ -127,7 +177,7 @@ def _accepted(reply: Reply, orderid: str) -> Answer:
         report, fills = order_mapping.order_report(answer), order_mapping.fills_of(answer)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
         return Doubtful("the venue's answer cannot be read")
-    if report.orderid != orderid:
+    if orderid and report.orderid != orderid:
         return Doubtful("the venue's answer is about another order")
     return Accepted(report, fills)
 

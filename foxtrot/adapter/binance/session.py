@@ -18,6 +18,7 @@ from foxtrot.adapter.binance.settings import BinanceSettings
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.connectivity.pacing import RollingWindow
+from foxtrot.core.settings import FeatureFlags
 from foxtrot.errors import FoxtrotError, UnknownSymbol, VenueUnavailable
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.gateway.counters import FeedCounters
@@ -43,6 +44,11 @@ class Venue:
     def config(self) -> StreamConfig:
         """Deadlines, as the settings say now."""
         return self.port.stream_config
+
+    @property
+    def flags(self) -> FeatureFlags:
+        """The settings of the moment."""
+        return self.port.settings.for_adapter(self.name)
 
     def client(self) -> BinanceClient:
         """A fresh client."""

@@ -1,0 +1,344 @@
+"""The trading session: orders by request, what becomes of them by the user stream."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import TypeVar
+
+from foxtrot.adapter.binance import evidence, limits, order_mapping
+from foxtrot.adapter.binance.account import AccountAnswer, Holding, Ledger, UserStream
+from foxtrot.adapter.binance.client import missing_names
+from foxtrot.adapter.binance.evidence import Reply, Unheard
+from foxtrot.adapter.binance.order_mapping import OrderAnswer, TradeAnswer
+from foxtrot.adapter.binance.session import BinanceSession, Venue
+from foxtrot.connectivity.diagnostics import labels
+from foxtrot.connectivity.orchestrator import SubscribeOutcome
+from foxtrot.core.logs import get_logger
+from foxtrot.errors import (
+    Action,
+    ConnectionClosed,
+    FoxtrotError,
+    NotSupported,
+    RateLimited,
+    StaleStream,
+    StreamingError,
+    VenueError,
+    VenueUnavailable,
+)
+from foxtrot.execution.reports import (
+    FillReport,
+    Known,
+    OrderIntent,
+    OrderRecord,
+    OrderReport,
+    Unknown,
+)
+from foxtrot.gateway.counters import FeedCounters
+from foxtrot.gateway.trading import Accepted, Answer, Balances, NotSent, TradingListener
+from foxtrot.model.health import StreamKey
+from foxtrot.model.objects import ContractData
+
+log = get_logger("foxtrot.binance.orders")
+
+T = TypeVar("T")
+
+_NS_PER_MS = 1_000_000
+_PAGE = 1000
+_PAGES_LIMIT = 100
+_SILENCE_S = 5.0
+"""How long after an answer the user stream may take to tell of the same order."""
+
+_STREAM_RETRY_S = 60.0
+_NO_SUCH_ORDER = "-2013"
+
+
+class OrderSession(BinanceSession):
+    """A session that trades; see `gateway.trading.TradingSession`.
+
+    Args:
+        venue: What the sessions of one adapter share.
+        counters: Of what the user stream brings.
+        listener: Who is told what happens to the account.
+        interest: The contracts in whose positions somebody is interested.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        counters: FeedCounters,
+        listener: TradingListener,
+        interest: Callable[[], Iterable[ContractData]],
+    ) -> None:
+        super().__init__(venue, counters)
+        self._listener, self._interest = listener, interest
+        self._stream = UserStream(self, counters)
+        self._ledger = Ledger(venue.name)
+        self._awaited: dict[str, float] = {}
+        self._clock_wrong = asyncio.Event()
+        self.pushes = False
+        """Whether the venue tells what happens, so that asking is for gaps only."""
+
+    # -- Session ----------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Set the clock, prove the keys, and listen to the account."""
+        await self._client.set_clock()
+        await self._ask_holdings()
+        if not self._stream_wanted:
+            log.info("user_stream_off", venue=self._venue.name, instead="polling")
+            return
+        try:
+            await self._listen()
+        except (StreamingError, VenueUnavailable) as error:
+            if not self._venue.flags.websocket_fallback_on_error:
+                raise
+            log.warning("user_stream_failed", venue=self._venue.name, **labels(error))
+
+    async def subscribe(self, keys: Sequence[StreamKey]) -> SubscribeOutcome:
+        """Nothing: a trading session has no streams of the market."""
+        return SubscribeOutcome()
+
+    async def unsubscribe(self, keys: Sequence[StreamKey]) -> None:
+        """Nothing."""
+
+    async def probe(self) -> None:
+        """Ask for a sign of life where the account's events come from."""
+        if self.pushes:
+            await self._ask_stream("ping", {})
+            return
+        await self._client.get("ping", weight=limits.PING_WEIGHT)
+        self._counters.received += 1
+
+    async def run(self) -> None:
+        """Watch the user stream and the clock."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.raise_when_lost())
+            group.create_task(self._watch_stream())
+            group.create_task(self._keep_clock())
+
+    # -- the user stream --------------------------------------------------------------------
+
+    @property
+    def _stream_wanted(self) -> bool:
+        return self._venue.flags.websocket_enabled and not missing_names()
+
+    async def _listen(self) -> None:
+        socket = await self._client.dial_trading(self._stream)
+        try:
+            await self._stream.attach(socket)
+            params = self._client.signed()
+            reply = await self._ask_stream("userDataStream.subscribe.signature", params)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - boundary: ccxt hands on whatever it met
+            raise self._client.translated(error, "the user stream") from None
+        if reply.status != evidence.OK:
+            raise evidence.refusal(reply, self._venue.name, "the user stream")
+        self.pushes = True
+
+    async def _ask_stream(self, method: str, params: Mapping[str, str | int]) -> Reply:
+        return await self._stream.request(method, params, self._venue.config.request_timeout_s)
+
+    async def _watch_stream(self) -> None:
+        """See that it tells what answers have told already; try again where it could not be had."""
+        loop = asyncio.get_running_loop()
+        retry_at = loop.time() + _STREAM_RETRY_S
+        while True:
+            await asyncio.sleep(_SILENCE_S / 5)
+            now = loop.time()
+            if any(until < now for until in self._awaited.values()):
+                self.fail(StaleStream("of the account"))
+            if not self.pushes and self._stream_wanted and now >= retry_at:
+                retry_at = now + _STREAM_RETRY_S
+                await self._try_to_listen()
+
+    async def _try_to_listen(self) -> None:
+        try:
+            async with asyncio.timeout(self._venue.config.connect_timeout_s):
+                await self._listen()
+        except (FoxtrotError, TimeoutError):
+            log.info("user_stream_still_off", venue=self._venue.name, retry_s=_STREAM_RETRY_S)
+            return
+        log.info("user_stream_back", venue=self._venue.name)
+        self._listener.on_missed("the user stream is back")
+
+    async def _keep_clock(self) -> None:
+        while True:
+            await self._clock_wrong.wait()
+            self._clock_wrong.clear()
+            try:
+                await self._client.set_clock()
+            except FoxtrotError as error:
+                log.warning("clock_not_set", venue=self._venue.name, **labels(error))
+
+    # -- UserListener -----------------------------------------------------------------------
+
+    def on_execution(self, report: OrderReport, fill: FillReport | None) -> None:
+        """Pass on what happened to an order."""
+        self._awaited.pop(report.orderid, None)
+        self._awaited.pop(report.venue_id, None)
+        if fill is not None:
+            self._listener.on_fill(fill)
+        self._listener.on_report(report)
+
+    def on_holdings(self, holdings: Iterable[Holding]) -> None:
+        """Pass on what changed of the account."""
+        changed = self._ledger.take(holdings)
+        self._listener.on_balances(self._ledger.balances(changed, self._interest()))
+
+    def on_missed(self, what: str) -> None:
+        """Have everything asked again."""
+        self._listener.on_missed(what)
+
+    def on_stream_lost(self, error: BaseException | None, code: int) -> None:
+        """The session ends with its stream: there may be a gap, which the next one asks for."""
+        if self.pushes:
+            lost = self._client.translated(error) if error is not None else ConnectionClosed(code)
+            self.fail(lost)
+
+    # -- TradingSession: orders -------------------------------------------------------------
+
+    async def place(self, intent: OrderIntent) -> Answer:
+        """Send a new order, once."""
+        try:
+            params = order_mapping.parameters(intent, self._venue.name)
+        except NotSupported as error:
+            return NotSent(str(error))
+        self._await_push(intent.orderid)
+        reply = await self._command("post", "order", params)
+        return self._answered(intent.orderid, evidence.placed(reply, intent.orderid))
+
+    async def cancel(self, record: OrderRecord) -> Answer:
+        """Cancel an order by its client order id, or by the venue's if it is not ours."""
+        params = {"symbol": record.intent.request.symbol, **_named(record)}
+        key = record.venue_id or record.orderid
+        self._await_push(key)
+        reply = await self._command("delete", "order", params)
+        return self._answered(key, evidence.cancelled(reply, record))
+
+    async def replace(self, record: OrderRecord, intent: OrderIntent) -> tuple[Answer, Answer]:
+        """Cancel and send anew in one request; the new order goes only if the cancel does."""
+        try:
+            params = order_mapping.parameters(intent, self._venue.name)
+        except NotSupported as error:
+            answer = NotSent(str(error))
+            return answer, answer
+        named = {f"cancel{key[0].upper()}{key[1:]}": each for key, each in _named(record).items()}
+        params |= {"cancelReplaceMode": "STOP_ON_FAILURE", **named}
+        self._await_push(intent.orderid)
+        reply = await self._command("post", "order/cancelReplace", params)
+        cancel, new = evidence.replaced(reply, record, intent.orderid)
+        return cancel, self._answered(intent.orderid, new)
+
+    async def _command(self, method: str, path: str, params: Mapping[str, str]) -> Reply | Unheard:
+        reply = await self._client.command(method, path, params)
+        if evidence.is_about_the_clock(reply):
+            self._clock_wrong.set()
+        return reply
+
+    def _await_push(self, key: str) -> None:
+        if self.pushes:
+            self._awaited[key] = math.inf
+
+    def _answered(self, key: str, answer: Answer) -> Answer:
+        """An order that the venue took must be told by the stream too, unless it was already."""
+        if not isinstance(answer, Accepted):
+            self._awaited.pop(key, None)
+        elif key in self._awaited:
+            self._awaited[key] = asyncio.get_running_loop().time() + _SILENCE_S
+        return answer
+
+    # -- TradingSession: questions ----------------------------------------------------------
+
+    async def open_orders(self) -> Known[OrderReport] | Unknown:
+        """Every open order of the account."""
+        return await self._known(self._open_orders)
+
+    async def find(self, record: OrderRecord) -> Known[OrderReport] | Unknown:
+        """One order, whatever its state."""
+        return await self._known(lambda: self._find(record))
+
+    async def fills(self, symbols: Sequence[str], since_ns: int) -> Known[FillReport] | Unknown:
+        """The account's fills in these symbols since a moment."""
+        return await self._known(lambda: self._fills(symbols, since_ns))
+
+    async def balances(self) -> Balances | Unknown:
+        """All that the account holds."""
+        try:
+            await self._ask_holdings()
+        except (FoxtrotError, ValueError) as error:
+            return self._unknown(error)
+        return self._ledger.balances(self._ledger.assets, self._interest())
+
+    async def reference_price(self, symbol: str) -> Decimal | Unknown:
+        """The last price."""
+        try:
+            params = {"symbol": symbol}
+            answer = await self._client.get("ticker/price", params, weight=limits.PRICE_WEIGHT)
+            price = Decimal(str(answer["price"] if isinstance(answer, dict) else ""))
+        except (FoxtrotError, KeyError, InvalidOperation) as error:
+            return self._unknown(error)
+        return price if price.is_finite() and price > 0 else Unknown("the price is no number")
+
+    async def _known(self, ask: Callable[[], Awaitable[tuple[T, ...]]]) -> Known[T] | Unknown:
+        try:
+            return Known(await ask())
+        except (FoxtrotError, ValueError) as error:
+            return self._unknown(error)
+
+    def _unknown(self, error: Exception) -> Unknown:
+        """No answer; where asking on would hammer or help nothing, the session ends too."""
+        if isinstance(error, RateLimited) or (
+            isinstance(error, FoxtrotError) and error.action is Action.STOP
+        ):
+            self.fail(error)
+        text = str(error) if isinstance(error, FoxtrotError) else "an answer cannot be believed"
+        log.warning("question_unanswered", venue=self._venue.name, reason=text)
+        return Unknown(text)
+
+    async def _open_orders(self) -> tuple[OrderReport, ...]:
+        answer = await self._client.ask_signed("openOrders", weight=limits.OPEN_ORDERS_WEIGHT)
+        orders = self._venue.converted(answer, list[OrderAnswer], "openOrders")
+        return tuple(map(order_mapping.order_report, orders))
+
+    async def _find(self, record: OrderRecord) -> tuple[OrderReport, ...]:
+        params = {"symbol": record.intent.request.symbol, **_named(record)}
+        try:
+            answer = await self._client.ask_signed("order", params, weight=limits.ORDER_WEIGHT)
+        except VenueError as error:
+            if error.code == _NO_SUCH_ORDER:
+                return ()
+            raise
+        order = self._venue.converted(answer, OrderAnswer, "order")
+        return (order_mapping.order_report(order),)
+
+    async def _fills(self, symbols: Sequence[str], since_ns: int) -> tuple[FillReport, ...]:
+        found: list[FillReport] = []
+        for symbol in symbols:
+            params: dict[str, str | int] = {"startTime": max(since_ns // _NS_PER_MS, 0)}
+            for _ in range(_PAGES_LIMIT):
+                trades = await self._trades({"symbol": symbol, "limit": _PAGE, **params})
+                found += map(order_mapping.fill_of_trade, trades)
+                if len(trades) < _PAGE:
+                    break
+                params = {"fromId": trades[-1].id + 1}
+        return tuple(found)
+
+    async def _trades(self, params: Mapping[str, str | int]) -> list[TradeAnswer]:
+        answer = await self._client.ask_signed("myTrades", params, weight=limits.MY_TRADES_WEIGHT)
+        return self._venue.converted(answer, list[TradeAnswer], "myTrades")
+
+    async def _ask_holdings(self) -> None:
+        answer = await self._client.ask_signed("account", weight=limits.ACCOUNT_WEIGHT)
+        account = self._venue.converted(answer, AccountAnswer, "account")
+        self._ledger.take(account.balances, whole=True)
+
+
+def _named(record: OrderRecord) -> dict[str, str]:
+    """How the venue is told which order is meant."""
+    if record.external:
+        return {"orderId": record.venue_id}
+    return {"origClientOrderId": record.orderid}
