@@ -164,7 +164,8 @@ class VenuePlay:
         """Everything wanted is served once and told as it stands at the venue."""
         rig = self._rig
         rig.wait_served()
-        eventually(lambda: not self._doubled(), f"no stream twice: {self._doubled()}")
+        eventually(lambda: not self._doubled(), "no stream is sent twice")
+        eventually(self._has_one_way, "nothing is polled that is streamed")
         for request in rig.adapter.subscriptions():
             key = rig.venue.key(request.symbol, request.channel)
             if request.channel is Channel.DEPTH:
@@ -195,6 +196,13 @@ class VenuePlay:
         """Streams that the venue sends on two connections."""
         given = Counter(name for each in self._venue.sim.connections for name in each.streams)
         return [name for name, times in given.items() if times > 1]
+
+    def _has_one_way(self) -> bool:
+        """Whether polling has ended, unless the settings send something there."""
+        health = self._rig.adapter.health()
+        polled = any(stream.mode is Mode.POLLING for stream in health.streams)
+        polling = any(session.name == Mode.POLLING.value for session in health.sessions)
+        return polled == polling
 
     def _is_newest(self, key: StreamKey) -> bool:
         rig, market = self._rig, self._venue.sim.market
@@ -230,7 +238,7 @@ class VenuePlay:
         engine = rig.engine.health().engine
         lost = engine.dropped, engine.handler_errors
         assert lost == (0, 0), f"something was lost: {engine}"
-        names = set(FeedCounters.__slots__) - {"received"}
+        names = set(FeedCounters.NAMES) - {"received"}
         accounted = sum(rig.fact(f"websocket.{name}") for name in names)
         kinds = (EVENT_TICK, EVENT_DEPTH, EVENT_MARKET_TRADE, EVENT_BAR)
         events = sum(len(rig.log.of(kind)) for kind in kinds) + engine.conflated
