@@ -141,6 +141,11 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
         """Whether it may still trade."""
         return self.state in (State.NEW, State.PARTIALLY_FILLED)
 
+    @property
+    def resting(self) -> bool:
+        """Whether it stands in the book, with a limit, and waits for the other side."""
+        return self.open and self.working_ms is not None and self.ticket.price_e8 is not None
+
 
 class Balance(msgspec.Struct):
     """What an account has of one asset; `locked_e8` stands behind open orders."""

@@ -224,10 +224,6 @@ class SimulatedBinance:
         """Bring a sleeping symbol to life."""
         self.market.wake(symbol, self._clock_ms())
 
-    def weight_limit(self) -> int:
-        """Request weight per minute, as told in exchangeInfo."""
-        return self.limits.weight_per_minute or 6_000
-
     def admit(self, connection: Connection) -> None:
         """A connection shook hands."""
         self._connections[connection.number] = connection

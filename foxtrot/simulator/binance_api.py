@@ -97,6 +97,7 @@ class Reply(msgspec.Struct, kw_only=True):
     cut: bool = False
     html: bool = False
     asker: Asker | None = None
+    rate_limits: bytes = b""
 
 
 class Api:

@@ -20,6 +20,7 @@ from foxtrot.simulator.binance_desk import Desk, desk_routes
 from foxtrot.simulator.binance_keys import Credentials
 from foxtrot.simulator.binance_limits import Refusal, WeightGate, Window
 from foxtrot.simulator.binance_orders import REST
+from foxtrot.simulator.binance_params import refusal
 from foxtrot.simulator.binance_socket import PATH as ORDERS_PATH
 from foxtrot.simulator.binance_socket import ApiCommands
 from foxtrot.simulator.binance_socket import Venue as ApiVenue
@@ -114,7 +115,10 @@ class Http:
         down = await self._hold_up(request)
         if down is not None:
             return down
-        params = dict(parse_qsl("&".join(filter(None, (query, body))), keep_blank_values=True))
+        pairs = parse_qsl("&".join(filter(None, (query, body))), keep_blank_values=True)
+        params = dict(pairs)
+        if len(params) < len(pairs):
+            raise refusal(-1101, "Duplicate values for a parameter detected.")
         shown = Credentials(request.headers.get("X-MBX-APIKEY", ""), _signed_text(query, body))
         reply = self._api.handle(Request(request.method, request.path, operation, params, shown))
         return await self._replied(request, reply)
@@ -155,11 +159,8 @@ class Http:
             await self._pause(slow.seconds or 0.0)
         mute = faults.active("mute")
         if mute is not None and mute.rest:
-            await self._hang(request, self._mute)
+            await self._hang(request, lambda: faults.active("mute") is not None)
         return None
-
-    def _mute(self) -> bool:
-        return self._venue.faults.active("mute") is not None
 
     async def _hang(self, request: web.Request, still: Callable[[], bool]) -> None:
         """Say nothing until the fault is cleared, the client has gone or the venue stops."""
@@ -195,7 +196,7 @@ class Http:
         """The faults and limits of a handshake; None if it may go on."""
         faults = self._venue.faults
         if faults.active("mute", path=request.path):
-            await self._hang(request, self._mute)
+            await self._hang(request, lambda: faults.active("mute", path=request.path) is not None)
         down = faults.take("maintenance", path=request.path)
         if down is not None:
             return _page(down)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import count
 from typing import Protocol
 
@@ -120,7 +121,11 @@ def _cancel_order(venue: Venue, order: Order | None, params: Params) -> Row:
         raise refusal(
             -1145, "cancelRestrictions has to be either ONLY_NEW or ONLY_PARTIALLY_FILLED."
         )
-    if order is not None and order.open and venue.faults.take("cancel_race", symbol=order.symbol):
+    if (
+        order is not None
+        and order.resting
+        and venue.faults.take("cancel_race", symbol=order.symbol)
+    ):
         venue.matching.fill(order, venue.now_ms())
     if order is None or not order.open:
         raise refusal(-2011, "Unknown order sent.")
@@ -135,7 +140,8 @@ def _cancel_all(venue: Venue, asker: Asker, params: Params) -> object:
     orders = [order for order in asker.account.open_orders if order.symbol == symbol]
     if not orders:
         raise refusal(-2011, "Unknown order sent.")
-    return [_cancel_order(venue, order, {}) for order in orders]
+    attempts = [_attempt(partial(_cancel_order, venue, order, {})) for order in orders]
+    return [row for canceled, row in attempts if canceled]
 
 
 def _replace(venue: Venue, asker: Asker, params: Params) -> object:

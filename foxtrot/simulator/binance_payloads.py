@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from foxtrot.simulator.binance_limits import Limits
 from foxtrot.simulator.history import Bar
 from foxtrot.simulator.listings import E8, Listing, decimal8
 from foxtrot.simulator.market import Book, Quote, Step, Trade
@@ -257,15 +258,15 @@ def average_price(bar: Bar, now_ms: int) -> Row:
     return {"mins": 5, "price": decimal8(_average(bar)), "closeTime": now_ms}
 
 
-def exchange_info(listings: Iterable[Listing], weight_limit: int, now_ms: int) -> Row:
+def exchange_info(listings: Iterable[Listing], limits: Limits, now_ms: int) -> Row:
     """The answer of /api/v3/exchangeInfo."""
     return {
         "timezone": "UTC",
         "serverTime": now_ms,
         "rateLimits": [
-            _rate_limit("REQUEST_WEIGHT", "MINUTE", 1, weight_limit),
-            _rate_limit("ORDERS", "SECOND", 10, 100),
-            _rate_limit("ORDERS", "DAY", 1, 200_000),
+            _rate_limit("REQUEST_WEIGHT", "MINUTE", 1, limits.weight_per_minute or 6_000),
+            _rate_limit("ORDERS", "SECOND", 10, limits.orders_per_10_s or 100),
+            _rate_limit("ORDERS", "DAY", 1, limits.orders_per_day or 200_000),
             _rate_limit("RAW_REQUESTS", "MINUTE", 5, 300_000),
         ],
         "exchangeFilters": [],

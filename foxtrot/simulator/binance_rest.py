@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from foxtrot.simulator import binance_payloads as wire
+from foxtrot.simulator.binance_limits import Limits
 from foxtrot.simulator.binance_params import (
     SYMBOL,
     Params,
@@ -34,15 +35,13 @@ class Venue(Protocol):
     """What the answers are made of."""
 
     market: Market
+    limits: Limits
 
     def now_ms(self) -> int:
         """The venue's clock."""
 
     def wake(self, symbol: str) -> None:
         """Bring a symbol's market to the present."""
-
-    def weight_limit(self) -> int:
-        """Request weight per minute, as told in exchangeInfo."""
 
 
 Answer = Callable[[Venue, Params], object]
@@ -101,7 +100,7 @@ def _exchange_info(venue: Venue, params: Params) -> object:
     symbols = _wanted(venue, params)
     listings = venue.market.listings
     items = [listings[symbol] for symbol in symbols] if symbols else list(listings.values())
-    return wire.exchange_info(items, venue.weight_limit(), venue.now_ms())
+    return wire.exchange_info(items, venue.limits, venue.now_ms())
 
 
 def _depth(venue: Venue, params: Params) -> object:

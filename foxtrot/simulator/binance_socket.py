@@ -13,7 +13,7 @@ from foxtrot.simulator.binance_api import HTML, Api, Reply, Request
 from foxtrot.simulator.binance_api import Venue as ApiVenue
 from foxtrot.simulator.binance_connection import Connection
 from foxtrot.simulator.binance_keys import Credentials
-from foxtrot.simulator.binance_orders import METHODS
+from foxtrot.simulator.binance_orders import METHODS, Asker
 from foxtrot.simulator.binance_params import refusal
 from foxtrot.simulator.binance_payloads import encode
 from foxtrot.simulator.binance_user import UserStreams
@@ -87,18 +87,27 @@ class ApiCommands:
 
     def _ask(self, call: _Call) -> None:
         """Send a signed request through the door."""
+        if self._venue.faults.active("maintenance", path=PATH):
+            return self._connection.end(1012, "Maintenance")
         params = {name: _text(raw) for name, raw in call.params.items()}
         signed = "&".join(f"{k}={v}" for k, v in sorted(params.items()) if k != "signature")
         operation = METHODS[call.method]
         shown = Credentials(params.get("apiKey", ""), signed)
         reply = self._api.handle(Request("WS", call.method, operation, params, shown))
         if operation.kind == "subscribe" and reply.asker is not None:
-            try:
-                number = self._venue.users.subscribe(self._connection, reply.asker.account)
-                reply.body = encode({"subscriptionId": number})
-            except web.HTTPException as error:
-                reply = _failed(error)
+            reply = self._subscribed(reply, reply.asker)
+        if reply.asker is not None and params.get("returnRateLimits") != "false":
+            counts = self._venue.order_gate.rows(reply.asker.account.name, self._venue.now_ms())
+            reply.rate_limits = encode(counts)
         self._send(call.id, reply)
+
+    def _subscribed(self, reply: Reply, asker: Asker) -> Reply:
+        try:
+            number = self._venue.users.subscribe(self._connection, asker.account)
+        except web.HTTPException as error:
+            return _failed(error)
+        reply.body = encode({"subscriptionId": number})
+        return reply
 
     def _send(self, number: str | int | None, reply: Reply) -> None:
         """Say it, later or never."""
@@ -115,12 +124,23 @@ class ApiCommands:
     def _say(self, number: str | int | None, reply: Reply) -> None:
         if not reply.body.startswith((b"{", b"[")):  # a page in the place of an answer
             return self._connection.end(1011, "Internal error")
+        body = reply.body if reply.status == 200 else _with_wait(reply, self._venue.now_ms())
         what = b"result" if reply.status == 200 else b"error"
         head = b'{"id":%b,"status":%d,"%b":' % (encode(number), reply.status, what)
-        frame = head + reply.body + b',"rateLimits":[]}'
-        if reply.html:
-            frame = HTML.format(title="502 Bad Gateway").encode()
+        tail = b',"rateLimits":%b}' % reply.rate_limits if reply.rate_limits else b"}"
+        frame = HTML.format(title="502 Bad Gateway").encode() if reply.html else head + body + tail
         self._connection.send(frame[: len(frame) // 2] if reply.cut else frame)
+
+
+def _with_wait(reply: Reply, now_ms: int) -> bytes:
+    """The error; with the time to come back in its data, as there are no headers here."""
+    wait_s = reply.headers.get("Retry-After")
+    if wait_s is None:
+        return reply.body
+    error = msgspec.json.decode(reply.body, type=dict[str, object])
+    return encode(
+        {**error, "data": {"serverTime": now_ms, "retryAfter": now_ms + int(wait_s) * 1000}}
+    )
 
 
 def _failed(error: web.HTTPException) -> Reply:

@@ -129,16 +129,11 @@ class UserStreams:
             asyncio.get_running_loop().call_later(late.seconds or 0.0, self._send_all, events)
 
     def _tell(self, account: Account, channel: str, symbol: str, frame: bytes) -> None:
+        if not self.listeners(account.name):
+            return
         if not self._waiting:
-            self._soon()
+            asyncio.get_running_loop().call_soon(self.flush)
         self._waiting.append(_Event(account, channel, symbol, frame))
-
-    def _soon(self) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return  # a venue that does not run has nobody to tell
-        loop.call_soon(self.flush)
 
     def _send_all(self, events: tuple[_Event, ...]) -> None:
         for event in events:

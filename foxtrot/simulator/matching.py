@@ -144,7 +144,7 @@ class Matching:
             ConfigurationError: Quantity or price do not fit the order.
         """
         limit = order.ticket.price_e8
-        if not order.open or order.working_ms is None or limit is None:
+        if not order.resting or limit is None:
             raise InvalidState(f"order {order.order_id} does not rest in the book")
         quantity = order.remaining_e8 if quantity_e8 is None else quantity_e8
         price = limit if price_e8 is None else price_e8

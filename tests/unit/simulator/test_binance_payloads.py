@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from foxtrot.simulator import binance_payloads as wire
+from foxtrot.simulator.binance_limits import Limits
 from foxtrot.simulator.history import Bar
 from foxtrot.simulator.listings import E8, listing
 from foxtrot.simulator.market import Book, Quote, Step, Trade
@@ -85,7 +86,7 @@ def test_a_bar_without_volume_has_its_price_for_average() -> None:
 
 def test_symbols_say_who_may_trade_them() -> None:
     """Margin is for the large quote currencies only."""
-    info = wire.exchange_info([listing("BTCUSDT"), listing("BTCEUR")], 6_000, 1)
+    info = wire.exchange_info([listing("BTCUSDT"), listing("BTCEUR")], Limits(), 1)
     text = json.loads(wire.encode(info))
     assert [row["isMarginTradingAllowed"] for row in text["symbols"]] == [True, False]
     assert text["rateLimits"][0] == {
