@@ -42,6 +42,9 @@ INTERVALS = {
 }
 """The venue's word for each bar length."""
 
+_TAKER = Direction.LONG, Direction.SHORT
+"""Who took, by whether the buyer was the maker."""
+
 Level = tuple[float, float]
 
 Size = Annotated[float, msgspec.Meta(ge=0.0, lt=VOLUME_LIMIT)]
@@ -328,14 +331,14 @@ def tick_of_rest(ticker: RestTicker, source: Source, recv_ns: int) -> TickData:
 
 def market_trade(trade: Trade, source: Source, recv_ns: int) -> MarketTradeData:
     """A print from the stream."""
-    side = Direction.SHORT if trade.m else Direction.LONG
+    side = _TAKER[trade.m]
     event_ns = trade.T * NS_PER_MS
     return MarketTradeData(source, event_ns, recv_ns, str(trade.t), trade.p, trade.q, side)
 
 
 def market_trade_of_rest(trade: RestTrade, source: Source, recv_ns: int) -> MarketTradeData:
     """A print fetched by request."""
-    side = Direction.SHORT if trade.isBuyerMaker else Direction.LONG
+    side = _TAKER[trade.isBuyerMaker]
     event_ns = trade.time * NS_PER_MS
     return MarketTradeData(source, event_ns, recv_ns, str(trade.id), trade.price, trade.qty, side)
 
