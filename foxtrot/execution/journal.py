@@ -182,10 +182,13 @@ class Journal:
 
     def fills_of(self, orderids: Iterable[str]) -> list[FillReport]:
         """All fills of these orders that are known, oldest first."""
-        wanted = set(orderids)
-        fills = self._fills(rows.FILLS_OF, msgspec.json.encode(sorted(wanted)).decode())
-        ours = (fill for fill in fills if fill.orderid in wanted)
-        return sorted(ours, key=lambda fill: (fill.ts_ns, fill.trade_id))
+        fills = [
+            fill
+            for orderid in set(orderids)
+            for fill in self._fills(rows.FILLS_OF, orderid)
+            if fill.orderid == orderid
+        ]
+        return sorted(fills, key=lambda fill: (fill.ts_ns, fill.trade_id))
 
     def trade_keys(self, since_ns: int = 0) -> set[tuple[str, str]]:
         """(symbol, trade id) of every fill since then, so that none is told twice."""
@@ -283,7 +286,7 @@ class Journal:
         except sqlite3.Error as error:
             self._roll_back()
             raise self._complain(file.problem_of(error)) from None
-        except BaseException:
+        except BaseException:  # also an interrupt on the caller's thread
             self._roll_back()
             raise
         finally:
@@ -313,8 +316,8 @@ class Journal:
     def _roll_back(self) -> None:
         # Frames of a failed write must not stand behind those of the next: see wal.is_damaged.
         self._commits = _CHECKPOINT_EVERY
-        if self._connection.in_transaction:
-            with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(sqlite3.Error):
+            if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
     def _complain(self, problem: str) -> JournalUnavailable:

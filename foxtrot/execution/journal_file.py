@@ -110,6 +110,9 @@ def open_checked(path: Path) -> Opened:
             rows.checked_fill(row)
         # What a kill left beyond the last frame must not follow frames that are yet to come.
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except UnicodeError:  # SQLite's own words, which quote a broken table
+        connection.close()
+        raise Damaged("its tables are not the journal's") from None
     except sqlite3.Error as error:
         connection.close()
         if _is_damage(error):

@@ -29,6 +29,7 @@ SCHEMA = {
         " ts_ns INTEGER NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL,"
         " PRIMARY KEY (symbol, trade_id)) WITHOUT ROWID"
     ),
+    "fills_of_order": "CREATE INDEX fills_of_order ON fills (orderid)",
 }
 PUT_HEAD = "REPLACE INTO head VALUES (?, ?, ?)"
 PUT_ORDER = "REPLACE INTO orders VALUES (?, ?, ?, ?, ?)"
@@ -38,7 +39,7 @@ ORDERS = "SELECT orderid, open, updated_ns, body, crc FROM orders"
 FILLS = "SELECT symbol, trade_id, orderid, ts_ns, body, crc FROM fills"
 ORDERS_SINCE = f"{ORDERS} WHERE updated_ns >= ?"
 FILLS_SINCE = f"{FILLS} WHERE ts_ns >= ?"
-FILLS_OF = f"{FILLS} JOIN json_each(?) ON orderid = value"
+FILLS_OF = f"{FILLS} WHERE orderid = ?"
 NEWEST_FILL = f"{FILLS} WHERE symbol = ? ORDER BY ts_ns DESC LIMIT 1"
 FORGET_ORDERS = "DELETE FROM orders WHERE NOT open AND updated_ns < ?"
 FORGET_FILLS = "DELETE FROM fills WHERE ts_ns < ? AND orderid NOT IN (SELECT orderid FROM orders)"
