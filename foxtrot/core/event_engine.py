@@ -278,7 +278,7 @@ class EventEngine:
         self._finish()
 
     def _turn(self) -> bool:
-        """Serve all that is queued now; whether to go on."""
+        """Serve all that is queued now, rest if that was all; whether to go on."""
         waiting = len(self._barriers)
         self._last_turn_at, self._turn_at = self._turn_at, self._now
         self._serve_lanes()
@@ -288,11 +288,9 @@ class EventEngine:
             self._barriers.popleft().set()
         if self._episodes:
             self._end_episodes()
-        if self._queued():
-            return True
         if self._closed:
-            return False
-        self._sleep()
+            return self._queued() > 0
+        self._rest()
         return True
 
     def _serve_lanes(self) -> None:
@@ -371,20 +369,21 @@ class EventEngine:
         if not self._closed:
             self._reliable.append(_TIMER)
 
-    def _sleep(self) -> None:
-        self._current = None
-        self._turn_at = self._last_turn_at = _NEVER  # nothing is old while nothing is queued
+    def _rest(self) -> None:
+        """Sleep until something is put or the timer is due, if nothing is queued."""
+        lane = self._latest
         self._idle = True
-        if not (self._reliable or self._latest or self._bounded.queue):
+        if not (self._reliable or lane.queue or self._bounded.queue or lane.folded or lane.spill):
+            self._current = None
+            self._turn_at = self._last_turn_at = _NEVER  # nothing is old while nothing is queued
             self._wakeup.wait(self._timer_at - self._now)
+            self._rested()
         self._idle = False
-        self._rested()
         if self._now >= self._timer_at:
             self._put_timer()
 
     def _rested(self) -> None:
-        self._now = self._turn_at = self._last_turn_at = self._monotonic()
-        self._latest.rested(self._now)
+        self._now = self._turn_at = self._last_turn_at = self._latest.mark = self._monotonic()
 
     def _end_episodes(self) -> None:
         backlog = {_RELIABLE: len(self._reliable), _BOUNDED: len(self._bounded.queue)}

@@ -41,8 +41,8 @@ class LatestLane:
     where producers append; `spill`, where they conflate themselves while the queue is at its limit,
     so that the memory is bounded while the dispatcher is held up.
 
-    Nobody stamps events. The dispatcher leaves a mark whenever it looks at the queue: what it finds
-    at the next look was put after that mark, so it knows how old its backlog is at most.
+    Nobody stamps events. The dispatcher sets `mark` to the time whenever it looks at the queue or
+    wakes: what it finds at the next look was put after that, so it knows the age of its backlog.
 
     Thread safety: `put` from any thread, the rest by the dispatcher only.
     """
@@ -55,7 +55,7 @@ class LatestLane:
         self._limit = limit
         self._conflate_after_s = conflate_after_s
         self._monotonic = monotonic
-        self._mark = monotonic()
+        self.mark = monotonic()
         self._fresh_left = 0
         self._conflated = 0
         self._conflated_on_arrival = 0  # under the lock
@@ -80,17 +80,13 @@ class LatestLane:
             self._conflated_on_arrival += key in self.spill
             self.spill[key] = event
 
-    def rested(self, now: float) -> None:
-        """Note that the lane was empty until `now`."""
-        self._mark = now
-
     def fresh(self, now: float) -> int:
         """How many may be taken from the queue before `stale_at`; 0: conflate."""
         if self.folded:
             return 0
         if not self._fresh_left:
-            self.stale_at = self._mark + self._conflate_after_s
-            self._mark = now
+            self.stale_at = self.mark + self._conflate_after_s
+            self.mark = now
             self._fresh_left = len(self.queue)
         return self._fresh_left if now < self.stale_at else 0
 
@@ -115,7 +111,7 @@ class LatestLane:
             How many are left.
         """
         folded, popleft = self.folded, self.queue.popleft
-        self._mark, self._fresh_left = self._monotonic(), 0
+        self.mark, self._fresh_left = self._monotonic(), 0
         taken, before = len(self.queue), len(folded)
         for _ in range(taken):
             event = popleft()

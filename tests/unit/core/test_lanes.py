@@ -61,7 +61,7 @@ def test_what_comes_after_a_look_is_as_young_as_the_look(
 def test_a_rest_makes_what_follows_young(lane: LatestLane, clock: ManualClock) -> None:
     """After an idle hour the next event is not an hour old."""
     clock.advance(3600.0)
-    lane.rested(clock.monotonic())
+    lane.mark = clock.monotonic()
     lane.put(tick(1))
     assert lane.fresh(clock.monotonic()) == 1
 
