@@ -127,7 +127,7 @@ class Supervisor:
         self._session: Session | None = None
         self._task: asyncio.Task[None] | None = None
         self._recycle = asyncio.Event()
-        self._reconnects = 0
+        self._was_ready, self._reconnects = False, 0
         self._last_reconnect_ns = self._last_ready_ns = 0
 
     # -- what the owner calls ---------------------------------------------------------------
@@ -167,6 +167,7 @@ class Supervisor:
         if self._task is None:
             self._backoff, self.breaker = self._fresh_backoff(), self._fresh_breaker()
             self._recycle.clear()
+            self._was_ready = False
             self._task = self._bridge.spawn(self._run(), name=f"{self._venue}.{self.name}")
 
     async def stop(self) -> None:
@@ -320,10 +321,10 @@ class Supervisor:
         if self.breaker.succeeded():
             self._log.info("breaker_closed")
         now_ns = self._clock.time_ns()
-        if self._last_ready_ns:
+        if self._was_ready:
             self._reconnects += 1
             self._last_reconnect_ns = now_ns
-        self._last_ready_ns = now_ns
+        self._was_ready, self._last_ready_ns = True, now_ns
 
     def _settle(self) -> None:
         if self.book.complete:

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.diagnostics import ErrorHistory
+from foxtrot.connectivity.lifecycle import SERVING
 from foxtrot.connectivity.supervisor import Session
 from foxtrot.core.bridge import AsyncThreadBridge, Lease
 from foxtrot.core.clock import Clock, SystemClock
@@ -97,6 +98,8 @@ class BaseAdapter(ABC):
     default_setting: ClassVar[Mapping[str, str | int | float | list[str]]]
     exchanges: ClassVar[Sequence[Exchange]]
     capabilities: ClassVar[Capabilities]
+    message_types: ClassVar[Sequence[str]] = ()
+    """The venue's names of its messages, each with a count of those that could not be read."""
 
     def __init__(
         self,
@@ -113,9 +116,11 @@ class BaseAdapter(ABC):
         self.bridge = bridge or AsyncThreadBridge()
         self.clock = clock or SystemClock()
         self.settings = settings or Settings()
-        self.counters = {mode: FeedCounters() for mode in Mode}
+        self.counters = {mode: FeedCounters(self.message_types) for mode in Mode}
         self._template = config or StreamConfig()
         self._errors = ErrorHistory(self._template.error_history)
+        self._reconnects = self._last_reconnect_ns = 0
+        self._served: set[str] = set()
         self._requests: dict[StreamKey, SubscribeRequest] = {}
         self._owners: dict[StreamKey, set[str]] = {}
         self._asking = threading.Lock()
@@ -154,6 +159,10 @@ class BaseAdapter(ABC):
     def endpoint(self) -> str:
         """Where it connects to, fit to be shown."""
         return ""
+
+    def last_data_ns(self, key: StreamKey) -> int:
+        """When a stream last brought anything, by whatever mode; 0 if that is not known."""
+        return 0
 
     # -- connection -------------------------------------------------------------------------
 
@@ -386,6 +395,9 @@ class BaseAdapter(ABC):
             received=sum(c.received for c in counters),
             rejected=sum(c.rejected for c in counters),
             malformed=sum(c.malformed for c in counters),
+            malformed_by_type=self._malformed_by_type(),
+            reconnects=self._reconnects,
+            last_reconnect_ns=self._last_reconnect_ns,
             errors=self._errors.snapshot(),
         )
 
@@ -397,11 +409,22 @@ class BaseAdapter(ABC):
             "environment": self.environment.value if self.environment else "",
             "endpoint": self.endpoint,
             "subscriptions": len(self._requests),
+            "reconnects": self._reconnects,
+            "last_reconnect_ns": self._last_reconnect_ns,
         }
         for mode, counters in self.counters.items():
-            for name in FeedCounters.__slots__:
+            for name in FeedCounters.NAMES:
                 facts[f"{mode.value}.{name}"] = getattr(counters, name)
+        for message_type, count in self._malformed_by_type().items():
+            facts[f"malformed.{message_type}"] = count
         return facts
+
+    def _malformed_by_type(self) -> dict[str, int]:
+        total: dict[str, int] = {}
+        for counters in self.counters.values():
+            for message_type, count in tuple(counters.malformed_by_type.items()):
+                total[message_type] = total.get(message_type, 0) + count
+        return total
 
     def actions(self) -> Mapping[str, Callable[[], None]]:
         """What a person may ask of it now, by name; none blocks."""
@@ -427,6 +450,7 @@ class BaseAdapter(ABC):
                 entry.since_ns,
                 key.detail,
                 entry.reason,
+                self.last_data_ns(key),
             )
             for key, (mode, entry) in sorted(entries.items(), key=lambda item: str(item[0]))
         )
@@ -438,7 +462,17 @@ class BaseAdapter(ABC):
         pending, mode = StreamState.PENDING, Mode.WEBSOCKET
         name, reason = self.adapter_name, "not connected"
         return tuple(
-            StreamStatus(name, key.channel, key.symbol, pending, mode, 0, key.detail, reason)
+            StreamStatus(
+                name,
+                key.channel,
+                key.symbol,
+                pending,
+                mode,
+                0,
+                key.detail,
+                reason,
+                self.last_data_ns(key),
+            )
             for key in keys
         )
 
@@ -451,7 +485,17 @@ class BaseAdapter(ABC):
 
     def on_connection(self, status: ConnectionStatus) -> None:
         """Put a change of a session's state."""
+        self._count_reconnect(status)
         self.on_event(EVENT_CONNECTION, status, self.adapter_name)
+
+    def _count_reconnect(self, status: ConnectionStatus) -> None:
+        if status.state is ConnectionState.DISCONNECTED:
+            self._served.discard(status.session)
+        elif status.previous is ConnectionState.SYNCING and status.state in SERVING:
+            if status.session in self._served:
+                self._reconnects += 1
+                self._last_reconnect_ns = status.since_ns
+            self._served.add(status.session)
 
     def on_streams(self, keys: Sequence[StreamKey]) -> None:
         """Put the changed states of subscriptions."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from foxtrot.connectivity.breaker import BreakerState
 from foxtrot.connectivity.config import StreamConfig
@@ -143,15 +144,34 @@ class MarketFeeds:
                 known = shown.get(key)
                 if known is None or (entry.held and not known[1].held):
                     shown[key] = mode, entry
+        for key, (mode, entry) in shown.items():
+            if mode is Mode.POLLING and not entry.reason:
+                shown[key] = mode, replace(entry, reason=self._why_polled(key))
         return shown
+
+    def _why_polled(self, key: StreamKey) -> str:
+        websocket = self._feeds[Mode.WEBSOCKET]
+        entry = websocket.book.entry(key)
+        if reason := self._polled_by_choice(key):
+            return reason
+        if entry is not None and entry.state in _DISTRUSTED:
+            return entry.reason
+        return f"the websocket is {websocket.state.value}"
 
     def mode_of(self, key: StreamKey) -> Mode:
         """How `key` is to be served under the flags of the moment."""
+        return Mode.POLLING if self._polled_by_choice(key) else Mode.WEBSOCKET
+
+    def _polled_by_choice(self, key: StreamKey) -> str:
+        """Why `key` is polled though nothing is broken; empty if it is to be streamed."""
         flags = self._flags
-        if not flags.websocket_enabled or key.channel not in self._capabilities.streamed:
-            return Mode.POLLING
-        listed = not flags.websocket_symbols or key.symbol in flags.websocket_symbols
-        return Mode.WEBSOCKET if listed else Mode.POLLING
+        if not flags.websocket_enabled:
+            return "websocket.enabled is off"
+        if key.channel not in self._capabilities.streamed:
+            return f"the venue does not stream {key.channel.value}"
+        if flags.websocket_symbols and key.symbol not in flags.websocket_symbols:
+            return "not one of websocket.symbols"
+        return ""
 
     # -- Listener: the supervisors tell, the router may have to act ------------------------
 

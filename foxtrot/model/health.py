@@ -33,7 +33,11 @@ class ConnectionStatus(msgspec.Struct, frozen=True):
 
 
 class StreamStatus(msgspec.Struct, frozen=True):
-    """State of one subscription, as EVENT_STREAM carries it and `health()` lists it."""
+    """State of one subscription, as EVENT_STREAM carries it and `health()` lists it.
+
+    `since_ns` is when it came into this state, `last_data_ns` when it last brought anything, by
+    whatever mode; 0 if it never did, or the venue's adapter does not say.
+    """
 
     adapter_name: str
     channel: Channel
@@ -43,6 +47,7 @@ class StreamStatus(msgspec.Struct, frozen=True):
     since_ns: int
     detail: str = ""
     reason: str = ""
+    last_data_ns: int = 0
 
 
 class ErrorRecord(msgspec.Struct, frozen=True):
@@ -74,8 +79,28 @@ class SessionHealth(msgspec.Struct, frozen=True):
     breaker: str = "closed"
 
 
+class TradingHealth(msgspec.Struct, frozen=True):
+    """State of an adapter's trading: what is open, in doubt, and still to be cancelled.
+
+    `halted` and `journal` say why orders are refused; both are empty while all is well. `pushed` is
+    False while the venue's events are asked for instead.
+    """
+
+    state: ConnectionState
+    halted: str = ""
+    open_orders: int = 0
+    in_doubt: tuple[str, ...] = ()
+    cancels_pending: int = 0
+    pushed: bool = False
+    reconciled_ns: int = 0
+    journal: str = ""
+
+
 class AdapterHealth(msgspec.Struct, frozen=True):
-    """State of one adapter; `state` is the worse of its sessions."""
+    """State of one adapter; `state` is the worse of its sessions.
+
+    The counts are those since the adapter was made; `malformed_by_type` adds up to `malformed`.
+    """
 
     adapter_name: str
     state: ConnectionState
@@ -86,6 +111,9 @@ class AdapterHealth(msgspec.Struct, frozen=True):
     received: int = 0
     rejected: int = 0
     malformed: int = 0
+    malformed_by_type: dict[str, int] = {}
+    reconnects: int = 0
+    last_reconnect_ns: int = 0
     errors: tuple[ErrorRecord, ...] = ()
 
 

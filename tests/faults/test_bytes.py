@@ -47,6 +47,48 @@ def test_many_bad_frames_are_a_bad_connection(rig: Rig) -> None:
     healed(rig)
 
 
+@pytest.mark.parametrize(
+    ("channel", "name", "type_"),
+    [
+        (Channel.TICK, "bookTicker", "bookTicker"),
+        (Channel.TICK, "ticker", "24hrTicker"),
+        (Channel.TRADE, "trade", "trade"),
+        (Channel.DEPTH, "depth@100ms", "depthUpdate"),
+        (Channel.BAR, "kline_1m", "kline"),
+    ],
+)
+def test_three_bad_frames_of_a_type_restart_its_stream(
+    rig: Rig, channel: Channel, name: str, type_: str
+) -> None:
+    """That stream of that symbol is asked for afresh; the session and all others go on."""
+    everything(rig)
+    asked = len(rig.venue.asked())
+    rig.venue.faults.inject("malformed_frame", symbol="BTCUSDT", channel=name, count=3)
+    while rig.venue.faults.faults():
+        rig.venue.trade("BTCUSDT")
+    eventually(lambda: len(rig.venue.asked()) > asked, "it is asked for afresh")
+    healed(rig)
+    restarted = [rig.venue.key("BTCUSDT", channel)]
+    assert rig.venue.asked()[asked:] == rig.venue.returned() == restarted
+    assert rig.fact(f"malformed.{type_}") == rig.adapter.health().malformed == 3
+    assert rig.error_kinds() == ["MalformedMessage"]
+    assert rig.adapter.health().errors[0].error_class == "malformed"
+    assert rig.venue.connections == 1
+
+
+def test_bad_frames_of_several_types_restart_nothing(rig: Rig) -> None:
+    """Three in a row are of one type; what is wrong with all types is for the session's rule."""
+    everything(rig)
+    for name in ("bookTicker", "trade", "kline_1m"):
+        rig.venue.faults.inject("malformed_frame", symbol="BTCUSDT", channel=name, count=2)
+    while rig.venue.faults.faults():
+        rig.venue.trade("BTCUSDT")
+    rig.wait_fact("websocket.malformed", 6)
+    healed(rig)
+    assert rig.venue.returned() == []
+    assert rig.venue.connections == 1
+
+
 def test_ten_bad_frames_are_not_enough(rig: Rig) -> None:
     """Ten unreadable frames in a minute are survived."""
     everything(rig)
@@ -167,7 +209,7 @@ def believable(data: object) -> bool:
 
 def lost_count(rig: Rig) -> int:
     """Frames that became no event."""
-    names = set(FeedCounters.__slots__) - {"received"}
+    names = set(FeedCounters.NAMES) - {"received"}
     return sum(rig.fact(PREFIX + name) for name in names)
 
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from foxtrot.adapter.binance import market_data
+from foxtrot.adapter.binance.connection import Connection
 from foxtrot.model.constants import Channel
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.events import Event
@@ -13,7 +15,7 @@ from foxtrot.model.objects import MarketTradeData
 from foxtrot.simulator.binance import Limits
 from tests.support.binance_venue import BinanceUnderTest
 from tests.support.faults import everything, healed, lost
-from tests.support.rig import SHORT, Rig, eventually, running
+from tests.support.rig import SHORT, WAIT_S, Rig, eventually, running
 
 PLANNED = [1000, 1001, 1011]
 
@@ -71,7 +73,7 @@ def test_a_connection_is_replaced_before_its_day_is_over(venue: BinanceUnderTest
         rig.connect()
         rig.wait_served()
         told, traded = tape_until(rig, connections=3)
-        assert told == traded
+        assert sorted(told) == traded
         healed(rig)
         assert rig.states() == [S.CONNECTING, S.SYNCING, S.READY]
 
@@ -81,9 +83,67 @@ def test_an_announced_shutdown_is_left_without_a_gap(rig: Rig) -> None:
     everything(rig)
     rig.venue.faults.inject("server_shutdown", seconds=60)
     told, traded = tape_until(rig, connections=2)
-    assert told == traded
+    assert sorted(told) == traded
     healed(rig)
     assert rig.states() == [S.CONNECTING, S.SYNCING, S.READY]
+
+
+def test_prints_that_are_late_by_the_old_connection_are_told(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new connection overtakes the old one: what only the old one knows is told, and once."""
+    old = SlowLine(monkeypatch)
+    everything(rig)
+    first = int(rig.venue.trade("BTCUSDT"))
+    rig.log.wait_until(lambda events: [e for e in events if _number(e) == first])
+    old.slow = True
+    late = int(rig.venue.trade("BTCUSDT"))
+    eventually(lambda: old.waiting > 0, "a print is on its way")
+    rig.venue.faults.inject("server_shutdown", seconds=60)
+    eventually(lambda: rig.venue.connections == 2, "the new connection is there")
+    eventually(lambda: old.answers > 0, "it has the streams, and the old one was asked a last time")
+    last = int(rig.venue.trade("BTCUSDT"))
+    rig.log.wait_until(lambda events: [e for e in events if _number(e) == last])
+    rig.engine.bridge.call_soon(old.deliver)
+    rig.log.wait_until(lambda events: [e for e in events if _number(e) == late])
+    eventually(
+        lambda: len(rig.venue.sim.connections) == 1,  # type: ignore[attr-defined]
+        "the old one is closed",
+    )
+    healed(rig)
+    told = [_number(event) for event in rig.log.items]
+    assert sorted(number for number in told if first <= number <= last) == [*range(first, last + 1)]
+    assert told.index(late) > told.index(last)
+
+
+class SlowLine:
+    """Holds up the prints and answers that connection 1 brings, for as long as it is `slow`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.slow, self.answers, self._held = False, 0, list[tuple[Connection, bytes]]()
+        self._real = Connection.on_frame
+
+        def on_frame(connection: Connection, data: bytes) -> None:
+            answer = b'"result"' in data
+            if not (self.slow and connection.number == 1 and (answer or b'"trade"' in data)):
+                self._real(connection, data)
+                return
+            self._held.append((connection, data))
+            self.answers += answer
+
+        monkeypatch.setattr(Connection, "on_frame", on_frame)
+        monkeypatch.setattr(market_data, "_DRAIN_S", WAIT_S)
+
+    @property
+    def waiting(self) -> int:
+        """Frames that are held up."""
+        return len(self._held)
+
+    def deliver(self) -> None:
+        """Let through what was held up; on the loop."""
+        self.slow = False
+        for connection, data in self._held:
+            self._real(connection, data)
 
 
 def test_a_shutdown_without_a_way_out_is_a_reconnect(rig: Rig) -> None:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foxtrot.adapter.binance import mapping
-from foxtrot.adapter.binance.frames import QUOTE_PREFIX, FrameRouter, StreamSlot, TickSlot
+from foxtrot.adapter.binance.frame_types import QUOTE_PREFIX
+from foxtrot.adapter.binance.frames import FrameRouter, StreamSlot, TickSlot
 from foxtrot.adapter.binance.marks import Mark
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.model.constants import Exchange, Interval, Lane

@@ -7,7 +7,8 @@ import json
 import msgspec
 
 from foxtrot.adapter.binance import mapping
-from foxtrot.adapter.binance.frames import QUOTE_PREFIX, FrameRouter, StreamSlot, TickSlot
+from foxtrot.adapter.binance.frame_types import QUOTE_PREFIX
+from foxtrot.adapter.binance.frames import FrameRouter, StreamSlot, TickSlot
 from foxtrot.adapter.binance.marks import Mark
 from foxtrot.errors import MalformedMessage
 from foxtrot.gateway.counters import FeedCounters

@@ -8,6 +8,7 @@ from typing import ClassVar
 from foxtrot.adapter.binance import history
 from foxtrot.adapter.binance.client import missing_names
 from foxtrot.adapter.binance.contracts import Contracts
+from foxtrot.adapter.binance.frame_types import FRAME_TYPES
 from foxtrot.adapter.binance.limits import weight_window
 from foxtrot.adapter.binance.mapping import INTERVALS
 from foxtrot.adapter.binance.market_data import StreamSession
@@ -20,6 +21,7 @@ from foxtrot.errors import InvalidState
 from foxtrot.gateway.base import BaseAdapter, Progress, Setting
 from foxtrot.gateway.capabilities import Capabilities
 from foxtrot.model.constants import Channel, Environment, Exchange, Mode
+from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import BarData
 from foxtrot.model.requests import HistoryRequest
 
@@ -40,6 +42,7 @@ class BinanceAdapter(BaseAdapter):
         "depth_levels": [str(levels) for levels in reversed(DEPTH_LEVELS)],
     }
     exchanges = (Exchange.BINANCE,)
+    message_types = FRAME_TYPES
     capabilities = Capabilities(
         streamed=frozenset(Channel),
         polled=frozenset(Channel),
@@ -93,6 +96,10 @@ class BinanceAdapter(BaseAdapter):
     def endpoint(self) -> str:
         """Host and port of the REST interface."""
         return self._venue.settings.endpoint if self._venue else ""
+
+    def last_data_ns(self, key: StreamKey) -> int:
+        """Of a tick stream, its quotes and its statistics alike."""
+        return self._venue.marks.heard_ns(key) if self._venue else 0
 
     def _configured(self) -> Venue:
         if self._venue is None:

@@ -3,22 +3,49 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from foxtrot.adapter.binance import limits
 from foxtrot.adapter.binance.client import Socket
-from foxtrot.adapter.binance.frames import QUOTE_PREFIX, FrameRouter, Head
-from foxtrot.errors import ConnectionClosed, SubscriptionRefused
+from foxtrot.adapter.binance.frame_types import QUOTE_PREFIX, UnreadableRows, type_of
+from foxtrot.adapter.binance.frames import FrameRouter, Head
+from foxtrot.errors import ConnectionClosed, FoxtrotError, MalformedMessage, SubscriptionRefused
 from foxtrot.gateway.counters import FeedCounters
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Several frames of one type in a row could not be read; of any symbol, if none is named."""
+
+    frame_type: str
+    symbols: frozenset[str]
+    last: MalformedMessage
+
+
 class Connection:
-    """Sends requests and sorts what comes: market data to the router, answers to who waits."""
+    """Sends requests and sorts what comes: market data to the router, answers to who waits.
+
+    Args:
+        number: Tells connections apart.
+        frames: Takes the market data.
+        counters: Where frames are counted.
+        ids: Of requests.
+        frame_strikes: So many unreadable frames of one type in a row are told to `unreadable`.
+    """
 
     def __init__(
-        self, number: int, frames: FrameRouter, counters: FeedCounters, ids: Iterable[int]
+        self,
+        number: int,
+        frames: FrameRouter,
+        counters: FeedCounters,
+        ids: Iterable[int],
+        frame_strikes: int,
     ) -> None:
         self.number = number
+        self.unreadable: Callable[[Unreadable], None] = _ignore_unreadable
+        self._rows, self._frame_strikes = UnreadableRows(), frame_strikes
         self.streams: set[str] = set()
         self.opened_at = 0.0
         self._frames, self._counters, self._ids = frames, counters, iter(ids)
@@ -32,11 +59,21 @@ class Connection:
         self._socket, self._venue = socket, venue
         self.opened_at = asyncio.get_running_loop().time()
 
-    async def retire(self) -> None:
-        """Close it on purpose; that is no loss."""
+    async def retire(self, drain_s: float = 0.0) -> None:
+        """Close it on purpose; that is no loss.
+
+        Args:
+            drain_s: How long to wait for what is on its way: when the venue answers a last
+                question, all that it sent before has arrived.
+        """
         self.lost = _ignore_loss
-        if self._socket is not None:
-            await self._socket.close()
+        if self._socket is None:
+            return
+        if drain_s:
+            with contextlib.suppress(TimeoutError, FoxtrotError):
+                async with asyncio.timeout(drain_s):
+                    await self.request("LIST_SUBSCRIPTIONS", (), drain_s)
+        await self._socket.close()
 
     @property
     def room(self) -> int:
@@ -66,11 +103,16 @@ class Connection:
         """Take a frame from the socket."""
         self._counters.received += 1
         if data[:5] == QUOTE_PREFIX:
-            self._frames.on_quote(data)
-            return
-        head = self._frames.on_other(data)
-        if head is not None:
-            self._on_answer(head)
+            found: Head | MalformedMessage | None = self._frames.on_quote(data)
+        else:
+            found = self._frames.on_other(data)
+        if found is None:
+            if self._rows.open:
+                self._rows.readable(data)
+        elif isinstance(found, Head):
+            self._on_answer(found)
+        else:
+            self._on_unreadable(data, found)
 
     def on_lost(self, error: BaseException | None, code: int) -> None:
         """Pass on that the socket is gone."""
@@ -78,6 +120,11 @@ class Connection:
             if not answer.done():
                 answer.set_exception(ConnectionClosed(code, "lost while waiting for an answer"))
         self.lost(error, code)
+
+    def _on_unreadable(self, data: bytes, error: MalformedMessage) -> None:
+        symbols = self._rows.unreadable(data, self._frame_strikes)
+        if symbols is not None:
+            self.unreadable(Unreadable(type_of(data), symbols, error))
 
     def _on_answer(self, head: Head) -> None:
         refused = bool(head.code or bytes(head.error))
@@ -92,6 +139,10 @@ class Connection:
             answer.set_exception(SubscriptionRefused(self._venue, str(head.code or ""), text))
         else:
             answer.set_result(None)
+
+
+def _ignore_unreadable(found: Unreadable) -> None:
+    """Nobody listens yet."""
 
 
 def _ignore_loss(error: BaseException | None, code: int) -> None:

@@ -14,7 +14,8 @@ from typing import TypeVar
 import msgspec
 
 from foxtrot.adapter.binance import mapping
-from foxtrot.adapter.binance.marks import Mark
+from foxtrot.adapter.binance.frame_types import type_of
+from foxtrot.adapter.binance.marks import Mark, Overlap
 from foxtrot.adapter.binance.order_book import OrderBook, Outcome
 from foxtrot.connectivity.diagnostics import labels
 from foxtrot.core.logs import get_logger
@@ -30,7 +31,6 @@ log = get_logger("foxtrot.binance.frames")
 
 T = TypeVar("T")
 
-QUOTE_PREFIX = b'{"u":'
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no message; the last for brackets by the thousand."""
 
@@ -71,7 +71,7 @@ class TickSlot:
 class StreamSlot:
     """A depth, trade or bar stream of one symbol."""
 
-    __slots__ = ("book", "frames", "interval", "lane", "mark", "source", "topic")
+    __slots__ = ("book", "frames", "interval", "lane", "mark", "overlap", "source", "topic")
 
     def __init__(
         self, source: Source, lane: Lane, mark: Mark, interval: Interval = Interval.MINUTE
@@ -80,6 +80,27 @@ class StreamSlot:
         self.mark, self.interval = mark, interval
         self.book = OrderBook()
         self.frames = 0
+        self.overlap: Overlap | None = None
+
+    def heard(self) -> int:
+        """Note that the stream has brought something; returns when."""
+        self.frames += 1
+        self.mark.heard_ns = now_ns = time.time_ns()
+        return now_ns
+
+    def is_old(self, number: int, now_ns: int) -> bool:
+        """Whether `number` was told before; while two connections bring it, late is not old."""
+        if self.overlap is None or number > self.mark.at:
+            return self.mark.is_old(number, now_ns)
+        return not self.overlap.is_news(number) and self.mark.is_old(number, now_ns)
+
+    def tell(self, number: int) -> None:
+        """Note that `number` is told; one that only came late leaves the mark where it is."""
+        late = self.overlap is not None and self.overlap.is_news(number) and number < self.mark.at
+        if not late:
+            self.mark.at = number
+        if self.overlap is not None:
+            self.overlap.told(number)
 
 
 class Head(msgspec.Struct, gc=False):
@@ -144,22 +165,25 @@ class FrameRouter:
 
     # -- entry ------------------------------------------------------------------------------
 
-    def on_quote(self, data: bytes | msgspec.Raw) -> None:
-        """A best bid and ask: by far the most frequent frame, so written out in full."""
+    def on_quote(self, data: bytes | msgspec.Raw) -> MalformedMessage | None:
+        """A best bid and ask: by far the most frequent frame, so written out in full.
+
+        Returns:
+            What is wrong with it, if it cannot be read.
+        """
         try:
             quote = self._quote(data)
         except _UNREADABLE as error:
-            self.malformed(bytes(data), error)
-            return
+            return self.malformed(bytes(data), error)
         slot = self.ticks.get(quote.s)
         if slot is None:
             self._counters.ignored += 1
-            return
-        now_ns = time.time_ns()
+            return None
         mark = slot.mark
+        mark.heard_ns = now_ns = time.time_ns()
         if quote.u <= mark.at and mark.is_old(quote.u, now_ns):
             self._counters.stale += 1
-            return
+            return None
         bid, ask = quote.b, quote.a
         if not (
             0.0 < bid <= ask < mapping.PRICE_LIMIT
@@ -168,41 +192,38 @@ class FrameRouter:
         ):
             reason = mapping.bad_quote(bid, quote.B, ask, quote.A)
             self._episodes.refuse(quote.s, "quote", reason)
-            return
+            return None
         if self._episodes.open:
             self._episodes.believe(quote.s, "quote")
         slot.quote, slot.quoted, mark.at = quote, True, quote.u
-        self._put(
-            Event(
-                EVENT_TICK,
-                TickData(
-                    slot.source, 0, now_ns, slot.last_price, slot.last_volume,
-                    bid, quote.B, ask, quote.A, slot.day, slot.bids, slot.asks,
-                ),
-                slot.topic,
-                slot.lane,
-            )
+        mark.tick = tick = TickData(
+            slot.source, 0, now_ns, slot.last_price, slot.last_volume,
+            bid, quote.B, ask, quote.A, slot.day, slot.bids, slot.asks,
         )  # fmt: skip
+        self._put(Event(EVENT_TICK, tick, slot.topic, slot.lane))
+        return None
 
-    def on_other(self, data: bytes | msgspec.Raw, *, wrapped: bool = False) -> Head | None:
-        """Any other frame; returns the head of what is no market data, such as an answer."""
+    def on_other(
+        self, data: bytes | msgspec.Raw, *, wrapped: bool = False
+    ) -> Head | MalformedMessage | None:
+        """Any other frame.
+
+        Returns:
+            The head of what is no market data, such as an answer; or what is wrong with it.
+        """
         try:
             head = self._head(data)
         except _UNREADABLE as error:
-            self.malformed(bytes(data), error)
-            return None
+            return self.malformed(bytes(data), error)
         if head.stream and bytes(head.data):
             if not wrapped:
                 return self.on_other(head.data, wrapped=True)
-            self.malformed(bytes(data), msgspec.ValidationError("wrapped twice"))
-            return None
+            return self.malformed(bytes(data), msgspec.ValidationError("wrapped twice"))
         handler = self._by_kind.get(head.e)
         if handler is not None:
-            self._decoded(handler, data)
-            return None
+            return self._decoded(handler, data)
         if head.s and head.u and not head.e:
-            self.on_quote(data)
-            return None
+            return self.on_quote(data)
         if head.e:
             self._on_unknown(head.e)
             return None
@@ -225,7 +246,7 @@ class FrameRouter:
             return  # an earlier session has told as much
         # The stream may share its moment with the snapshot, and is not older for it.
         slot.day_mark.at = ticker.closeTime - 1
-        tick = slot.tick(ticker.closeTime * mapping.NS_PER_MS, time.time_ns())
+        slot.mark.tick = tick = slot.tick(ticker.closeTime * mapping.NS_PER_MS, time.time_ns())
         self._put(Event(EVENT_TICK, tick, slot.topic, slot.lane))
 
     def snapshot(self, symbol: str, book: mapping.DepthSnapshot, event_ms: int = 0) -> bool:
@@ -242,6 +263,11 @@ class FrameRouter:
             return False
         self._push_depth(slot, event_ms)
         return True
+
+    def overlap(self, *, begins: bool) -> None:
+        """Two connections bring the same streams from now on, or no more: prints may come late."""
+        for slot in self.trades.values():
+            slot.overlap = Overlap(slot.mark.at) if begins else None
 
     # -- what the streams have said ---------------------------------------------------------
 
@@ -281,11 +307,12 @@ class FrameRouter:
 
     def _decoded(
         self, handler: Callable[[bytes | msgspec.Raw], None], data: bytes | msgspec.Raw
-    ) -> None:
+    ) -> MalformedMessage | None:
         try:
             handler(data)
         except _UNREADABLE as error:
-            self.malformed(bytes(data), error)
+            return self.malformed(bytes(data), error)
+        return None
 
     def _on_ticker(self, data: bytes | msgspec.Raw) -> None:
         ticker = self._ticker(data)
@@ -293,7 +320,7 @@ class FrameRouter:
         if slot is None:
             self._counters.ignored += 1
             return
-        now_ns = time.time_ns()
+        slot.day_mark.heard_ns = now_ns = time.time_ns()
         if slot.day_mark.is_old(ticker.E, now_ns):
             self._counters.stale += 1
             return
@@ -303,7 +330,7 @@ class FrameRouter:
         slot.last_price, slot.last_volume = ticker.c, ticker.Q
         if not slot.quoted and not mapping.bad_quote(ticker.b, ticker.B, ticker.a, ticker.A):
             slot.quote = mapping.Quote(ticker.s, ticker.b, ticker.B, ticker.a, ticker.A)
-        tick = slot.tick(ticker.E * mapping.NS_PER_MS, now_ns)
+        slot.mark.tick = tick = slot.tick(ticker.E * mapping.NS_PER_MS, now_ns)
         self._put(Event(EVENT_TICK, tick, slot.topic, slot.lane))
 
     def _on_depth(self, data: bytes | msgspec.Raw) -> None:
@@ -312,7 +339,7 @@ class FrameRouter:
         if slot is None:
             self._counters.ignored += 1
             return
-        slot.frames += 1
+        slot.heard()
         if self._refused(slot, "depth", mapping.bad_depth(update)):
             return
         outcome = slot.book.difference(update.U, update.u, update.b, update.a)
@@ -337,15 +364,14 @@ class FrameRouter:
         if slot is None:
             self._counters.ignored += 1
             return
-        slot.frames += 1
-        now_ns = time.time_ns()
-        if slot.mark.is_old(trade.t, now_ns):
+        now_ns = slot.heard()
+        if slot.is_old(trade.t, now_ns):
             self._counters.stale += 1
             return
         reason = mapping.bad_numbers((trade.p,), (trade.q,)) or mapping.bad_times(trade.T)
         if self._refused(slot, "trade", reason):
             return
-        slot.mark.at = trade.t
+        slot.tell(trade.t)
         item = mapping.market_trade(trade, slot.source, now_ns)
         self._put(Event(EVENT_MARKET_TRADE, item, slot.topic, Lane.BOUNDED))
 
@@ -356,11 +382,11 @@ class FrameRouter:
         if slot is None:
             self._counters.ignored += 1
             return
-        slot.frames += 1
+        now_ns = slot.heard()
         if self._refused(slot, "bar", mapping.bad_candle(update)):
             return
         number = mapping.candle_number(update)
-        if slot.mark.is_old(number, time.time_ns()):
+        if slot.mark.is_old(number, now_ns):
             self._counters.stale += 1
             return
         slot.mark.at = number
@@ -380,9 +406,9 @@ class FrameRouter:
 
     # -- what went wrong --------------------------------------------------------------------
 
-    def malformed(self, data: bytes, error: Exception) -> None:
+    def malformed(self, data: bytes, error: Exception) -> MalformedMessage:
         """A frame that could not be read: counted, reported once a minute, and survived."""
-        self._counters.malformed += 1
+        self._counters.unreadable(type_of(data))
         now_ns = time.time_ns()
         recent = [at for at in self._malformed_at if now_ns - at < _MINUTE_NS]
         self._malformed_at.append(now_ns)
@@ -393,6 +419,7 @@ class FrameRouter:
             log.warning("malformed_message", venue=self._venue, **labels(message))
         if len(recent) >= _MALFORMED_PER_MINUTE:
             self._on_rotten(message)
+        return message
 
     def _refused(self, slot: TickSlot | StreamSlot, what: str, reason: str) -> bool:
         """Whether the gate refuses the numbers for `reason`; there is none if they are good."""

@@ -8,20 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from foxtrot.adapter.binance import limits, mapping
-from foxtrot.adapter.binance.connection import Connection
+from foxtrot.adapter.binance.connection import Connection, Unreadable
+from foxtrot.adapter.binance.frame_types import CHANNELS
 from foxtrot.adapter.binance.frames import FrameRouter
 from foxtrot.adapter.binance.session import BinanceSession, Venue
 from foxtrot.adapter.binance.slots import add_slot, drop_slot
 from foxtrot.adapter.binance.snapshots import Snapshots
-from foxtrot.connectivity.orchestrator import SubscribeOutcome
+from foxtrot.connectivity.diagnostics import labels
+from foxtrot.connectivity.orchestrator import SubscribeOutcome, names
 from foxtrot.core.logs import get_logger
-from foxtrot.errors import (
-    ConnectionClosed,
-    FoxtrotError,
-    SubscriptionRefused,
-)
+from foxtrot.errors import ConnectionClosed, FoxtrotError, SubscriptionRefused
 from foxtrot.gateway.counters import FeedCounters
-from foxtrot.model.constants import Channel, Interval
+from foxtrot.model.constants import Channel, Interval, StreamState
 from foxtrot.model.health import StreamKey
 
 log = get_logger("foxtrot.binance.market_data")
@@ -30,6 +28,8 @@ _ROTATION_PAUSE_S = 1.0
 """The venue allows 300 new connections in five minutes."""
 
 _ROTATION_RETRY_S = 60.0
+_DRAIN_S = 1.0
+"""How long the old connection may take to deliver what is on its way."""
 
 
 def streams_of(key: StreamKey) -> tuple[str, ...]:
@@ -72,6 +72,8 @@ class StreamSession(BinanceSession):
         self._moves = asyncio.Lock()
         self._placed: dict[StreamKey, Connection] = {}
         self._held: set[StreamKey] = set()
+        self._unreadable: dict[StreamKey, None] = {}
+        self._to_restart = asyncio.Event()
         self._snapshots = Snapshots(
             venue,
             self._client,
@@ -92,6 +94,7 @@ class StreamSession(BinanceSession):
         async with asyncio.TaskGroup() as group:
             group.create_task(self.raise_when_lost())
             group.create_task(self._rotate_in_time())
+            group.create_task(self._restart_unreadable())
             group.create_task(self._snapshots.fetch())
             group.create_task(self._snapshots.watch(lambda: tuple(self._held)))
 
@@ -121,8 +124,8 @@ class StreamSession(BinanceSession):
             if connection is not None:
                 by_connection.setdefault(connection, []).extend(streams_of(key))
         for connection, streams in by_connection.items():
-            for names in _chunks(streams, limits.NAMES_PER_MESSAGE):
-                await self._give_back(connection, names)
+            for some in _chunks(streams, limits.NAMES_PER_MESSAGE):
+                await self._give_back(connection, some)
 
     async def probe(self) -> None:
         """Ask on every connection; then ask whether the market moved without telling us."""
@@ -139,7 +142,9 @@ class StreamSession(BinanceSession):
             FoxtrotError: It could not be had.
         """
         number = next(self._dialled)
-        connection = Connection(number, self._frames, self._counters, self._ids)
+        strikes = self._venue.config.frame_strikes
+        connection = Connection(number, self._frames, self._counters, self._ids, strikes)
+        connection.unreadable = lambda found: self._on_unreadable(connection, found)
         outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         connection.lost = lambda error, code: _settle(outcome, self._cause(error, code))
         socket = await self._client.dial(number, connection)
@@ -173,9 +178,9 @@ class StreamSession(BinanceSession):
         return batches
 
     async def _ask(self, connection: Connection, keys: list[StreamKey], result: _Result) -> None:
-        names = [name for key in keys for name in streams_of(key)]
+        asked = [name for key in keys for name in streams_of(key)]
         try:
-            await connection.request("SUBSCRIBE", names, self._venue.config.subscribe_timeout_s)
+            await connection.request("SUBSCRIBE", asked, self._venue.config.subscribe_timeout_s)
         except TimeoutError:
             # Data is a better answer than an answer.
             flowing = [key for key in keys if self._frames.flows(key)]
@@ -196,9 +201,9 @@ class StreamSession(BinanceSession):
         self._held.update(keys)
         self._snapshots.want(keys)
 
-    async def _give_back(self, connection: Connection, names: list[str]) -> None:
+    async def _give_back(self, connection: Connection, streams: list[str]) -> None:
         try:
-            await connection.request("UNSUBSCRIBE", names, self._venue.config.subscribe_timeout_s)
+            await connection.request("UNSUBSCRIBE", streams, self._venue.config.subscribe_timeout_s)
         except (TimeoutError, SubscriptionRefused) as error:
             reason = type(error).__name__
             log.warning("unsubscribe_failed", venue=self._venue.name, reason=reason)
@@ -207,16 +212,60 @@ class StreamSession(BinanceSession):
         """Ask for one stream afresh; the others on its connection are not touched."""
         result = _Result()
         async with self._moves:
-            connection = self._placed.get(key)
-            if connection is None:
-                return
-            await self._give_back(connection, list(streams_of(key)))
-            await self._ask(connection, [key], result)
+            await self._ask_afresh([key], result)
         if result.refused:
             raise result.refused[key]
 
+    async def _ask_afresh(self, keys: list[StreamKey], result: _Result) -> None:
+        """Give streams back and ask for them again; as many as one message carries."""
+        for connection in dict.fromkeys(self._placed[key] for key in keys if key in self._placed):
+            there = [key for key in keys if self._placed.get(key) is connection]
+            await self._give_back(connection, [name for key in there for name in streams_of(key)])
+            await self._ask(connection, there, result)
+
     async def _give_up(self, key: StreamKey) -> None:
         await self.unsubscribe((key,))
+
+    # -- streams whose frames cannot be read ------------------------------------------------
+
+    def _on_unreadable(self, connection: Connection, found: Unreadable) -> None:
+        """Note which streams a row of unreadable frames came from: the ones to restart."""
+        channel = CHANNELS.get(found.frame_type)
+        keys = [
+            key
+            for key, where in self._placed.items()
+            if where is connection
+            and key.channel is channel
+            and (not found.symbols or key.symbol in found.symbols)
+        ]
+        if not keys:
+            return
+        log.warning(
+            "streams_unreadable",
+            venue=self._venue.name,
+            frame_type=found.frame_type,
+            streams=names(keys),
+            **labels(found.last),
+        )
+        self._venue.port.on_error(found.last)
+        self._unreadable.update(dict.fromkeys(keys))
+        self._to_restart.set()
+
+    async def _restart_unreadable(self) -> None:
+        """Ask afresh for what cannot be read, and for nothing else of the session."""
+        while True:
+            await self._to_restart.wait()
+            self._to_restart.clear()
+            waiting, self._unreadable = list(self._unreadable), {}
+            result = _Result()
+            async with self._moves:
+                for some in _batches(waiting):
+                    await self._ask_afresh(some, result)
+                for key in result.refused:
+                    self._forget(key)
+            for key, error in result.refused.items():
+                self.report(key, StreamState.FAILED, str(error))
+            log.info("streams_restarted", venue=self._venue.name, streams=names(waiting))
 
     # -- rotation ---------------------------------------------------------------------------
 
@@ -245,34 +294,42 @@ class StreamSession(BinanceSession):
         """Move all streams of `old` to a new connection that delivers before `old` is closed.
 
         For a moment both deliver; what comes twice is dropped by its number, so nothing is told
-        twice. If it fails, `old` serves until it is cut.
+        twice, and what comes late by the old one is told late. If it fails, `old` serves until it
+        is cut.
 
         Returns:
             Whether it was done.
         """
-        moved = False
         async with self._moves:
             try:
                 async with asyncio.timeout(self._venue.config.connect_timeout_s):
                     new = await self._connection()
             except (TimeoutError, FoxtrotError) as error:
                 self._say_not_rotated(error)
-                return moved
+                return False
+            self._frames.overlap(begins=True)
             try:
-                for names in _chunks(sorted(old.streams), limits.NAMES_PER_MESSAGE):
-                    await new.request("SUBSCRIBE", names, self._venue.config.subscribe_timeout_s)
-            except (TimeoutError, SubscriptionRefused) as error:
-                self._say_not_rotated(error)
-                new, old = old, new
-            else:
-                new.streams = old.streams
-                keys = [key for key, where in self._placed.items() if where is old]
-                self._placed.update(dict.fromkeys(keys, new))
-                moved = True
-                log.info("connection_rotated", venue=self._venue.name, streams=len(new.streams))
-            self._connections.remove(old)
-            await old.retire()
-        return moved
+                return await self._move_streams(old, new)
+            finally:
+                self._frames.overlap(begins=False)
+
+    async def _move_streams(self, old: Connection, new: Connection) -> bool:
+        """Let `new` carry what `old` does; whichever is not needed any more is closed."""
+        try:
+            for some in _chunks(sorted(old.streams), limits.NAMES_PER_MESSAGE):
+                await new.request("SUBSCRIBE", some, self._venue.config.subscribe_timeout_s)
+        except (TimeoutError, SubscriptionRefused) as error:
+            self._say_not_rotated(error)
+            self._connections.remove(new)
+            await new.retire()
+            return False
+        new.streams = old.streams
+        keys = [key for key, where in self._placed.items() if where is old]
+        self._placed.update(dict.fromkeys(keys, new))
+        log.info("connection_rotated", venue=self._venue.name, streams=len(new.streams))
+        self._connections.remove(old)
+        await old.retire(_DRAIN_S)
+        return True
 
     def _say_not_rotated(self, error: BaseException) -> None:
         kind = type(error).__name__
@@ -311,6 +368,12 @@ def _settle(outcome: asyncio.Future[None], error: FoxtrotError | None) -> None:
         outcome.set_exception(error)
     else:
         outcome.set_result(None)
+
+
+def _batches(keys: list[StreamKey]) -> list[list[StreamKey]]:
+    """As many streams as one message may name, whatever their kind."""
+    size = limits.NAMES_PER_MESSAGE // max((len(streams_of(key)) for key in keys), default=1)
+    return [keys[start : start + size] for start in range(0, len(keys), size)]
 
 
 def _chunks(items: Sequence[str], size: int) -> list[list[str]]:

@@ -114,10 +114,12 @@ class PollingSession(BinanceSession):
         recv_ns = time.time_ns()
         for ticker in tickers:
             self._counters.received += 1
-            source = self._keys.get(StreamKey(Channel.TICK, ticker.symbol))
+            key = StreamKey(Channel.TICK, ticker.symbol)
+            source = self._keys.get(key)
             if source is None:
                 self._counters.ignored += 1
                 continue
+            self._venue.marks.of(key).heard_ns = recv_ns
             reason = mapping.bad_rest_ticker(ticker)
             if self._believed(source, "tick", reason):
                 self._venue.port.on_tick(mapping.tick_of_rest(ticker, source, recv_ns))
@@ -173,7 +175,10 @@ class PollingSession(BinanceSession):
     def _source(self, key: StreamKey) -> Source | None:
         """The source, if the stream is still wanted now that the answer is here."""
         self._counters.received += 1
-        return self._keys.get(key)
+        source = self._keys.get(key)
+        if source is not None:
+            self._venue.marks.of(key).heard_ns = time.time_ns()
+        return source
 
     def _believed(self, source: Source, what: str, reason: str) -> bool:
         """Whether the gate let the numbers pass."""

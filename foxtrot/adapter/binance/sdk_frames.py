@@ -72,8 +72,7 @@ class SdkFrames:
         if slot is None:
             self._counters.ignored += 1
             return
-        slot.frames += 1
-        if slot.mark.is_old(whole.lastUpdateId, time.time_ns()):
+        if slot.mark.is_old(whole.lastUpdateId, slot.heard()):
             self._counters.stale += 1
             return
         at = book["timestamp"]

@@ -184,8 +184,8 @@ async def test_markets_are_handed_over_as_the_venue_sent_them(opened: Opened) ->
         (ccxt.BadSymbol('binance {"code":-1121,"msg":"Invalid symbol."}'), errors.UnknownSymbol),
         (ccxt.DDoSProtection('binance 429 x {"code":-1003,"msg":"no"}'), errors.RateLimited),
         (ccxt.ExchangeNotAvailable("binance GET u 503 busy"), errors.VenueUnavailable),
-        (KeyError("spot"), errors.VenueError),
-        (RecursionError("deep"), errors.VenueError),
+        (KeyError("spot"), errors.UnexpectedError),
+        (RecursionError("deep"), errors.UnexpectedError),
     ],
     ids=lambda each: getattr(each, "__name__", type(each).__name__),
 )

@@ -1,6 +1,6 @@
 """How far a stream was told, over sessions."""
 
-from foxtrot.adapter.binance.marks import RESYNC_NS, Mark, Marks
+from foxtrot.adapter.binance.marks import DAY, RESYNC_NS, Mark, Marks, Overlap
 from foxtrot.model.constants import Channel
 from foxtrot.model.health import StreamKey
 
@@ -47,11 +47,43 @@ def test_doubts_end_when_something_new_is_told() -> None:
 def test_a_stream_has_one_mark_for_each_of_its_parts() -> None:
     """Every session finds the same one, until nobody wants the stream."""
     marks = Marks()
-    mark, day = marks.of(KEY), marks.of(KEY, "day")
+    mark, day = marks.of(KEY), marks.of(KEY, DAY)
     other = marks.of(StreamKey(Channel.TICK, "ETHUSDT"))
     assert mark is not day
     assert marks.of(KEY) is mark
     marks.forget(KEY)
     assert marks.of(KEY) is not mark
-    assert marks.of(KEY, "day") is not day
+    assert marks.of(KEY, DAY) is not day
     assert marks.of(StreamKey(Channel.TICK, "ETHUSDT")) is other
+
+
+def test_a_stream_was_heard_when_any_of_its_parts_was() -> None:
+    """The latest counts; of what nobody wants nothing is known."""
+    marks = Marks()
+    assert marks.heard_ns(KEY) == 0
+    marks.of(KEY).heard_ns, marks.of(KEY, DAY).heard_ns = 5, 7
+    assert marks.heard_ns(KEY) == 7
+    marks.of(KEY).heard_ns = 9
+    assert marks.heard_ns(KEY) == 9
+    marks.forget(KEY)
+    assert marks.heard_ns(KEY) == 0
+
+
+def test_what_comes_late_in_an_overlap_is_news_once() -> None:
+    """Numbers from before are not, nor is one that was told."""
+    overlap = Overlap(10)
+    assert not overlap.is_news(10)
+    for number in (14, 11, 13, 12):
+        assert overlap.is_news(number)
+        overlap.told(number)
+        assert not overlap.is_news(number)
+
+
+def test_an_overlap_remembers_a_bounded_number() -> None:
+    """Of more than ten thousand the oldest count as told: rather one lost than one twice."""
+    overlap = Overlap(0)
+    for number in range(2, 10_004):
+        overlap.told(number)
+    assert not any(overlap.is_news(number) for number in range(10_004))
+    assert overlap.is_news(10_004)
+    assert len(overlap._told) == 10_000
