@@ -11,6 +11,7 @@ import pytest
 
 from foxtrot.simulator.binance import SimulatedBinance
 from foxtrot.simulator.binance_limits import Limits
+from tests.unit.simulator.trader import Trader
 
 DEADLINE_S = 5.0
 
@@ -95,3 +96,9 @@ def connect(sim: SimulatedBinance, session: aiohttp.ClientSession) -> Connect:
         return Stream(await session.ws_connect(url, autoping=False, autoclose=False))
 
     return open_at
+
+
+@pytest.fixture
+def trader(sim: SimulatedBinance, session: aiohttp.ClientSession) -> Trader:
+    """A client with the venue's default key."""
+    return Trader(sim, session)
