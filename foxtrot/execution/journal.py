@@ -66,13 +66,13 @@ class Journal:
         connection: sqlite3.Connection,
         head: Head,
         orders: Iterable[OrderRecord],
-        clock: Clock,
+        set_aside: Path | None,
     ) -> None:
         self.path = path
         self.prefix = head.prefix
-        self.set_aside: Path | None = None
+        self.set_aside = set_aside
         self.trouble = ""
-        self._lock, self._connection, self._clock = lock, connection, clock
+        self._lock, self._connection = lock, connection
         self._head = self._saved_head = head
         self._ids = itertools.count(1)
         self._disk = threading.Lock()
@@ -103,24 +103,15 @@ class Journal:
             JournalUnavailable: It cannot be read or written at present.
             JournalError: It was written by a newer foxtrot.
         """
-        path, clock = file.path_of(directory, account), clock or SystemClock()
-        lock = file.lock(path)
-        try:
-            aside, (connection, head, orders) = _open_or_begin(path, clock)
-        except BaseException:
-            lock.close()
-            raise
-        try:
-            head = msgspec.structs.replace(head, run=head.run + 1)
-            # With FULL, whatever `durability`: a run that is counted twice gives an id twice.
-            connection.execute(rows.PUT_HEAD, rows.head_row(head))
-            connection.execute(f"PRAGMA synchronous={_SYNCHRONOUS[durability]}")
-            journal = cls(path, lock, connection, head, orders, clock)
-        except sqlite3.Error as error:
-            connection.close()
-            lock.close()
-            raise file.trouble(path, error) from None
-        journal.set_aside = aside
+        path = file.path_of(directory, account)
+        with contextlib.ExitStack() as undo:
+            lock = file.lock(path)
+            undo.callback(lock.close)
+            aside, (connection, head, orders) = _open_or_begin(path, clock or SystemClock())
+            undo.callback(connection.close)
+            head = file.begin_run(path, connection, head, _SYNCHRONOUS[durability])
+            journal = cls(path, lock, connection, head, orders, aside)
+            undo.pop_all()
         return journal
 
     @property
@@ -308,7 +299,7 @@ class Journal:
             return
         self._commits = 0
         try:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            file.checkpoint(self._connection)
         except sqlite3.Error as error:
             problem = file.problem_of(error)
             log.warning("journal.checkpoint_failed", path=str(self.path), problem=problem)

@@ -10,6 +10,8 @@ import secrets
 import sqlite3
 from pathlib import Path
 
+import msgspec
+
 from foxtrot.core.directories import make_private
 from foxtrot.core.redaction import scrub
 from foxtrot.errors import JournalError, JournalInUse, JournalUnavailable
@@ -81,6 +83,7 @@ def lock(path: Path) -> sqlite3.Connection:
         raise JournalUnavailable(str(path), "is a symbolic link; set FOXTROT_DATA_DIR instead")
     holder = sqlite3.connect(target, timeout=0, isolation_level=None, check_same_thread=False)
     try:
+        holder.execute("PRAGMA journal_mode=MEMORY")
         holder.execute("BEGIN EXCLUSIVE")
     except sqlite3.Error as error:
         holder.close()
@@ -109,7 +112,7 @@ def open_checked(path: Path) -> Opened:
         for row in connection.execute(rows.FILLS):
             rows.checked_fill(row)
         # What a kill left beyond the last frame must not follow frames that are yet to come.
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        checkpoint(connection)
     except UnicodeError:  # SQLite's own words, which quote a broken table
         connection.close()
         raise Damaged("its tables are not the journal's") from None
@@ -122,6 +125,28 @@ def open_checked(path: Path) -> Opened:
         connection.close()
         raise
     return connection, head, open_orders
+
+
+def begin_run(path: Path, connection: sqlite3.Connection, head: Head, synchronous: str) -> Head:
+    """Count one more opening, then write as durably as `synchronous` says.
+
+    Raises:
+        JournalUnavailable: It cannot be written at present.
+    """
+    head = msgspec.structs.replace(head, run=head.run + 1)
+    try:
+        # Still FULL here: a run that is counted twice would give an id twice.
+        connection.execute(rows.PUT_HEAD, rows.head_row(head))
+        checkpoint(connection)
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+    except sqlite3.Error as error:
+        raise trouble(path, error) from None
+    return head
+
+
+def checkpoint(connection: sqlite3.Connection) -> None:
+    """Bring what is in the write-ahead log into the file, and empty the log."""
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def create(path: Path, now_ns: int) -> None:

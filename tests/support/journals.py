@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +13,22 @@ from foxtrot.execution.journal import Journal
 from foxtrot.execution.reports import FillReport, OrderIntent, OrderRecord, OrderState
 from foxtrot.model.constants import Direction, Exchange, OrderType
 from foxtrot.model.requests import OrderRequest
+
+Opener = Callable[..., Journal]
+"""Opens the journal of an account, "main" by default; takes the options of `Journal.open`."""
+
+TIMEOUT_S = 20
+
+
+def run(code: str, *arguments: str) -> list[str]:
+    """The lines that `code` prints in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    return done.stdout.splitlines()
 
 
 def intent(orderid: str, *, symbol: str = "BTCUSDT", created_ns: int = 1) -> OrderIntent:

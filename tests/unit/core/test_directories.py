@@ -1,0 +1,53 @@
+"""What must survive foxtrot has one place, the user's own."""
+
+import stat
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+from foxtrot.core.directories import DATA_VARIABLE, data_directory, make_private
+from foxtrot.errors import ConfigurationError
+
+
+def test_the_platforms_place_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a setting it is where such data belongs on this system."""
+    monkeypatch.delenv(DATA_VARIABLE, raising=False)
+    assert data_directory() == platformdirs.user_data_path("foxtrot", appauthor=False)
+    assert data_directory().name == "foxtrot"
+
+
+def test_the_environment_names_another(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """FOXTROT_DATA_DIR wins, and may begin with the user's home."""
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
+    assert data_directory() == tmp_path
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(DATA_VARIABLE, "~/data")
+    assert data_directory() == tmp_path / "data"
+
+
+@pytest.mark.parametrize("named", ["data", "./x", "~nobody-of-this-name/x"])
+def test_a_place_that_moves_with_the_shell_is_refused(
+    monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    """A journal in another directory at each start would forget every order."""
+    monkeypatch.setenv(DATA_VARIABLE, named)
+    with pytest.raises(ConfigurationError, match=DATA_VARIABLE):
+        data_directory()
+
+
+def test_a_private_directory_is_made_with_what_is_above_it(tmp_path: Path) -> None:
+    """Everything that is made here is for this user alone."""
+    make_private(tmp_path / "a" / "b")
+    make_private(tmp_path / "a" / "b")
+    for place in (tmp_path / "a", tmp_path / "a" / "b"):
+        assert stat.S_IMODE(place.stat().st_mode) == 0o700
+
+
+def test_a_directory_that_others_may_read_is_closed_to_them(tmp_path: Path) -> None:
+    """What stood above it before is left as it was."""
+    tmp_path.chmod(0o755)
+    (tmp_path / "a").mkdir(mode=0o755)
+    make_private(tmp_path / "a")
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
