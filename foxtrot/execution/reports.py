@@ -11,7 +11,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from foxtrot.model.constants import Direction, Exchange, OrderType
+from foxtrot.model.constants import Direction, Exchange, Offset, OrderType, Status
+from foxtrot.model.objects import OrderData, TradeData, utc
 from foxtrot.model.requests import OrderRequest
 
 T = TypeVar("T")
@@ -134,3 +135,61 @@ class Unknown(msgspec.Struct, frozen=True):
     """No answer, or none that could be read. Never the same as an empty list."""
 
     reason: str
+
+
+_SHOWN = {
+    OrderState.INTENT: Status.SUBMITTING,
+    OrderState.SENT: Status.SUBMITTING,
+    OrderState.IN_DOUBT: Status.SUBMITTING,
+    OrderState.ACCEPTED: Status.NOTTRADED,
+    OrderState.PARTIALLY_FILLED: Status.PARTTRADED,
+    OrderState.FILLED: Status.ALLTRADED,
+    OrderState.CANCELED: Status.CANCELLED,
+    OrderState.EXPIRED: Status.CANCELLED,
+    OrderState.REJECTED: Status.REJECTED,
+}
+
+
+def order_data(record: OrderRecord, adapter_name: str) -> OrderData:
+    """The order as strategies and desktops see it.
+
+    An order in doubt is SUBMITTING, with `extra={"outcome": "unknown"}`; one whose cancel is under
+    way is what it is without that; an expired one is CANCELLED with a reason.
+    """
+    request, state = record.intent.request, record.state
+    status = _SHOWN.get(state) or (Status.PARTTRADED if record.traded else Status.NOTTRADED)
+    return OrderData(
+        adapter_name,
+        request.symbol,
+        request.exchange,
+        record.orderid,
+        type=request.type,
+        direction=request.direction,
+        offset=request.offset,
+        price=request.price,
+        volume=request.volume,
+        traded=float(record.traded),
+        status=status,
+        datetime=utc(record.intent.created_ns),
+        reference=request.reference,
+        reason=record.reason or ("expired" if state is OrderState.EXPIRED else ""),
+        extra={"outcome": "unknown"} if state is OrderState.IN_DOUBT else None,
+    )
+
+
+def trade_data(fill: FillReport, adapter_name: str, offset: Offset = Offset.NONE) -> TradeData:
+    """The fill as strategies and desktops see it; the fee, if any, is in `extra`."""
+    fee = {"fee": str(fill.fee), "fee_currency": fill.fee_currency} if fill.fee_currency else None
+    return TradeData(
+        adapter_name,
+        fill.symbol,
+        fill.exchange,
+        fill.orderid,
+        fill.trade_id,
+        direction=fill.direction,
+        offset=offset,
+        price=float(fill.price),
+        volume=float(fill.volume),
+        datetime=utc(fill.ts_ns),
+        extra=fee,
+    )
