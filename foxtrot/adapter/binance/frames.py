@@ -31,6 +31,10 @@ log = get_logger("foxtrot.binance.frames")
 
 T = TypeVar("T")
 
+_EVENT_PREFIX = b'{"e":"'
+_TYPE_AT = len(_EVENT_PREFIX)
+_BOUNDED = Lane.BOUNDED  # an enum member's look-up is dear where every frame passes
+
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no message; the last for brackets by the thousand."""
 
@@ -158,6 +162,7 @@ class FrameRouter:
             "trade": self._on_trade,
             "kline": self._on_candle,
         }
+        self._by_start = {kind.encode(): handler for kind, handler in self._by_kind.items()}
         self._ticker = _lax(mapping.Ticker)
         self._depth = _lax(mapping.DepthUpdate)
         self._trade = _lax(mapping.Trade)
@@ -211,6 +216,10 @@ class FrameRouter:
         Returns:
             The head of what is no market data, such as an answer; or what is wrong with it.
         """
+        if not wrapped and data.startswith(_EVENT_PREFIX):
+            known = self._by_start.get(data[_TYPE_AT : data.find(b'"', _TYPE_AT)])
+            if known is not None:
+                return self._decoded(known, data)
         try:
             head = self._head(data)
         except _UNREADABLE as error:
@@ -373,7 +382,7 @@ class FrameRouter:
             return
         slot.tell(trade.t)
         item = mapping.market_trade(trade, slot.source, now_ns)
-        self._put(Event(EVENT_MARKET_TRADE, item, slot.topic, Lane.BOUNDED))
+        self._put(Event(EVENT_MARKET_TRADE, item, slot.topic, _BOUNDED))
 
     def _on_candle(self, data: bytes | msgspec.Raw) -> None:
         update = self._candle(data)
@@ -391,7 +400,7 @@ class FrameRouter:
             return
         slot.mark.at = number
         bar = mapping.bar_of_stream(candle, slot.source, slot.interval)
-        self._put(Event(EVENT_BAR, bar, slot.topic, Lane.BOUNDED))
+        self._put(Event(EVENT_BAR, bar, slot.topic, _BOUNDED))
 
     def _on_unknown(self, kind: str) -> None:
         if kind == "serverShutdown":
