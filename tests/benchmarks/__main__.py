@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.benchmarks.harness import Comparison, regressions, save, table
 
-SUITES = ("engine", "hand_over", "path", "binance", "latency", "recovery")
+SUITES = ("engine", "hand_over", "path", "binance", "latency", "modes", "streams", "recovery")
 STORED = Path(__file__).with_name("baseline.json")
 
 

@@ -5,14 +5,17 @@ Absolute numbers move from machine to machine and from run to run; ratios measur
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
+import importlib
 import json
 import math
 import platform
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TypeVar
 
 R = TypeVar("R")
@@ -23,6 +26,7 @@ class Comparison:
     """One figure of ours against the same figure of a peer, round by round.
 
     `floor` and `aim` are ratios ours / peer; where `smaller_is_better`, they are upper limits.
+    `curve` is the curve that it is a point of, and where: curves are drawn beside the ratios.
     """
 
     name: str
@@ -34,6 +38,7 @@ class Comparison:
     aim: float | None = None
     smaller_is_better: bool = False
     note: str = ""
+    curve: tuple[str, float] | None = None
 
     @property
     def ratio(self) -> float:
@@ -87,7 +92,7 @@ def table(comparisons: Sequence[Comparison]) -> str:
             _spread(c.ours, c.smaller_is_better),
             _spread(c.peer, c.smaller_is_better),
             c.peer_name,
-            f"{c.ratio:.2f}",
+            _number(c.ratio),
             _goal(c.floor, c.smaller_is_better),
             _goal(c.aim, c.smaller_is_better),
             c.verdict,
@@ -102,7 +107,7 @@ def table(comparisons: Sequence[Comparison]) -> str:
 
 
 def save(comparisons: Sequence[Comparison], folder: Path) -> Path:
-    """Write results.json, and results.png where matplotlib is installed."""
+    """Write results.json, and results.png and curves.png where matplotlib is installed."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / "results.json"
     content = {
@@ -111,7 +116,9 @@ def save(comparisons: Sequence[Comparison], folder: Path) -> Path:
         "comparisons": [c.to_json() for c in comparisons],
     }
     target.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    _plot(comparisons, folder / "results.png")
+    with contextlib.suppress(ImportError):
+        _plot(comparisons, folder / "results.png")
+        _plot_curves([c for c in comparisons if c.curve], folder / "curves.png")
     return target
 
 
@@ -146,13 +153,7 @@ def _goal(goal: float | None, smaller_is_better: bool) -> str:
 
 
 def _plot(comparisons: Sequence[Comparison], target: Path) -> None:
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        return
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
+    plt = _pyplot()
     figure, axes = plt.subplots(figsize=(9, 0.5 * len(comparisons) + 1.5))
     names = [f"{c.name}\nvs {c.peer_name}" for c in comparisons]
     # All bars grow with quality: a ratio where smaller is better is shown as its inverse.
@@ -170,3 +171,34 @@ def _plot(comparisons: Sequence[Comparison], target: Path) -> None:
     figure.tight_layout()
     figure.savefig(target, dpi=120)
     plt.close(figure)
+
+
+def _plot_curves(points: Sequence[Comparison], target: Path) -> None:
+    names = list(dict.fromkeys(point.curve[0] for point in points if point.curve))
+    if not names:
+        return
+    plt = _pyplot()
+    figure, grid = plt.subplots(1, len(names), figsize=(4 * len(names), 3.5), squeeze=False)
+    for axes, name in zip(grid[0], names, strict=True):
+        row = [point for point in points if point.curve and point.curve[0] == name]
+        at = [point.curve[1] for point in row if point.curve]
+        axes.loglog(at, [statistics.median(point.ours) for point in row], "o-", label="foxtrot")
+        axes.loglog(at, [statistics.median(p.peer) for p in row], "o--", label=row[0].peer_name)
+        axes.set_title(name, fontsize=9)
+        axes.set_xlabel("streams")
+        axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(target, dpi=120)
+    plt.close(figure)
+
+
+def _pyplot() -> ModuleType:
+    """matplotlib without a screen.
+
+    Raises:
+        ImportError: It is not installed.
+    """
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    return importlib.import_module("matplotlib.pyplot")
