@@ -65,6 +65,66 @@ def test_one_dropped_stream_is_polled_and_comes_back(watched: Rig) -> None:
     assert watched.states().count(S.RECONNECTING) == 0
 
 
+def test_statistics_that_stand_still_beside_live_quotes_are_asked_for_afresh(
+    venue: BinanceUnderTest,
+) -> None:
+    """Half a stream is found too: the quotes go on, and the last price is the venue's again."""
+    patient = replace(IMPATIENT, stream_strikes=1_000)
+    with running(venue, {"liveness.stream_idle_s": 0.2}, patient) as rig:
+        rig.ready("BTCUSDT", "ETHUSDT")
+        rig.wait_fresh("BTCUSDT", "ETHUSDT")
+        venue.faults.inject("drop_stream", symbol="BTCUSDT", channel="ticker")
+
+        def restarted() -> bool:
+            venue.trade("BTCUSDT")
+            return venue.key("BTCUSDT") in venue.returned()
+
+        eventually(restarted, "it is asked for afresh")
+        assert "tick:BTCUSDT:day" in rig.adapter.health().errors[0].text
+        venue.faults.clear()
+        since = len(rig.log)
+
+        def fresh() -> bool:
+            venue.trade("BTCUSDT")
+            return any(tick.ts_event_ns for tick in rig.ticks("BTCUSDT", since))
+
+        eventually(fresh, "statistics are told again")
+        assert StreamState.STALE not in states_told(rig, "BTCUSDT")
+        assert rig.states("polling") == []
+        assert set(venue.returned()) == {venue.key("BTCUSDT")}
+        assert venue.connections == 1
+
+
+def test_statistics_that_never_come_back_are_polled(watched: Rig) -> None:
+    """After three times the stream is given up as a whole, so that its prices are one thing."""
+    watched.ready("BTCUSDT")
+    watched.wait_fresh("BTCUSDT")
+    watched.venue.faults.inject("drop_stream", symbol="BTCUSDT", channel="ticker")
+
+    def polled() -> bool:
+        watched.venue.trade("BTCUSDT")
+        return state(watched, "BTCUSDT") is StreamState.POLLING
+
+    eventually(polled, "it is polled")
+    watched.wait_fresh("BTCUSDT")
+
+
+def test_a_stream_given_back_while_it_is_judged_costs_nothing(watched: Rig) -> None:
+    """Nobody wants it any more: its silence is no fault, and the session goes on."""
+    watched.ready("BTCUSDT", "ETHUSDT")
+    watched.venue.faults.inject("latency", seconds=0.2)
+    for _ in range(5):
+        watched.venue.move("BTCUSDT")
+        watched.unsubscribe("ETHUSDT")
+        watched.settle()
+        watched.subscribe("ETHUSDT")
+        watched.venue.move("BTCUSDT")
+    watched.venue.faults.clear()
+    watched.wait_served()
+    assert watched.error_kinds() == []
+    assert watched.venue.connections == 1
+
+
 def test_a_websocket_that_cannot_be_had_is_replaced_by_polling(rig: Rig) -> None:
     """Handshakes are refused, requests work: prices come by request, and by websocket again."""
     rig.ready("BTCUSDT", "ETHUSDT")

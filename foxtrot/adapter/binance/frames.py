@@ -15,7 +15,7 @@ import msgspec
 
 from foxtrot.adapter.binance import mapping
 from foxtrot.adapter.binance.frame_types import type_of
-from foxtrot.adapter.binance.marks import Mark, Overlap
+from foxtrot.adapter.binance.marks import DAY, Mark, Overlap
 from foxtrot.adapter.binance.order_book import OrderBook, Outcome
 from foxtrot.connectivity.diagnostics import labels
 from foxtrot.core.logs import get_logger
@@ -37,6 +37,9 @@ _BOUNDED = Lane.BOUNDED  # an enum member's look-up is dear where every frame pa
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no message; the last for brackets by the thousand."""
+
+GONE = -2
+"""The activity of a stream that has no slot; a mark that was never moved is at -1."""
 
 _CROSSED = "the book is crossed"
 _MALFORMED_PER_MINUTE = 10
@@ -281,17 +284,25 @@ class FrameRouter:
     # -- what the streams have said ---------------------------------------------------------
 
     def activity(self, key: StreamKey) -> int:
-        """A number that changes whenever the stream brings anything; of ticks, their quotes."""
-        if key.channel is Channel.TICK:
-            return self.ticks[key.symbol].quote.u
-        return self._slot(key).frames
+        """A number that changes whenever the stream brings anything; GONE if it has no slot.
+
+        Of ticks these are their quotes; their statistics are the part DAY.
+        """
+        if key.channel is not Channel.TICK:
+            stream = self._slot(key)
+            return GONE if stream is None else stream.frames
+        slot = self.ticks.get(key.symbol)
+        if slot is None:
+            return GONE
+        return slot.day_mark.at if key.detail == DAY else slot.quote.u
 
     def flows(self, key: StreamKey) -> bool:
         """Whether the stream has brought anything yet."""
         if key.channel is Channel.TICK:
             slot = self.ticks[key.symbol]
             return slot.quoted or slot.day is not NO_STATISTICS
-        return bool(self._slot(key).frames)
+        stream = self._slot(key)
+        return stream is not None and stream.frames > 0
 
     def quoted(self, symbol: str) -> tuple[float, float, float, float] | None:
         """The last best bid and ask with their volumes; None if there was none."""
@@ -305,12 +316,12 @@ class FrameRouter:
         slot = self.depths.get(symbol)
         return slot.book.best(count) if slot is not None and slot.book.valid else None
 
-    def _slot(self, key: StreamKey) -> StreamSlot:
+    def _slot(self, key: StreamKey) -> StreamSlot | None:
         if key.channel is Channel.DEPTH:
-            return self.depths[key.symbol]
+            return self.depths.get(key.symbol)
         if key.channel is Channel.TRADE:
-            return self.trades[key.symbol]
-        return self.bars[key.symbol, mapping.INTERVALS[Interval(key.detail)]]
+            return self.trades.get(key.symbol)
+        return self.bars.get((key.symbol, mapping.INTERVALS[Interval(key.detail)]))
 
     # -- kinds ------------------------------------------------------------------------------
 

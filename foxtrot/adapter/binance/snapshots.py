@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 
 from foxtrot.adapter.binance import mapping
 from foxtrot.adapter.binance.client import BinanceClient
-from foxtrot.adapter.binance.frames import FrameRouter
+from foxtrot.adapter.binance.frames import GONE, FrameRouter
+from foxtrot.adapter.binance.marks import DAY
 from foxtrot.adapter.binance.session import Venue
 from foxtrot.connectivity.diagnostics import labels
 from foxtrot.connectivity.freshness import StreamFreshness
@@ -28,6 +29,8 @@ _PROBED_SYMBOLS = 20
 _SYMBOLS_AT_ONCE = 100
 _RETRY_S = 1.0
 _BOOK_RETRY_S = 0.25
+_STRIKES_OF_DAY = 2
+"""The statistics follow a print by a second, so that one look may see the print alone."""
 
 Report = Callable[[StreamKey, StreamState, str], None]
 Step = Callable[[StreamKey], Awaitable[None]]
@@ -99,10 +102,12 @@ class Snapshots:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._venue.config.stream_look_s)
-            activity = {key: self._frames.activity(key) for key in keys()}
+            parts = [part for key in keys() for part in _parts(key)]
+            activity = {part: self._frames.activity(part) for part in parts}
             sighting = self._freshness.look(activity, loop.time())
             for key in sighting.revived:
-                self._report(key, StreamState.ACTIVE, "data came")
+                if key.detail != DAY:
+                    self._report(key, StreamState.ACTIVE, "data came")
             if sighting.silent:
                 await self._judge(sighting.silent)
 
@@ -168,32 +173,54 @@ class Snapshots:
     async def _judge_one(self, key: StreamKey, tickers: Mapping[str, mapping.RestTicker]) -> None:
         before = self._frames.activity(key)
         told, snapshot = await self._views(key, tickers[key.symbol])
-        if self._frames.activity(key) != before:
-            return  # it spoke while it was asked about
+        if before == GONE or self._frames.activity(key) != before:
+            return  # it was given back, or it spoke, while it was asked about
         now = asyncio.get_running_loop().time()
         strikes = self._freshness.judge(key, snapshot, now, told=told)
         if not strikes:
-            if self._freshness.state(key) is StreamState.QUIET:
+            if self._freshness.state(key) is StreamState.QUIET and key.detail != DAY:
                 self._report(key, StreamState.QUIET, "its market stands still")
             return
-        log.warning("stream_stale", venue=self._venue.name, stream=str(key), strikes=strikes)
+        if key.detail == DAY and strikes < _STRIKES_OF_DAY:
+            return
+        error = StaleStream(str(key))
+        log.warning("stream_stale", venue=self._venue.name, strikes=strikes, **labels(error))
+        await self._mend(_whole(key), error, strikes)
+
+    async def _mend(self, key: StreamKey, error: StaleStream, strikes: int) -> None:
+        """Ask afresh for a stream that stands still in whole or in part; or give it up."""
         if strikes >= self._venue.config.stream_strikes:
             await self._give_up(key)
-            self._report(key, StreamState.FAILED, str(StaleStream(str(key))))
+            self._report(key, StreamState.FAILED, str(error))
             return
-        self._report(key, StreamState.STALE, str(StaleStream(str(key))))
+        if error.stream == str(key):
+            self._report(key, StreamState.STALE, str(error))
+        else:  # its quotes are live: polled beside them, an older one could overwrite a newer one
+            self._venue.port.on_error(error)
         await self._renew(key)
 
     async def _views(self, key: StreamKey, ticker: mapping.RestTicker) -> tuple[object, object]:
         """What the stream said last (None: not comparable) and what the market looks like now."""
-        if key.channel is Channel.TICK:
+        if key.channel is Channel.TICK and key.detail != DAY:
             return self._frames.quoted(key.symbol), _quoted(ticker)
         if key.channel is Channel.DEPTH:
             book = await self._venue.book(self._client, key.symbol, _COMPARED_LEVELS)
             snapshot = tuple(book.bids), tuple(book.asks)
             return self._frames.levels(key.symbol, _COMPARED_LEVELS), snapshot
-        # Prints and bars move exactly when somebody trades.
+        # Prints, bars and statistics move exactly when somebody trades.
         return None, ticker.lastId
+
+
+def _parts(key: StreamKey) -> tuple[StreamKey, ...]:
+    """What of a stream comes by a stream of its own at the venue."""
+    if key.channel is Channel.TICK:
+        return key, StreamKey(Channel.TICK, key.symbol, DAY)
+    return (key,)
+
+
+def _whole(key: StreamKey) -> StreamKey:
+    """The stream that `key` is a part of, or is."""
+    return StreamKey(key.channel, key.symbol) if key.detail == DAY else key
 
 
 def _quoted(ticker: mapping.RestTicker) -> tuple[float, float, float, float]:
