@@ -215,6 +215,13 @@ class FeatureFlags(BaseModel):
         ge=0.1,
         le=120,
     )
+    journal_directory: str = Field(
+        default="",
+        alias="journal.directory",
+        description="Where the order journals are kept; empty: the user's data directory.",
+        max_length=1024,
+        json_schema_extra={"applies": Applies.ON_RESTART.value},
+    )
     journal_durability: Literal["process", "power"] = Field(
         default="process",
         alias="journal.durability",

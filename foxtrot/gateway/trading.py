@@ -95,8 +95,11 @@ class TradingSession(Session, Protocol):
     async def open_orders(self) -> Known[OrderReport] | Unknown:
         """Every order of the account that is open now."""
 
-    async def find(self, record: OrderRecord) -> Known[OrderReport] | Unknown:
-        """One order, whatever its state; `Known` and empty if the venue says it has none such."""
+    async def find(self, symbol: str, orderid: str, venue_id: str) -> Known[OrderReport] | Unknown:
+        """One order, by the venue's id if given, or else by ours, whatever its state.
+
+        `Known` and empty if the venue says that it has none such.
+        """
 
     async def fills(self, symbols: Sequence[str], since_ns: int) -> Known[FillReport] | Unknown:
         """The account's fills in these symbols since a moment."""

@@ -19,6 +19,7 @@ from foxtrot.adapter.binance.evidence import Reply, Unheard
 from foxtrot.adapter.binance.settings import BinanceSettings
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.pacing import RollingWindow
+from foxtrot.core.aside import aside
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import (
     ConnectionClosed,
@@ -62,7 +63,7 @@ class BinanceClient:
 
     async def open(self) -> None:
         """Import ccxt (seconds, the first time; not on this thread) and make an exchange."""
-        wire = await _imported()
+        self._wire = wire = await _imported()
         self._http = aiohttp.ClientSession(middlewares=(_refuse_redirects,))
         make = wire.plain_exchange if missing_names() else wire.exchange
         self._exchange = make(self._ccxt_config(self._http))
@@ -115,8 +116,8 @@ class BinanceClient:
         self, method: str, path: str, params: Mapping[str, str | int]
     ) -> Reply | Unheard:
         """Send a signed request once; returns what the venue replied, whatever it says."""
-        exchange, wire = self._opened(), await _imported()
-        ask = getattr(exchange, f"private_{method}_" + path.replace("/", "_"))
+        exchange, wire = self._opened(), self._wire
+        ask = getattr(exchange, f"private_{method}_" + path.replace("/", "_").lower())
         with wire.listening() as replies:
             try:
                 await ask(dict(params))
@@ -340,22 +341,13 @@ def _look(wire: ModuleType) -> None:
 
 
 async def _imported() -> ModuleType:
-    """`wire` and with it ccxt, imported on a thread of its own: it takes a second or two."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[ModuleType] = loop.create_future()
-
-    def work() -> None:
-        with _import_lock:
-            from foxtrot.adapter.binance import wire
-
-            _look(wire)
-        with contextlib.suppress(RuntimeError):  # the loop may be closed by now
-            loop.call_soon_threadsafe(_settle, done, wire)
-
-    threading.Thread(target=work, name="foxtrot-import-ccxt", daemon=True).start()
-    return await done
+    """`wire` and with it ccxt, imported aside: the first time it takes a second or two."""
+    return await aside(_import, "import-ccxt")
 
 
-def _settle(done: asyncio.Future[ModuleType], module: ModuleType) -> None:
-    if not done.done():
-        done.set_result(module)
+def _import() -> ModuleType:
+    with _import_lock:
+        from foxtrot.adapter.binance import wire
+
+        _look(wire)
+    return wire

@@ -39,6 +39,10 @@ class Contracts:
             log.warning("contracts_unreadable", venue=self._adapter_name, count=unreadable)
         return list(self._contracts.values())
 
+    def get(self, symbol: str) -> ContractData | None:
+        """The contract of `symbol`, if it is traded here."""
+        return self._contracts.get(symbol)
+
     def source(self, symbol: str) -> Source:
         """Where the data of `symbol` comes from: always the same object.
 

@@ -257,9 +257,10 @@ class OrderSession(BinanceSession):
         """Every open order of the account."""
         return await self._known(self._open_orders)
 
-    async def find(self, record: OrderRecord) -> Known[OrderReport] | Unknown:
+    async def find(self, symbol: str, orderid: str, venue_id: str) -> Known[OrderReport] | Unknown:
         """One order, whatever its state."""
-        return await self._known(lambda: self._find(record))
+        named = {"orderId": venue_id} if venue_id else {"origClientOrderId": orderid}
+        return await self._known(lambda: self._find({"symbol": symbol, **named}))
 
     async def fills(self, symbols: Sequence[str], since_ns: int) -> Known[FillReport] | Unknown:
         """The account's fills in these symbols since a moment."""
@@ -304,8 +305,7 @@ class OrderSession(BinanceSession):
         orders = self._venue.converted(answer, list[OrderAnswer], "openOrders")
         return tuple(map(order_mapping.order_report, orders))
 
-    async def _find(self, record: OrderRecord) -> tuple[OrderReport, ...]:
-        params = {"symbol": record.intent.request.symbol, **_named(record)}
+    async def _find(self, params: Mapping[str, str]) -> tuple[OrderReport, ...]:
         try:
             answer = await self._client.ask_signed("order", params, weight=limits.ORDER_WEIGHT)
         except VenueError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -55,6 +56,14 @@ class BinanceSettings:
     api_key: Secret | None = None
     secret: Secret | None = None
     depth_levels: int = 20
+
+    @property
+    def account(self) -> str:
+        """Names the account's journal: where it trades and a hash of its key; empty without."""
+        if self.api_key is None:
+            return ""
+        digest = hashlib.sha256(self.api_key.reveal().encode()).hexdigest()[:12]
+        return f"binance-{self.environment.value}-{digest}"
 
     @property
     def endpoint(self) -> str:

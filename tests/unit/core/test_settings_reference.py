@@ -56,7 +56,7 @@ def test_every_flag_says_when_it_applies() -> None:
     """The engine's flags and the journal's wait for a restart, all others count at once."""
     later = {key for key in KEYS if applies(key) is not Applies.AT_ONCE}
     engine = {"engine.conflate_after_s", "engine.bounded_limit"}
-    assert later == engine | {"journal.durability"}
+    assert later == engine | {"journal.directory", "journal.durability"}
 
 
 def test_the_log_levels_are_those_of_the_logs() -> None:

@@ -1,0 +1,137 @@
+"""Asks the venue what was missed: lists after every gap, and single orders that are in doubt."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from foxtrot.core.clock import Clock
+from foxtrot.core.logs import get_logger
+from foxtrot.errors import VenueUnavailable
+from foxtrot.execution.decisions import (
+    Ask,
+    Asked,
+    AskFills,
+    Decision,
+    apply,
+)
+from foxtrot.execution.order_tracker import Changes, OrderTracker
+from foxtrot.execution.reconciler import Reconciler
+from foxtrot.execution.reports import Unknown
+from foxtrot.gateway.trading import Balances, TradingSession
+from foxtrot.model.objects import NS_PER_S
+
+log = get_logger("foxtrot.gateway.lookout")
+
+LOOK_S = 0.25
+"""How often the reconciler is asked what is due."""
+
+FULL_S = 60.0
+"""How often all lists are asked for, though the venue pushes."""
+
+
+class Lookout:
+    """Drives the reconciler against a session. Belongs to the loop thread.
+
+    Args:
+        venue: The adapter's name.
+        tracker: What is known.
+        take: Is given what changes.
+        balances: Is given what the account holds.
+        clock: Both times.
+    """
+
+    def __init__(
+        self,
+        venue: str,
+        tracker: OrderTracker,
+        *,
+        take: Callable[[Changes], None],
+        balances: Callable[[Balances], None],
+        clock: Clock,
+    ) -> None:
+        self._venue, self._tracker, self._clock = venue, tracker, clock
+        self._take, self._balances = take, balances
+        self._reconciler = Reconciler(tracker)
+        self._missed = asyncio.Event()
+        self.last_full_ns = 0
+        """When all lists were last answered."""
+
+    def miss(self, what: str) -> None:
+        """Something happened that was not told: ask for everything soon."""
+        log.info("backfill_wanted", venue=self._venue, reason=what)
+        self._missed.set()
+
+    async def reconcile(
+        self, session: TradingSession, symbols: Iterable[str], since_ns: int, *, ready: bool
+    ) -> int:
+        """Ask for open orders, fills and balances, then for every order that does not fit.
+
+        Returns:
+            The moment, on the wall clock, up to which everything is known now.
+
+        Raises:
+            VenueUnavailable: A list was not answered. That is not an empty list.
+        """
+        self._missed.clear()
+        until_ns = self._clock.time_ns()
+        asked = self._asked(ready)
+        orders = await session.open_orders()
+        self._need("open orders", orders)
+        self._follow(self._reconciler.open_orders(orders, asked, self._now_ns))
+        for ask in self._reconciler.backfill(symbols, since_ns):
+            if not await self._fills(session, ask, ready):
+                raise VenueUnavailable(self._venue, "", "the list of fills was not answered")
+        held = await session.balances()
+        self._need("balances", held)
+        if isinstance(held, Balances):
+            self._balances(held)
+        await self.look(session, ready=ready)
+        self.last_full_ns = until_ns
+        return until_ns
+
+    async def look(self, session: TradingSession, *, ready: bool) -> None:
+        """Ask what is due."""
+        decisions = self._reconciler.look(self._now_ns, ready=True)
+        asks = [self._one(session, each, ready) for each in decisions if isinstance(each, Ask)]
+        asks += [
+            self._fills(session, each, ready) for each in decisions if isinstance(each, AskFills)
+        ]
+        self._follow(each for each in decisions if not isinstance(each, Ask | AskFills))
+        await asyncio.gather(*asks)
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Wait until something was missed; returns whether it was, before the time was up."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._missed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _one(self, session: TradingSession, ask: Ask, ready: bool) -> bool:
+        asked = self._asked(ready)
+        answer = await session.find(ask.symbol, ask.orderid, ask.venue_id)
+        self._follow(self._reconciler.order(ask, answer, asked, self._now_ns))
+        return not isinstance(answer, Unknown)
+
+    async def _fills(self, session: TradingSession, ask: AskFills, ready: bool) -> bool:
+        asked = self._asked(ready)
+        answer = await session.fills([ask.symbol], ask.since_ns)
+        self._follow(self._reconciler.fills(ask, answer, asked, self._now_ns))
+        return not isinstance(answer, Unknown)
+
+    def _follow(self, decisions: Iterable[Decision]) -> None:
+        for decision in decisions:
+            self._take(apply(self._tracker, decision, self._clock.time_ns()))
+
+    def _need(self, what: str, answer: object) -> None:
+        if isinstance(answer, Unknown):
+            raise VenueUnavailable(self._venue, "", f"{what}: {answer.reason}")
+
+    def _asked(self, ready: bool) -> Asked:
+        return self._reconciler.asked(self._now_ns, ready=ready)
+
+    @property
+    def _now_ns(self) -> int:
+        return round(self._clock.monotonic() * NS_PER_S)

@@ -1,0 +1,380 @@
+"""What becomes of orders: the loop's half of the desk. Sends, cancels, takes answers and pushes.
+
+Every piece of news goes through the tracker; what it changes is written down, then told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Protocol
+
+import msgspec
+
+from foxtrot.core.bridge import AsyncThreadBridge
+from foxtrot.core.clock import Clock
+from foxtrot.core.logs import get_logger
+from foxtrot.core.settings import FeatureFlags
+from foxtrot.execution.journal import Journal
+from foxtrot.execution.order_tracker import Changes, OrderTracker
+from foxtrot.execution.reports import (
+    FillReport,
+    OrderIntent,
+    OrderRecord,
+    OrderReport,
+    OrderState,
+    Unknown,
+    order_data,
+    trade_data,
+)
+from foxtrot.execution.transitions import UNANSWERED
+from foxtrot.gateway.guard import Guard
+from foxtrot.gateway.trading import (
+    Accepted,
+    Answer,
+    Doubtful,
+    NotSent,
+    Refused,
+    TradingSession,
+)
+from foxtrot.model.objects import OrderData, TradeData
+
+log = get_logger("foxtrot.gateway.orders")
+
+CANCEL_WAIT_S = 1.0
+"""How long a cancel waits for a session that is about to be ready."""
+
+CANCEL_AGAIN_S = 1.0
+"""How long until an order that is to end is cancelled again."""
+
+CANCELS_AT_ONCE = 20
+"""How many cancels of a `cancel_all` are under way at a time."""
+
+_CANCELLABLE = frozenset({OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.IN_DOUBT})
+
+
+class OrderListener(Protocol):
+    """Who is told what becomes of orders; from any thread, must not block."""
+
+    def on_order(self, order: OrderData) -> None:
+        """An order changed."""
+
+    def on_trade(self, trade: TradeData) -> None:
+        """A fill of ours."""
+
+    def write_log(self, msg: str) -> None:
+        """A line for the people who watch."""
+
+
+class Trading:
+    """The trading session of the moment, and when it may be used."""
+
+    def __init__(self) -> None:
+        self._session: TradingSession | None = None
+        self._ready = asyncio.Event()
+
+    @property
+    def session(self) -> TradingSession | None:
+        """The session, if it is ready."""
+        return self._session
+
+    def begin(self, session: TradingSession) -> None:
+        """It is ready."""
+        self._session = session
+        self._ready.set()
+
+    def end(self) -> None:
+        """It is not ready any more."""
+        self._session = None
+        self._ready.clear()
+
+    async def wait(self, timeout_s: float | None) -> TradingSession | None:
+        """The session; waits for one that is about to be ready."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._ready.wait()
+        except TimeoutError:
+            return None
+        return self._session
+
+
+class OrderFlow:
+    """The orders of one adapter, on the loop thread.
+
+    Args:
+        adapter_name: Whose orders these are.
+        tracker: What is known of them.
+        trading: The session of the moment.
+        guard: Counts what is open, and is told of refusals.
+        listener: Who is told.
+        unpriced: Whether a request's notional can be judged only with a price of the venue's.
+        flags: The settings of the moment.
+    """
+
+    def __init__(
+        self,
+        adapter_name: str,
+        *,
+        tracker: OrderTracker,
+        trading: Trading,
+        guard: Guard,
+        listener: OrderListener,
+        unpriced: Callable[[OrderIntent], bool],
+        bridge: AsyncThreadBridge,
+        clock: Clock,
+        flags: Callable[[], FeatureFlags],
+    ) -> None:
+        self._name, self._tracker, self._trading = adapter_name, tracker, trading
+        self._guard, self._listener, self._unpriced = guard, listener, unpriced
+        self._bridge, self._clock, self._flags = bridge, clock, flags
+        self._journal: Journal | None = None
+        self._doomed: dict[str, float] = {}
+        self._cancelling: set[str] = set()
+        self._log = log.bind(venue=adapter_name)
+
+    # -- what is known ----------------------------------------------------------------------
+
+    @property
+    def doomed(self) -> int:
+        """Orders that are still to be cancelled."""
+        return len(self._doomed)
+
+    def restore(self, journal: Journal) -> None:
+        """Take up what the journal knows, and tell it once."""
+        self._journal = journal
+        records = journal.open_records()
+        fills = journal.fills_of(each.orderid for each in records)
+        now_ns = self._clock.time_ns()
+        self._tracker.restore(records, fills, trade_keys=journal.trade_keys(), now_ns=now_ns)
+        for record in self._tracker.open_records():
+            if not record.external:
+                self._guard.opened(record.orderid)
+            self._listener.on_order(order_data(record, self._name))
+        for fill in fills:
+            self._tell_fill(fill)
+        if journal.set_aside is not None:
+            self.alarm("the journal was damaged and is kept aside; the venue is asked for all")
+
+    def apply(self, changes: Changes) -> None:
+        """Write changes down, then tell them."""
+        if not changes:
+            return
+        if self._journal is not None and (changes.records or changes.fills):
+            self._journal.record(changes.records, changes.fills)
+        for record in changes.records:
+            self._tell(record)
+        for fill in changes.fills:
+            self._tell_fill(fill)
+        for text in changes.alarms:
+            self.alarm(text)
+
+    def alarm(self, text: str) -> None:
+        """Somebody should look."""
+        self._log.error("order_alarm", reason=text)
+        self._listener.write_log(f"{self._name}: {text}")
+
+    def _tell(self, record: OrderRecord) -> None:
+        if not record.is_open:
+            self._guard.ended(record.orderid)
+            self._doomed.pop(record.orderid, None)
+        self._log.info(
+            "order",
+            orderid=record.orderid,
+            state=record.state.value,
+            traded=f"{record.traded:f}",
+            reason=record.reason,
+        )
+        self._listener.on_order(order_data(record, self._name))
+
+    def _tell_fill(self, fill: FillReport) -> None:
+        record = self._tracker.record(fill.orderid)
+        if record is None:
+            self._listener.on_trade(trade_data(fill, self._name))
+            return
+        self._listener.on_trade(trade_data(fill, self._name, record.intent.request.offset))
+
+    # -- what the venue pushes --------------------------------------------------------------
+
+    def on_report(self, report: OrderReport) -> None:
+        """An order, as it is now or was a moment ago."""
+        self.apply(self._tracker.reported(report, self._now_ns))
+
+    def on_fill(self, fill: FillReport) -> None:
+        """A fill."""
+        self.apply(self._tracker.filled(fill, self._now_ns))
+
+    # -- new orders -------------------------------------------------------------------------
+
+    def submit(self, intent: OrderIntent) -> None:
+        """Send a new order that is written down, if nothing came in the way since."""
+        self._tracker.intend(intent, self._now_ns)
+        session = self._session_for(intent)
+        if session is not None:
+            self._spawn(self._place(session, intent), f"place.{intent.orderid}")
+
+    def resubmit(self, orderid: str, intent: OrderIntent) -> None:
+        """Replace an open order by a new one that is written down."""
+        self._tracker.intend(intent, self._now_ns)
+        session, record = self._session_for(intent), self._tracker.record(orderid)
+        if session is None:
+            return
+        if record is None or record.state not in _CANCELLABLE:
+            self._not_sent(intent, f"{orderid} is not open, so it cannot be modified")
+            return
+        self._spawn(self._replace(session, record, intent), f"replace.{orderid}")
+
+    def _session_for(self, intent: OrderIntent) -> TradingSession | None:
+        """The session to send by; without one, or when halted, the order ends here."""
+        session, halted = self._trading.session, self._guard.halted
+        if halted or session is None:
+            self._not_sent(intent, f"halted: {halted}" if halted else "trading is not ready")
+            return None
+        return session
+
+    async def _place(self, session: TradingSession, intent: OrderIntent) -> None:
+        refusal = await self._judge_price(session, intent) if self._unpriced(intent) else ""
+        if refusal:
+            self._not_sent(intent, refusal)
+            return
+        self._tracker.sent(intent.orderid, self._now_ns)
+        self._take(intent.orderid, await self._within(session.place(intent)))
+        self.tend()
+
+    async def _replace(
+        self, session: TradingSession, record: OrderRecord, intent: OrderIntent
+    ) -> None:
+        self._tracker.sent(intent.orderid, self._now_ns)
+        self.apply(self._tracker.cancelling(record.orderid, self._now_ns))
+        both = await self._within(session.replace(record, intent))
+        cancel, new = both if isinstance(both, tuple) else (both, both)
+        self._take_cancel(record.orderid, cancel)
+        self._take(intent.orderid, new)
+
+    async def _judge_price(self, session: TradingSession, intent: OrderIntent) -> str:
+        price = await session.reference_price(intent.request.symbol)
+        if isinstance(price, Unknown):
+            return f"max_notional: no price is known to judge it by ({price.reason})"
+        return self._guard.judge_notional(intent.request, price)
+
+    def _not_sent(self, intent: OrderIntent, reason: str) -> None:
+        self.apply(self._tracker.not_sent(intent.orderid, reason, self._now_ns))
+
+    async def _within(
+        self, verb: Coroutine[object, object, Answer | tuple[Answer, Answer]]
+    ) -> Answer | tuple[Answer, Answer]:
+        """The answer to a verb; whatever happens instead of one proves nothing."""
+        timeout_s = self._flags().orders_timeout_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await verb
+        except TimeoutError:
+            return Doubtful(f"no answer within {timeout_s:g} s")
+        except Exception as error:  # noqa: BLE001 - boundary: a venue's code may raise anything
+            self._log.exception("order_verb_failed")
+            return Doubtful(f"{type(error).__name__} while it was sent")
+
+    def _take(self, orderid: str, answer: Answer | tuple[Answer, Answer]) -> None:
+        """Take the answer to a new order."""
+        match answer:
+            case Accepted(report, fills):
+                self._guard.accepted()
+                for fill in fills:
+                    self.on_fill(fill)
+                self.on_report(report)
+            case Refused(reason, hold_s):
+                self._guard.rejected()
+                self._hold(hold_s, reason)
+                self.apply(self._tracker.refused(orderid, reason, self._now_ns))
+            case NotSent(reason):
+                self.apply(self._tracker.not_sent(orderid, reason, self._now_ns))
+            case Doubtful(reason, hold_s):
+                self._hold(hold_s, reason)
+                self.apply(self._tracker.doubted(orderid, reason, self._now_ns))
+
+    def _hold(self, hold_s: float, reason: str) -> None:
+        if hold_s:
+            self._log.warning("orders_held", hold_s=hold_s, reason=reason)
+            self._guard.hold(hold_s, f"the venue asked to wait ({reason})")
+
+    # -- cancels ----------------------------------------------------------------------------
+
+    def start_cancel(self, orderid: str) -> None:
+        """Cancel an order; what cannot be cancelled is told as it is."""
+        record = self._tracker.record(orderid)
+        if record is None:
+            self._log.warning("cancel_refused", orderid=orderid, reason="no such order is known")
+            self._listener.write_log(
+                f"{self._name}: no order {orderid} is known, nothing to cancel"
+            )
+        elif not record.is_open:
+            self._log.info("cancel_refused", orderid=orderid, reason=record.state.value)
+            self._listener.on_order(order_data(record, self._name))
+        elif record.state in UNANSWERED:  # the venue could not know it yet: as soon as it does
+            self._doomed[orderid] = 0.0
+        else:
+            self._spawn(self._cancel(orderid), f"cancel.{orderid}")
+
+    def doom(self) -> None:
+        """Cancel every order of ours, and go on until none is open."""
+        ours = [each.orderid for each in self._tracker.open_records() if not each.external]
+        self._doomed |= dict.fromkeys(ours, 0.0)
+        self._log.warning("cancelling_all", orders=len(ours))
+        self.tend()
+
+    def tend(self) -> None:
+        """Cancel again what is to end and has not."""
+        if self._trading.session is None:
+            return
+        now = self._clock.monotonic()
+        for orderid, again_at in list(self._doomed.items()):
+            record = self._tracker.record(orderid)
+            if record is None or not record.is_open:
+                del self._doomed[orderid]
+            elif record.state in _CANCELLABLE and again_at <= now:
+                if len(self._cancelling) >= CANCELS_AT_ONCE:
+                    return
+                self._doomed[orderid] = now + CANCEL_AGAIN_S
+                self._cancelling.add(orderid)
+                self._spawn(self._cancel_doomed(orderid), f"cancel.{orderid}")
+
+    async def _cancel_doomed(self, orderid: str) -> None:
+        try:
+            await self._cancel(orderid)
+        finally:
+            self._cancelling.discard(orderid)
+            self.tend()
+
+    async def _cancel(self, orderid: str) -> None:
+        session = await self._trading.wait(CANCEL_WAIT_S)
+        record = self._tracker.record(orderid)
+        if record is None or not record.is_open:
+            return
+        if session is None:
+            self._cancel_failed(record, "trading is not ready")
+            return
+        self.apply(self._tracker.cancelling(orderid, self._now_ns))
+        self._take_cancel(orderid, await self._within(session.cancel(record)))
+
+    def _take_cancel(self, orderid: str, answer: Answer | tuple[Answer, Answer]) -> None:
+        match answer:
+            case Accepted(report):
+                self.on_report(report)
+            case Refused(reason) | NotSent(reason):
+                self.apply(self._tracker.cancel_refused(orderid, reason, self._now_ns))
+            case Doubtful(reason):
+                self._log.warning("cancel_in_doubt", orderid=orderid, reason=reason)
+
+    def _cancel_failed(self, record: OrderRecord, reason: str) -> None:
+        self._log.warning("cancel_refused", orderid=record.orderid, reason=reason)
+        told = order_data(record, self._name)
+        reason = f"local:not_ready: not cancelled, {reason}"
+        self._listener.on_order(msgspec.structs.replace(told, reason=reason))
+
+    # -- helpers ----------------------------------------------------------------------------
+
+    @property
+    def _now_ns(self) -> int:
+        return self._clock.time_ns()
+
+    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
+        self._bridge.spawn(work, name=f"{self._name}.{name}")
