@@ -8,7 +8,17 @@ from pathlib import Path
 
 from tests.benchmarks.harness import Comparison, regressions, save, table
 
-SUITES = ("engine", "hand_over", "path", "binance", "latency", "modes", "streams", "recovery")
+SUITES = (
+    "engine",
+    "hand_over",
+    "path",
+    "binance",
+    "latency",
+    "modes",
+    "streams",
+    "journal",
+    "recovery",
+)
 STORED = Path(__file__).with_name("baseline.json")
 
 
