@@ -34,7 +34,8 @@ POLLING_HEALS_S = 130.0
 STOP_S = 5.0
 BUSY_S = 25.0
 """How long a session may be busy with a request: until its silence is found."""
-_CRASH = re.compile(r"^\w+ in the \w+ session$")
+CRASH = re.compile(r"^\w+ in the \w+ session$")
+"""What the supervisor says of an error that is none of foxtrot's."""
 _HELD = {Mode.WEBSOCKET: StreamState.ACTIVE, Mode.POLLING: StreamState.POLLING}
 
 
@@ -194,7 +195,7 @@ class Play:
     def on_error(self, error: FoxtrotError) -> None:
         """Each error has to have a cause."""
         self.venue.note("error", type(error).__name__, str(error))
-        if _CRASH.match(str(error)):
+        if CRASH.match(str(error)):
             self.venue.complain(f"crash: {error}")
         sessions = [self.venue.newest(mode) for mode in Mode]
         if isinstance(error, HeartbeatTimeout) and not any(s and s.deaf for s in sessions):

@@ -174,3 +174,31 @@ def test_late_answers_never_overwrite_newer_data(rig: Rig) -> None:
         rig.settle()
         last = rig.ticks("BTCUSDT")[-1]
         assert (last.bid_price_1, last.ask_price_1) == newest
+
+
+def test_data_on_its_way_is_no_stall(venue: BinanceUnderTest) -> None:
+    """A price that the snapshot knows a moment before the stream does is no sign of a dead one."""
+    patient = replace(IMPATIENT, stream_look_s=0.5)
+    with running(venue, {"liveness.stream_idle_s": 0.2}, patient) as rig:
+        rig.ready("BTCUSDT")
+        venue.faults.inject("latency", seconds=0.15)
+        for _ in range(3):
+            looked_up(rig)
+            since = len(rig.log)
+            venue.move("BTCUSDT")
+            rig.wait_newest("BTCUSDT", since)
+        assert StreamState.STALE not in states_told(rig, "BTCUSDT")
+        assert len(venue.asked()) == 1
+
+
+def looked_up(rig: Rig) -> int:
+    """Wait until the markets of silent streams are looked up once more; how often they were."""
+    before = lookups(rig)
+    eventually(lambda: lookups(rig) > before, "silent streams are compared")
+    return lookups(rig)
+
+
+def lookups(rig: Rig) -> int:
+    """How often the venue was asked for prices."""
+    sim = rig.venue.sim  # type: ignore[attr-defined]
+    return sum(1 for _, path, _ in sim.seen.requests if path.endswith("/ticker/24hr"))

@@ -16,15 +16,16 @@ from dataclasses import dataclass, field, replace
 
 from foxtrot.core.settings import Settings
 from foxtrot.gateway.counters import FeedCounters
-from foxtrot.model.constants import Channel, Mode
+from foxtrot.model.constants import Channel, ConnectionState, Mode
 from foxtrot.model.events import EVENT_BAR, EVENT_DEPTH, EVENT_MARKET_TRADE, EVENT_TICK
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import BarData, MarketTradeData
+from tests.faults.play import CRASH
 from tests.faults.schedules import Act
 from tests.faults.venue_schedules import Change, Trouble, VenueSchedule, venue_schedule
 from tests.support.binance_venue import BinanceUnderTest
 from tests.support.faults import healed, same_book
-from tests.support.rig import SHORT, Rig, eventually, running
+from tests.support.rig import SERVED, SHORT, Rig, eventually, running
 
 AT_ONCE = 6
 """Schedules that are played at the same time: they wait most of theirs."""
@@ -39,6 +40,9 @@ _FLAGS: Mapping[str, object] = {
     "connect.timeout_s": 1.0,
     "subscribe.timeout_s": 0.7,
 }
+_SWALLOWS = "mute"
+"""A venue that swallowed an UNSUBSCRIBE goes on sending until the connection ends."""
+
 _VENUES: Mapping[str, Callable[[], BinanceUnderTest]] = {"binance": BinanceUnderTest}
 VENUES = tuple(_VENUES)
 
@@ -99,11 +103,15 @@ class VenuePlay:
         """
         self._rig.connect()
         self._storm()
+        self._rig.venue.faults.clear()
+        self._rig.surplus = _SWALLOWS in {fault.name for fault in self._plan.faults}
+        eventually(self._is_routed, "each stream comes by the way that the settings say")
         healed(self._rig)
         self._check_rest()
         self._check_quiet()
         self._check_tape()
         self._check_books()
+        self._check_errors()
 
     # -- the storm --------------------------------------------------------------------------
 
@@ -165,7 +173,8 @@ class VenuePlay:
         rig = self._rig
         rig.wait_served()
         eventually(lambda: not self._doubled(), "no stream is sent twice")
-        eventually(self._has_one_way, "nothing is polled that is streamed")
+        eventually(self._is_routed, "each stream comes by the way that the settings say")
+        rig.settle()
         for request in rig.adapter.subscriptions():
             key = rig.venue.key(request.symbol, request.channel)
             if request.channel is Channel.DEPTH:
@@ -197,12 +206,19 @@ class VenuePlay:
         given = Counter(name for each in self._venue.sim.connections for name in each.streams)
         return [name for name, times in given.items() if times > 1]
 
-    def _has_one_way(self) -> bool:
-        """Whether polling has ended, unless the settings send something there."""
-        health = self._rig.adapter.health()
-        polled = any(stream.mode is Mode.POLLING for stream in health.streams)
-        polling = any(session.name == Mode.POLLING.value for session in health.sessions)
-        return polled == polling
+    def _is_routed(self) -> bool:
+        """Whether each stream comes by the way that the settings say, and by no other."""
+        flags = self._rig.adapter.settings.for_adapter(self._rig.name)
+        chosen, health = flags.websocket_symbols, self._rig.adapter.health()
+        due = {Mode.WEBSOCKET.value} if flags.websocket_enabled else set()
+        for stream in health.streams:
+            streamed = flags.websocket_enabled and (not chosen or stream.symbol in chosen)
+            mode = Mode.WEBSOCKET if streamed else Mode.POLLING
+            if stream.mode is not mode or stream.state not in SERVED:
+                return False
+            due.add(mode.value)
+        states = {session.name: session.state for session in health.sessions}
+        return states == dict.fromkeys(due, ConnectionState.READY)
 
     def _is_newest(self, key: StreamKey) -> bool:
         rig, market = self._rig, self._venue.sim.market
@@ -244,6 +260,12 @@ class VenuePlay:
         events = sum(len(rig.log.of(kind)) for kind in kinds) + engine.conflated
         told = rig.fact("websocket.received") - accounted
         assert 0 <= told <= events, f"{told} frames made events, {events} events there were"
+
+    def _check_errors(self) -> None:
+        """What went wrong, went wrong at the venue."""
+        texts = [error.text for error in self._rig.adapter.health().errors]
+        crashes = [text for text in texts if CRASH.match(text)]
+        assert not crashes, f"the product crashed: {crashes}"
 
     def _balanced(self) -> bool:
         engine = self._rig.engine.health().engine

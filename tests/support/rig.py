@@ -91,6 +91,8 @@ class Rig:
         self.log = EventLog(self.engine.event_engine)
         self.adapter: BaseAdapter = self.engine.add_adapter(venue.adapter_class, config=config)
         self.name = self.adapter.adapter_name
+        self.surplus = False
+        """Whether the venue may send more than is wanted: it swallowed what ended a stream."""
 
     # -- what a user does -------------------------------------------------------------------
 
@@ -150,13 +152,15 @@ class Rig:
     def _served(self) -> bool:
         health = self.adapter.health()
         wanted = {self._key(request) for request in self.adapter.subscriptions()}
-        held = {(s.channel, s.symbol) for s in health.streams if s.state in _SERVED}
+        held = {(s.channel, s.symbol) for s in health.streams if s.state in SERVED}
         streamed = {
             self.venue.key(s.symbol, s.channel) for s in health.streams if s.state in _STREAMED
         }
         running = {s.state for s in health.sessions} == {ConnectionState.READY}
         complete = held == {(key.channel, key.symbol) for key in wanted}
-        return running and complete and self.venue.live() == streamed
+        surplus = self.venue.live() - streamed
+        given = streamed <= self.venue.live() and (self.surplus or not surplus)
+        return running and complete and given
 
     def wait_fresh(self, *symbols: str) -> None:
         """Move the market; wait until a tick tells what the venue knows, and nothing older."""
@@ -245,7 +249,8 @@ class Rig:
 
 
 _STREAMED = frozenset({StreamState.ACTIVE, StreamState.QUIET})
-_SERVED = _STREAMED | {StreamState.POLLING}
+SERVED = _STREAMED | {StreamState.POLLING}
+"""States of a stream in which its data comes."""
 
 
 def _is(tick: object, symbol: str, quote: tuple[float, float]) -> bool:

@@ -7,7 +7,7 @@ quiet or dead. A refusal of these costs no stream.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 from foxtrot.adapter.binance import mapping
 from foxtrot.adapter.binance.client import BinanceClient
@@ -162,19 +162,20 @@ class Snapshots:
     # -- quiet or stale ---------------------------------------------------------------------
 
     async def _judge(self, silent: Sequence[StreamKey]) -> None:
+        before = {key: self._frames.activity(key) for key in silent}
         try:
             tickers = await self._tickers(sorted({key.symbol for key in silent}))
-            for key in silent:
-                if key.symbol in tickers:
-                    await self._judge_one(key, tickers)
+            known = [key for key in silent if key.symbol in tickers]
+            views = {key: await self._views(key, tickers[key.symbol]) for key in known}
+            # A stream may be a moment behind the snapshot; what is on its way arrives meanwhile.
+            await asyncio.sleep(self._venue.config.stream_look_s)
+            for key, view in views.items():
+                if GONE != self._frames.activity(key) == before[key]:
+                    await self._judge_one(key, *view)
         except FoxtrotError as error:
             log.info("streams_not_compared", venue=self._venue.name, **labels(error))
 
-    async def _judge_one(self, key: StreamKey, tickers: Mapping[str, mapping.RestTicker]) -> None:
-        before = self._frames.activity(key)
-        told, snapshot = await self._views(key, tickers[key.symbol])
-        if before == GONE or self._frames.activity(key) != before:
-            return  # it was given back, or it spoke, while it was asked about
+    async def _judge_one(self, key: StreamKey, told: object, snapshot: object) -> None:
         now = asyncio.get_running_loop().time()
         strikes = self._freshness.judge(key, snapshot, now, told=told)
         if not strikes:
