@@ -125,12 +125,14 @@ async def test_the_account_tells_what_is_locked(trader: Trader, ask) -> None:
     assert "DOGE" not in {row["asset"] for row in shown}
 
 
+@pytest.mark.parametrize("limits", [Limits(orders_per_10_s=1)])
 async def test_too_little_money_is_refused(trader: Trader, ask) -> None:
     """-2010 with Binance's words, and the order counts for nothing."""
     answer = await ask("place", **trader.order(quantity="3"))
     assert answer.error == (400, -2010)
     assert answer.body["msg"] == "Account has insufficient balance for requested action."
     assert trader.sim.desk.account().orders == []
+    assert (await ask("place", **trader.order())).status == 200
 
 
 async def test_a_replacement_takes_the_place(trader: Trader, ask) -> None:
