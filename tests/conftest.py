@@ -1,4 +1,4 @@
-"""What holds for every run: no row of the fault matrix goes without its test."""
+"""What holds for every run: no row of the matrix without its test, no journal in anybody's home."""
 
 from __future__ import annotations
 
@@ -6,9 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from foxtrot.core.directories import DATA_VARIABLE
 from tests.support.matrix_guard import MatrixGuard
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Watch over the matrix; here, since this is read where xdist's reports arrive as well."""
     config.pluginmanager.register(MatrixGuard(Path(__file__).parent / "faults"))
+
+
+@pytest.fixture(autouse=True)
+def data_directory(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A data directory of its own for every test."""
+    directory = tmp_path_factory.mktemp("data")
+    monkeypatch.setenv(DATA_VARIABLE, str(directory))
+    return directory

@@ -465,7 +465,7 @@ def test_an_order_is_refused_in_words_and_as_an_event(house: House) -> None:
     assert isinstance(order, OrderData)
     assert (first, second) == ("FAKE.local-1", "FAKE.local-2")
     assert (order.vt_orderid, order.status) == (first, Status.REJECTED)
-    assert order.reason == "local:not_supported: this adapter does not send orders yet"
+    assert order.reason == "local:not_supported: order type Limit; allowed: none"
     assert (order.price, order.volume, order.reference) == (1.5, 2.0, "mine")
     assert not order.is_active()
 
@@ -505,6 +505,40 @@ def test_health_of_a_running_adapter(house: House) -> None:
     assert [session.state for session in health.sessions] == [S.READY]
     assert (health.received, health.rejected, health.malformed) == (5, 2, 0)
     assert set(house.adapter.actions()) == {"restart", "disconnect"}
+
+
+def test_reconnects_are_counted_over_restarts(house: House) -> None:
+    """Losses count, what somebody asked for does not; the number outlives the sessions."""
+    house.adapter.connect({})
+    house.wait_state(S.READY)
+    assert (house.adapter.health().reconnects, house.adapter.health().last_reconnect_ns) == (0, 0)
+    for _ in range(2):
+        since = len(house.log)
+        house.bridge.call_soon(house.adapter.streams.newest.lose, ConnectionClosed(1006))
+        house.wait_state(S.READY, since)
+    health = house.adapter.health()
+    assert health.reconnects == health.sessions[0].reconnects == 2
+    assert health.last_reconnect_ns >= health.sessions[0].last_reconnect_ns > 0
+    since = len(house.log)
+    house.adapter.restart()
+    house.wait_state(S.READY, since)
+    since = len(house.log)
+    house.adapter.disconnect()
+    house.wait_state(S.DISCONNECTED, since)
+    after = house.adapter.health()
+    assert (after.reconnects, after.last_reconnect_ns) == (2, health.last_reconnect_ns)
+    assert house.adapter.diagnostics()["reconnects"] == 2
+
+
+def test_unreadable_messages_are_counted_by_type(house: House) -> None:
+    """Over both ways, and flat in the diagnostics."""
+    house.adapter.counters[Mode.WEBSOCKET].unreadable("trade")
+    house.adapter.counters[Mode.POLLING].unreadable("trade")
+    house.adapter.counters[Mode.WEBSOCKET].unreadable("quote")
+    health = house.adapter.health()
+    assert health.malformed_by_type == {"trade": 2, "quote": 1}
+    assert health.malformed == 3
+    assert house.adapter.diagnostics()["malformed.trade"] == 2
 
 
 def test_errors_are_remembered(house: House) -> None:
