@@ -5,7 +5,7 @@ import functools
 import tempfile
 from pathlib import Path
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from foxtrot.execution.journal import Journal
@@ -16,6 +16,8 @@ Files = tuple[bytes, bytes]
 Content = tuple[str, int, tuple[OrderRecord, ...], tuple[FillReport, ...]]
 
 COMMITS = 24
+MEMORY = Path("/dev/shm")  # a place where a synchronised write costs nothing, if there is one
+on_disk = settings(max_examples=100, deadline=None)
 
 
 def content(journal: Journal) -> Content:
@@ -29,7 +31,7 @@ def content(journal: Journal) -> Content:
 @functools.cache
 def journals() -> tuple[list[Files], list[Content], Files, Content]:
     """The files after each commit of a run as a kill would leave them, then after a good end."""
-    with tempfile.TemporaryDirectory() as name:
+    with folder() as name:
         journal = Journal.open(Path(name), "main")
         files, contents = [read(as_after_a_kill(journal, Path(name) / "copy"))], [content(journal)]
         for number in range(1, COMMITS + 1):
@@ -45,6 +47,11 @@ def journals() -> tuple[list[Files], list[Content], Files, Content]:
         return files, contents, (journal.path.read_bytes(), b""), contents[-1]
 
 
+def folder() -> tempfile.TemporaryDirectory[str]:
+    """A data directory for one example."""
+    return tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)
+
+
 def read(path: Path) -> Files:
     """The journal's file and its log."""
     return path.read_bytes(), path.with_name("main.db-wal").read_bytes()
@@ -52,7 +59,7 @@ def read(path: Path) -> Files:
 
 def reopened(files: Files) -> Content | None:
     """What is found in `files`; None if the journal set them aside."""
-    with tempfile.TemporaryDirectory() as name:
+    with folder() as name:
         place = Path(name) / "journal"
         place.mkdir()
         for suffix, data in zip(("main.db", "main.db-wal"), files, strict=True):
@@ -72,6 +79,7 @@ PLACES = st.floats(0, 1, exclude_max=True)
 MASKS = st.integers(1, 255)
 
 
+@on_disk
 @given(st.integers(0, COMMITS))
 def test_a_kill_after_any_commit_loses_nothing(commits: int) -> None:
     """The files as they are at that moment hold everything."""
@@ -79,6 +87,7 @@ def test_a_kill_after_any_commit_loses_nothing(commits: int) -> None:
     assert reopened(files[commits]) == contents[commits]
 
 
+@on_disk
 @given(PLACES, MASKS)
 @example(0.0, 1)
 def test_a_flipped_byte_of_a_closed_journal_is_found(place: float, mask: int) -> None:
@@ -87,6 +96,7 @@ def test_a_flipped_byte_of_a_closed_journal_is_found(place: float, mask: int) ->
     assert reopened((flipped(main, place, mask), log)) in (None, whole)
 
 
+@on_disk
 @given(PLACES, MASKS, st.integers(0, COMMITS))
 def test_a_flipped_byte_under_a_log_is_found(place: float, mask: int, commits: int) -> None:
     """Or does not matter: the log holds a newer page."""
@@ -95,6 +105,7 @@ def test_a_flipped_byte_under_a_log_is_found(place: float, mask: int, commits: i
     assert reopened((flipped(main, place, mask), log)) in (None, contents[commits])
 
 
+@on_disk
 @given(PLACES, MASKS, st.integers(1, COMMITS))
 def test_a_flipped_byte_of_a_log_is_found(place: float, mask: int, commits: int) -> None:
     """No commit is passed over in silence, be it the last or the first."""
@@ -103,6 +114,7 @@ def test_a_flipped_byte_of_a_log_is_found(place: float, mask: int, commits: int)
     assert reopened((main, flipped(log, place, mask))) is None
 
 
+@on_disk
 @given(PLACES)
 def test_a_journal_cut_short_is_found(place: float) -> None:
     """Wherever it is cut."""
@@ -110,6 +122,7 @@ def test_a_journal_cut_short_is_found(place: float) -> None:
     assert reopened((main[: int(place * len(main))], log)) is None
 
 
+@on_disk
 @given(PLACES)
 def test_a_log_cut_short_loses_its_end_only(place: float) -> None:
     """What is found is what was there after some commit, and never a mixture."""
