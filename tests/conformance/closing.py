@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 
 import pytest
 
+from foxtrot.errors import InvalidState
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.events import EVENT_CONNECTION
 from tests.conformance.base import Cards
-from tests.support.rig import Rig, eventually
+from tests.support.rig import WAIT_S, Rig, eventually
 
 
 def _never_connected(rig: Rig) -> None:
@@ -95,7 +99,7 @@ PHASES: Mapping[str, Callable[[Rig], None]] = {
 
 
 class ClosingCards(Cards):
-    """CL010 to CL030."""
+    """CL010 to CL050."""
 
     @pytest.mark.parametrize("phase", PHASES)
     def test_CL010_closing_in_every_phase(self, rig: Rig, phase: str) -> None:
@@ -143,3 +147,58 @@ class ClosingCards(Cards):
         rig.wait_served()
         rig.wait_flowing()
         assert len(rig.adapter.health().sessions) == 1
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_CL040_many_hands(self, rig: Rig, seed: int) -> None:
+        """CL040: start, stop and restart may come from any thread, in any state.
+
+        Prerequisite: the venue listens. Action: eight threads connect, disconnect, restart,
+        subscribe, unsubscribe and look, by seeded dice; then one last connect.
+        Expected: what the last word was. Pass: READY, one session, exactly what is wanted flows.
+        """
+        hammer(rig, seed)
+        for symbol in rig.venue.symbols:
+            rig.subscribe(symbol)
+        rig.connect()
+        eventually(lambda: len(rig.tasks()) <= 4, f"the calls are worked off, seed {seed}")
+        rig.wait_served()
+        rig.wait_flowing()
+        assert len(rig.adapter.health().sessions) == 1
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_CL050_closed_under_many_hands(self, rig: Rig, seed: int) -> None:
+        """CL050: close wins over whatever else is asked at the same time.
+
+        Prerequisite: READY. Action: as CL040, and some of the threads close.
+        Expected: CLOSED. Pass: nobody but a late connect is refused; no task runs, nothing is left.
+        """
+        rig.ready(*rig.venue.symbols)
+        hammer(rig, seed, close=True)
+        rig.adapter.close()
+        assert rig.adapter.state is S.CLOSED
+        eventually(lambda: not rig.tasks(), f"tasks end, seed {seed}: {rig.tasks()}")
+
+
+def hammer(rig: Rig, seed: int, *, close: bool = False) -> None:
+    """Ask for everything at once from eight threads; returns when all calls have returned."""
+    calls: list[Callable[[], object]] = [
+        rig.connect,
+        rig.adapter.restart,
+        rig.adapter.disconnect,
+        rig.adapter.health,
+        rig.adapter.diagnostics,
+        *(lambda symbol=symbol: rig.subscribe(symbol) for symbol in rig.venue.symbols),  # type: ignore[misc]
+        *(lambda symbol=symbol: rig.unsubscribe(symbol) for symbol in rig.venue.symbols),  # type: ignore[misc]
+    ]
+
+    def hand(number: int) -> None:
+        dice = random.Random(f"{seed} {number}")
+        for _ in range(20):
+            with suppress(InvalidState) if close else nullcontext():  # a connect after the close
+                dice.choice(calls)()
+        if close and number % 4 == 0:
+            rig.adapter.close()
+
+    with ThreadPoolExecutor(8, thread_name_prefix="hand") as hands:
+        for done in [hands.submit(hand, number) for number in range(8)]:
+            done.result(WAIT_S)

@@ -159,7 +159,10 @@ class ConnectionCards(Cards):
         rig.wait_state(S.READY, since=since)
         rig.wait_served()
         rig.wait_fresh(*venue.symbols)
-        assert rig.adapter.health().sessions[0].reconnects == 1
+        health = rig.adapter.health()
+        assert health.reconnects == health.sessions[0].reconnects == 1
+        assert health.last_reconnect_ns >= lost.since_ns
+        assert health.sessions[0].last_reconnect_ns >= lost.since_ns
 
     def test_CN100_a_venue_that_is_down_at_first_is_waited_for(self) -> None:
         """CN100: connect before the venue is up is no mistake.
@@ -212,11 +215,15 @@ class ConnectionCards(Cards):
         """CN130: health tells what a person asks first.
 
         Prerequisite: READY with one stream. Action: health, before and after.
-        Expected: state, environment, endpoint, session, stream, counters.
+        Expected: state, environment, endpoint, session, stream with mode, reason, since when and
+        last data, counters with every type of message, reconnects.
         Pass: all are there and the whole can be turned into JSON.
         """
-        assert rig.adapter.health().state is S.DISCONNECTED
-        assert rig.adapter.health().sessions == ()
+        blank = rig.adapter.health()
+        assert (blank.state, blank.sessions) == (S.DISCONNECTED, ())
+        assert set(blank.malformed_by_type) == set(rig.adapter.message_types)
+        assert not any(blank.malformed_by_type.values())
+        assert (blank.reconnects, blank.last_reconnect_ns) == (0, 0)
         rig.ready(rig.venue.symbols[0])
         rig.wait_fresh(rig.venue.symbols[0])
         health = rig.adapter.health()
@@ -227,6 +234,8 @@ class ConnectionCards(Cards):
         assert (stream.state, stream.mode) == (StreamState.ACTIVE, Mode.WEBSOCKET)
         assert health.received > 0
         assert session.last_ready_ns > 0
+        assert stream.last_data_ns >= stream.since_ns > 0
+        assert (health.reconnects, session.reconnects, session.last_reconnect_ns) == (0, 0, 0)
         assert msgspec.json.decode(msgspec.json.encode(rig.engine.health()))
 
     def test_CN140_diagnostics_are_flat_facts(self, rig: Rig) -> None:
@@ -258,13 +267,13 @@ class ConnectionCards(Cards):
         """CN160: what went wrong can be read later.
 
         Prerequisite: READY. Action: the venue goes away.
-        Expected: an error record. Pass: it has a time, a kind, an action and a text.
+        Expected: an error record. Pass: it has a time, a kind, a class, an action and a text.
         """
         rig.ready(venue.symbols[0])
         venue.stop()
         rig.wait_state(S.RECONNECTING)
         record = rig.adapter.health().errors[0]
-        assert record.action == "reconnect"
+        assert (record.error_class, record.action) == ("network", "reconnect")
         assert record.kind
         assert record.text
         age = dt.datetime.now(dt.UTC) - dt.datetime.fromtimestamp(record.ts_ns / 1e9, dt.UTC)

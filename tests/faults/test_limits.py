@@ -101,6 +101,52 @@ def test_418_stops_all_requests_until_it_is_over(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "body", "error_class"),
+    [
+        (429, "", "rate_limit"),
+        (418, "", "ban"),
+        (503, "", "venue"),
+        (401, '{"code":-2015,"msg":"Invalid API-key, IP, or permissions."}', "authentication"),
+        (401, '{"code":-2010,"msg":"You don\'t have permission."}', "permission"),
+        (400, '{"code":-1121,"msg":"Invalid symbol."}', "symbol"),
+    ],
+)
+def test_each_refusal_has_its_class_and_its_action(
+    rig: Rig, status: int, body: str, error_class: str
+) -> None:
+    """The history says whose trouble it is, and what is said to be done is what is done."""
+    refuse(rig, status, {"Retry-After": "1"}, path="/api/v3/exchangeInfo", count=1, body=body)
+    rig.subscribe("BTCUSDT")
+    rig.connect()
+    eventually(lambda: rig.adapter.health().errors != (), "it is remembered")
+    record = rig.adapter.health().errors[0]
+    assert record.error_class == error_class
+    assert record.action == ("wait" if status in (429, 418, 503) else "stop")
+    state = rig.wait_state(S.RECONNECTING if record.action == "wait" else S.FAILED)
+    assert state.reason == record.text
+    assert state.delay_s >= (1 if status in (429, 418) else 0)
+
+
+@pytest.mark.parametrize("code", [-2014, -2015, -1022])
+def test_a_refused_key_is_not_tried_again(rig: Rig, code: int) -> None:
+    """Both ways stop after one attempt each; nothing more is asked until somebody asks."""
+    body = f'{{"code":{code},"msg":"no"}}'
+    refuse(rig, 401, {}, path="/api/v3/exchangeInfo", count=0, body=body)
+    rig.subscribe("BTCUSDT")
+    rig.connect()
+    rig.wait_state(S.FAILED)
+    rig.wait_state(S.FAILED, session="polling")
+    assert rig.adapter.state is S.FAILED
+    assert [error.error_class for error in rig.adapter.health().errors] == ["authentication"] * 2
+    rig.venue.faults.clear()
+    rig.adapter.restart()
+    healed(rig)
+    sim = rig.venue.sim  # type: ignore[attr-defined]
+    asked = [path for _, path, _ in sim.seen.requests if path.endswith("exchangeInfo")]
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize(
     ("status", "body"),
     [
         (403, "<html><body>Request blocked</body></html>"),

@@ -266,6 +266,38 @@ def test_an_open_breaker_means_polling(broken: Feeds) -> None:
     assert broken.feeds.state is S.DEGRADED
 
 
+def test_what_is_polled_says_why(polled: Feeds) -> None:
+    """By choice, by the venue or by need: the reason stands beside the mode."""
+    polled.start(A, TRADES)
+    polled.polls.changes.wait_for(lambda held: held == {A, TRADES})
+    polled.settle()
+    assert reasons(polled) == dict.fromkeys((A, TRADES), "websocket.enabled is off")
+    polled.apply(**{"websocket.symbols": ["B"]})
+    polled.wait(WEBSOCKET, S.READY)
+    polled.settle()
+    assert reasons(polled) == {
+        A: "not one of websocket.symbols",
+        TRADES: "the venue does not stream trade",
+    }
+
+
+def test_what_is_polled_in_need_says_what_is_wrong(feeds: Feeds, broken: Feeds) -> None:
+    """A refused stream tells the refusal, a lost websocket its state."""
+    feeds.streams.refused[B] = SubscriptionRefused("FAKE", "2", "no")
+    feeds.start(A, B)
+    feeds.polls.changes.wait_for(lambda held: held == {B})
+    feeds.settle()
+    assert reasons(feeds) == {A: "", B: "FAKE: no (code 2)"}
+    broken.start(A)
+    broken.polls.changes.wait_for(lambda held: held == {A})
+    broken.settle()
+    assert reasons(broken)[A].startswith("the websocket is ")
+
+
+def reasons(feeds: Feeds) -> dict[StreamKey, str]:
+    return {key: entry.reason for key, (_, entry) in feeds.feeds.entries().items()}
+
+
 def test_a_websocket_that_heals_takes_its_streams_back(broken: Feeds) -> None:
     """Nobody has to do anything, and polling ends only when the websocket holds the streams."""
     broken.start(A, B)
