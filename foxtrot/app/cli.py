@@ -112,11 +112,17 @@ def simulate_binance(
     ] = False,
     seconds: Seconds = None,
     json: Json = False,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", help="Key of the simulated account; never a real one."),
+    ] = None,
+    secret: Annotated[str | None, typer.Option("--secret", help="Its secret.")] = None,
 ) -> None:
-    """Serve a simulated Binance on the loopback: REST, websocket and faults at will."""
+    """Serve a simulated Binance on the loopback: REST, websocket, orders and faults at will."""
     from foxtrot.app.simulate import Plan, serve_binance
 
-    plan = Plan(port, seed, rate, _symbols(symbols) or None, full_speed, seconds, json)
+    wanted = _symbols(symbols) or None
+    plan = Plan(port, seed, rate, wanted, full_speed, seconds, json, key, secret)
     serve_binance(plan)
 
 

@@ -18,6 +18,7 @@ from foxtrot.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from foxtrot.simulator.binance import SimulatedBinance
+    from foxtrot.simulator.binance_keys import ApiKey
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -30,6 +31,8 @@ class Plan(msgspec.Struct, frozen=True):
     full_speed: bool
     seconds: float | None
     json: bool
+    key: str | None
+    secret: str | None
 
 
 def open_binance(
@@ -57,7 +60,9 @@ def serve_binance(plan: Plan) -> None:
 
 async def _serve(plan: Plan) -> None:
     from foxtrot.simulator.binance import serve
+    from foxtrot.simulator.binance_keys import SIMULATED_KEY, SIMULATED_SECRET, ApiKey
 
+    key = ApiKey(plan.key or SIMULATED_KEY, plan.secret or SIMULATED_SECRET)
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
@@ -72,7 +77,8 @@ async def _serve(plan: Plan) -> None:
                 rate_hz=plan.rate_hz,
                 port=plan.port,
                 full_speed=plan.full_speed,
-                on_ready=lambda venue: _announce(venue, plan),
+                keys=(key,),
+                on_ready=lambda venue: _announce(venue, key, json=plan.json),
             )
     except TimeoutError:
         return
@@ -90,15 +96,22 @@ def _silence_server() -> None:
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 
 
-def _announce(venue: SimulatedBinance, plan: Plan) -> None:
+def _announce(venue: SimulatedBinance, key: ApiKey, *, json: bool) -> None:
     faults = f"{venue.rest_url}/control/faults"
     connect = {
         "environment": "simulated",
         "rest_url": venue.rest_url,
         "websocket_url": venue.websocket_url,
     }
-    if plan.json:
-        facts = {"event": "open", **connect, "faults_url": faults, "connect": connect}
+    if json:
+        facts = {
+            "event": "open",
+            **connect,
+            "faults_url": faults,
+            "connect": connect,
+            "simulated_key": key.key,
+            "simulated_secret": key.secret,
+        }
         typer.echo(msgspec.json.encode(facts).decode())
         return
     setting = msgspec.json.encode(connect).decode()
@@ -106,7 +119,10 @@ def _announce(venue: SimulatedBinance, plan: Plan) -> None:
         f"A SIMULATED Binance is open; Ctrl-C closes it.\n\n"
         f"  REST       {venue.rest_url}/api/v3\n"
         f"  websocket  {venue.websocket_url}/stream\n"
-        f"  faults     {faults}\n\n"
+        f"  faults     {faults}\n"
+        f"  ledger     {venue.rest_url}/control/ledger\n"
+        f"  key        {key.key} (simulated)\n"
+        f"  secret     {key.secret} (simulated)\n\n"
         f"To connect to it:      {setting}\n"
         f'To break something:    curl -d \'{{"name": "rst"}}\' {faults}\n'
         f"To put it right again: curl -X DELETE {faults}"

@@ -405,6 +405,7 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     limits: Limits | None = None,
+    keys: Sequence[ApiKey] = (ApiKey(),),
     full_speed: bool = False,
     blast_hz: float | None = None,
     on_ready: Callable[[SimulatedBinance], None] | None = None,
@@ -412,18 +413,19 @@ async def serve(
     """Run a venue until cancelled.
 
     Args:
-        symbols: As for `SimulatedBinance`, like the next five.
+        symbols: As for `SimulatedBinance`, like the next six.
         seed: Same seed, same prices.
         rate_hz: Steps of the market per second and symbol.
         host: A loopback address.
         port: 0 takes a free one.
         limits: The rules for clients.
+        keys: Who may trade.
         full_speed: Flood the subscribers of book tickers.
         blast_hz: Flood them with so many frames a second.
         on_ready: Called with the venue once it listens.
     """
     venue = SimulatedBinance(
-        symbols, seed=seed, rate_hz=rate_hz, host=host, port=port, limits=limits
+        symbols, seed=seed, rate_hz=rate_hz, host=host, port=port, limits=limits, keys=keys
     )
     if full_speed or blast_hz is not None:
         venue.blast(BlastPlan(rate_hz=blast_hz))

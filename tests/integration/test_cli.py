@@ -356,6 +356,15 @@ def test_sim_says_that_a_port_is_taken(venue: Line) -> None:
     )
 
 
+def test_sim_tells_the_key_that_trades_there(start: Start) -> None:
+    """It says of itself that it is simulated, unless another one was given."""
+    program = start("sim", "binance", "--port", "0", "--json", "--key", "mine")
+    opened = program.wait_for(event="open")
+    assert opened["simulated_key"] == "mine"
+    assert str(opened["simulated_secret"]).startswith("SIMULATED")
+    assert program.end() == 0
+
+
 def test_sim_ends_with_a_signal(start: Start) -> None:
     """Ctrl-C closes the simulated venue with exit code 0."""
     program = start("sim", "binance", "--port", "0", "--json")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foxtrot.simulator.binance_limits import Limits, WeightGate, Window
+from foxtrot.simulator.binance_limits import Limits, OrderGate, WeightGate, Window
 
 
 def test_a_window_admits_its_limit_and_no_more() -> None:
@@ -54,3 +54,28 @@ def test_who_goes_on_is_banned_longer_each_time() -> None:
     again = [gate.charge(1, 120_000) for _ in range(4)][-1]
     assert again is not None
     assert again.retry_after_s == 240
+
+
+def test_unfilled_orders_are_counted_in_aligned_windows() -> None:
+    """Two in ten seconds, and the next two when the ten seconds are over."""
+    gate = OrderGate(Limits(orders_per_10_s=2))
+    assert [gate.charge("a", 10_000 + n) is None for n in range(3)] == [True, True, False]
+    refused = gate.charge("a", 17_500)
+    assert refused is not None
+    assert (refused.status, refused.retry_after_s) == (429, 3)
+    assert refused.message == "Too many new orders; current limit is 2 orders per 10 SECOND."
+    assert gate.charge("b", 17_500) is None
+    assert gate.charge("a", 20_000) is None
+    assert [row["count"] for row in gate.rows("a", 20_001)] == [1, 3]
+    assert gate.headers("a", 86_400_000)["X-MBX-ORDER-COUNT-1D"] == "0"
+
+
+def test_a_filled_order_does_not_count() -> None:
+    """It gives its place back, and never more than there was."""
+    gate = OrderGate(Limits(orders_per_10_s=1))
+    gate.give_back("a")
+    assert gate.charge("a", 1) is None
+    gate.give_back("a")
+    gate.give_back("a")
+    assert gate.charge("a", 2) is None
+    assert gate.charge("a", 3) is not None

@@ -125,7 +125,7 @@ async def test_the_account_tells_what_is_locked(trader: Trader, ask) -> None:
     assert "DOGE" not in {row["asset"] for row in shown}
 
 
-@pytest.mark.parametrize("limits", [Limits(orders_per_10_s=1)])
+@pytest.mark.parametrize("limits", [Limits(orders_per_day=1)])
 async def test_too_little_money_is_refused(trader: Trader, ask) -> None:
     """-2010 with Binance's words, and the order counts for nothing."""
     answer = await ask("place", **trader.order(quantity="3"))
@@ -182,7 +182,7 @@ async def test_a_test_order_changes_nothing(trader: Trader) -> None:
     assert trader.sim.desk.account().orders == []
 
 
-@pytest.mark.parametrize("limits", [Limits(orders_per_10_s=2)])
+@pytest.mark.parametrize("limits", [Limits(orders_per_day=2)])
 async def test_orders_are_limited_by_what_is_unfilled(trader: Trader, ask) -> None:
     """A filled order does not count; one too many is 429 and told when to come back."""
     await ask("place", **trader.order(**MARKET))
@@ -190,11 +190,11 @@ async def test_orders_are_limited_by_what_is_unfilled(trader: Trader, ask) -> No
         assert (await ask("place", **trader.order())).status == 200
     answer = await ask("place", **trader.order())
     assert answer.error == (429, -1015)
-    assert "current limit is 2 orders per 10 SECOND" in answer.body["msg"]
+    assert "current limit is 2 orders per 1 DAY" in answer.body["msg"]
     wait_s = int(answer.headers["Retry-After"]) if "Retry-After" in answer.headers else None
     if wait_s is None:
         wait_s = (answer.body["data"]["retryAfter"] - answer.body["data"]["serverTime"]) // 1000
-    assert 0 < wait_s <= 10
+    assert 0 < wait_s <= 86_400
 
 
 @pytest.mark.parametrize("limits", [Limits()])
