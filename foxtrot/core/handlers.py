@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from foxtrot.core.logs import get_logger
 from foxtrot.model.events import Event
 
 Handler = Callable[[Event], object]
 Plan = tuple[Handler, ...]
+Critical = Callable[[str, BaseException], object]
+"""Told the name of a handler nobody can do without, and what it raised."""
 
 QUARANTINE_AFTER = 100
 """Failures in a row after which a handler is set aside."""
@@ -35,11 +38,24 @@ def name_of(handler: Handler) -> str:
     return f"{module}.{name}"
 
 
+class Relay(Protocol):
+    """Another engine, which gets what its own handlers want."""
+
+    def wants(self, type: str, topic: str) -> bool:
+        """Whether one of them is registered for this kind of event."""
+        ...
+
+    def put(self, event: Event) -> None:
+        """Queue an event for them."""
+        ...
+
+
 @dataclass(slots=True, eq=False)
 class _Failing:
-    """The record of a handler that failed at least once."""
+    """The record of a handler that is critical, or failed at least once."""
 
     handler: Handler
+    critical: Critical | None = None
     total: int = 0
     streak: int = 0
     event: Event | None = None  # the one it failed on last, until that one is settled
@@ -51,7 +67,7 @@ class HandlerTable:
     `plans[type][topic]` is a cache: it is replaced, never changed, by a registration, so that the
     dispatcher reads it without a lock and a plan in use stays as it was.
 
-    Thread safety: registrations from any thread; `failed` and `settle` from the dispatcher only.
+    Thread safety: registrations from any thread; `failed` and `settle` from one at a time.
     """
 
     def __init__(self) -> None:
@@ -59,25 +75,36 @@ class HandlerTable:
         self._lock = threading.RLock()
         self._by_type: dict[str, Plan] = {}
         self._general: Plan = ()
+        self._relays: tuple[Relay, ...] = ()
         self._quarantined: Plan = ()
         self._records: list[_Failing] = []
         self._cached = 0
         self.plans: dict[str, dict[str, Plan]] = {}
         self.in_streak: list[_Failing] = []
-        self.errors = 0
+        self.handler_errors = 0
 
     @property
     def quarantined(self) -> tuple[str, ...]:
         """Names of the handlers that were set aside."""
         return tuple(name_of(handler) for handler in self._quarantined)
 
-    def add(self, type: str, handler: Handler) -> None:
-        """Register `handler` for `type`, once; one that was set aside gets a new chance."""
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """Names of the critical handlers that failed on the last event they got."""
+        return tuple(name_of(record.handler) for record in self.in_streak if record.critical)
+
+    def add(self, type: str, handler: Handler, critical: Critical | None = None) -> None:
+        """Register `handler` for `type`, once; one that was set aside gets a new chance.
+
+        One that is `critical` never is: it goes on, and the first of its failures in a row is told.
+        """
         with self._lock:
             known = self._by_type.get(type, ())
             if handler not in known:
                 self._by_type[type] = (*known, handler)
             self._reinstate(handler)
+            if critical is not None:
+                self._record(handler).critical = critical
 
     def remove(self, type: str, handler: Handler) -> None:
         """Take `handler` off `type`, if it was there."""
@@ -102,6 +129,12 @@ class HandlerTable:
             self._general = _without(self._general, handler)
             self._forget(handler)
 
+    def relay(self, relays: Iterable[Relay]) -> None:
+        """Hand events on to `relays`, too, as they want them from now on."""
+        with self._lock:
+            self._relays = tuple(relays)
+            self._clear_plans()
+
     def make_plan(self, type: str, topic: str) -> Plan:
         """Work out and remember the handlers of one kind of event."""
         with self._lock:
@@ -110,6 +143,7 @@ class HandlerTable:
                 handlers += self._by_type.get(type + topic, ())
             handlers += self._general
             plan = tuple(h for h in handlers if h not in self._quarantined)
+            plan += tuple(relay.put for relay in self._relays if relay.wants(type, topic))
             if self._cached >= _PLANS_MAX:  # order ids are topics, too: they come without end
                 self._clear_plans()
             self.plans.setdefault(type, {})[topic] = plan
@@ -117,8 +151,11 @@ class HandlerTable:
             return plan
 
     def failed(self, handler: Handler, event: Event, error: BaseException) -> None:
-        """Note that `handler` raised `error`; the hundredth time in a row sets it aside."""
-        self.errors += 1
+        """Note that `handler` raised `error`; the hundredth time in a row sets it aside.
+
+        A critical one stays, but the first time is told.
+        """
+        self.handler_errors += 1
         record = self._record(handler)
         record.total += 1
         record.event = event
@@ -134,8 +171,11 @@ class HandlerTable:
                 in_a_row=record.streak,
                 exc_info=error,
             )
-        if record.streak >= QUARANTINE_AFTER:
-            self._quarantine(record)
+        if record.critical is None:
+            if record.streak >= QUARANTINE_AFTER:
+                self._quarantine(record)
+        elif record.streak == 1:
+            _tell(record.critical, name_of(handler), error)
 
     def settle(self, plan: Plan, event: Event) -> None:
         """End the streak of each handler of `plan` that got through `event`."""
@@ -147,12 +187,13 @@ class HandlerTable:
                 self._end_streak(record)
 
     def _record(self, handler: Handler) -> _Failing:
-        for record in self._records:
-            if record.handler == handler:
-                return record
-        record = _Failing(handler)
-        self._records.append(record)
-        return record
+        with self._lock:
+            for record in self._records:
+                if record.handler == handler:
+                    return record
+            record = _Failing(handler)
+            self._records.append(record)
+            return record
 
     def _quarantine(self, record: _Failing) -> None:
         with self._lock:
@@ -185,6 +226,33 @@ class HandlerTable:
     def _clear_plans(self) -> None:
         self.plans = {}
         self._cached = 0
+
+
+class InlineTable(HandlerTable):
+    """Handlers that are called on the spot, by any thread that puts an event."""
+
+    def call(self, event: Event, topic: str) -> None:
+        """Hand `event` to its handlers."""
+        try:
+            plan = self.plans[event.type][topic]
+        except KeyError:
+            plan = self.make_plan(event.type, topic)
+        for handler in plan:
+            try:
+                handler(event)
+            except Exception as error:  # noqa: BLE001  # boundary: harms neither producer nor others
+                with self._lock:
+                    self.failed(handler, event, error)
+        if self.in_streak:
+            with self._lock:
+                self.settle(plan, event)
+
+
+def _tell(critical: Critical, name: str, error: BaseException) -> None:
+    try:
+        critical(name, error)
+    except Exception as failure:  # noqa: BLE001  # boundary: whoever is told must not end the dispatcher
+        say("critical_not_told", handler=name, exc_info=failure)
 
 
 def _without(plan: Plan, handler: Handler) -> Plan:

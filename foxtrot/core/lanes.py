@@ -52,8 +52,8 @@ class LatestLane:
         self.folded: OrderedDict[tuple[str, str], Event] = OrderedDict()
         self.spill: OrderedDict[tuple[str, str], Event] = OrderedDict()  # under the lock
         self.stale_at = 0.0
-        self._limit = limit
-        self._conflate_after_s = conflate_after_s
+        self.limit = limit
+        self.conflate_after_s = conflate_after_s
         self._monotonic = monotonic
         self.mark = monotonic()
         self._fresh_left = 0
@@ -72,7 +72,7 @@ class LatestLane:
     def put(self, event: Event) -> None:
         """Queue `event`."""
         # Once something spilled over, newer events must not be queued in front of it.
-        if not self.spill and len(self.queue) < self._limit:
+        if not self.spill and len(self.queue) < self.limit:
             self.queue.append(event)
             return
         key = (event.type, event.topic)
@@ -85,7 +85,7 @@ class LatestLane:
         if self.folded:
             return 0
         if not self._fresh_left:
-            self.stale_at = self.mark + self._conflate_after_s
+            self.stale_at = self.mark + self.conflate_after_s
             self.mark = now
             self._fresh_left = len(self.queue)
         return self._fresh_left if now < self.stale_at else 0

@@ -115,10 +115,16 @@ class AdapterHealth(msgspec.Struct, frozen=True):
     reconnects: int = 0
     last_reconnect_ns: int = 0
     errors: tuple[ErrorRecord, ...] = ()
+    trading: TradingHealth | None = None
 
 
 class EngineHealth(msgspec.Struct, frozen=True):
-    """Counters of the EventEngine. received = delivered + conflated + dropped + queued."""
+    """Counters of the EventEngine. received = delivered + conflated + dropped + queued.
+
+    Alarms: `quarantined` are handlers that were set aside, `failing` critical ones whose last event
+    failed, `backlogs` the lanes that run over. `lanes` are the handlers' own, by name; each keeps
+    its own books, but its handlers' troubles are listed here, too.
+    """
 
     running: bool
     received: int = 0
@@ -129,6 +135,9 @@ class EngineHealth(msgspec.Struct, frozen=True):
     lag_s: float = 0.0
     handler_errors: int = 0
     quarantined: tuple[str, ...] = ()
+    failing: tuple[str, ...] = ()
+    backlogs: tuple[str, ...] = ()
+    lanes: dict[str, EngineHealth] = {}
 
 
 class BridgeHealth(msgspec.Struct, frozen=True):

@@ -174,6 +174,69 @@ def test_a_broken_log_does_not_stop_the_dispatcher(
     assert recorder.data == ["bad", "good"]
 
 
+def test_the_failure_of_a_critical_handler_is_told_once_until_it_succeeds(
+    engine: EventEngine,
+) -> None:
+    """Who relies on a handler hears of the first failure in a row, by name and error."""
+    told: list[tuple[str, BaseException]] = []
+    engine.register("a", Fragile(), critical=lambda name, error: told.append((name, error)))
+    serve(engine, "good", "bad", "bad")
+    assert [(name, str(error)) for name, error in told] == [(f"{__name__}.Fragile", "as told")]
+    assert engine.health().failing == (f"{__name__}.Fragile",)
+
+    serve(engine, "good")
+    assert engine.health().failing == ()
+    serve(engine, "bad")
+    assert len(told) == 2
+
+
+def test_a_critical_handler_is_never_set_aside(engine: EventEngine) -> None:
+    """However often it fails, it gets the next event."""
+    handler = Fragile()
+    engine.register("a", handler, critical=lambda name, error: None)
+    serve(engine, *["bad"] * (QUARANTINE_AFTER + 5))
+    assert handler.calls == QUARANTINE_AFTER + 5
+    assert engine.health().quarantined == ()
+
+
+def test_a_critical_handler_on_a_lane_is_told_of_as_well(engine: EventEngine) -> None:
+    """It does not matter on which thread it fails."""
+    told: list[str] = []
+    engine.register("a", Fragile(), lane="slow", critical=lambda name, error: told.append(name))
+    engine.register("a", Fragile(), inline=True, critical=lambda name, error: told.append(name))
+    serve(engine, "bad", "bad")
+    assert told == [f"{__name__}.Fragile"] * 2
+    assert engine.health().failing == (f"{__name__}.Fragile",) * 2
+
+
+def test_who_is_told_and_raises_does_not_stop_the_dispatcher(
+    engine: EventEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A failure to hear of a failure is logged, and the next event is served."""
+
+    def deaf(name: str, error: BaseException) -> None:
+        raise RuntimeError("did not hear")
+
+    recorder = Recorder()
+    engine.register("a", Fragile(), critical=deaf)
+    engine.register("a", recorder)
+    serve(engine, "bad", "good")
+    assert recorder.data == ["bad", "good"]
+    (line,) = named(caplog, "critical_not_told")
+    assert line["handler"] == f"{__name__}.Fragile"
+
+
+def test_unregistering_a_critical_handler_makes_it_one_like_others(engine: EventEngine) -> None:
+    """Registered anew without the word, it is nobody's concern any more."""
+    told: list[str] = []
+    handler = Fragile()
+    engine.register("a", handler, critical=lambda name, error: told.append(name))
+    engine.unregister("a", handler)
+    engine.register("a", handler)
+    serve(engine, "bad")
+    assert told == []
+
+
 def test_handlers_are_named_as_their_authors_know_them() -> None:
     """Functions, methods, partials and callable objects all have a name in the log."""
     recorder = Recorder()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from foxtrot.core import event_engine
+from foxtrot.core import dispatcher
 from foxtrot.core.event_engine import EventEngine
 from foxtrot.core.wakeup import SocketWakeup
 from foxtrot.errors import InvalidState, ShutdownTimeout, WrongThread
@@ -299,7 +299,7 @@ def test_a_producer_held_up_between_look_and_append_mixes_nothing_up() -> None:
 def any_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> EventEngine:
     """An engine with small bounds, on each kind of bell."""
     if request.param == "socketpair":
-        monkeypatch.setattr(event_engine, "make_wakeup", SocketWakeup)
+        monkeypatch.setattr(dispatcher, "make_wakeup", SocketWakeup)
     return EventEngine(0.001, conflate_after_s=0.001, latest_limit=50, bounded_limit=1_000)
 
 
