@@ -3,68 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import logging
 import threading
-import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import ClassVar
 
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.diagnostics import ErrorHistory
-from foxtrot.connectivity.lifecycle import SERVING
+from foxtrot.connectivity.lifecycle import SERVING, worst
 from foxtrot.connectivity.supervisor import Session
 from foxtrot.core.bridge import AsyncThreadBridge, Lease
 from foxtrot.core.clock import Clock, SystemClock
 from foxtrot.core.event_engine import EventEngine
 from foxtrot.core.logs import correlated, get_logger
-from foxtrot.core.settings import Settings
+from foxtrot.core.settings import FeatureFlags, Settings
 from foxtrot.errors import ConfigurationError, FoxtrotError, InvalidState, NotSupported, WrongThread
-from foxtrot.gateway.capabilities import Capabilities
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.gateway.feeds import MarketFeeds
+from foxtrot.gateway.order_port import OrderPort
 from foxtrot.model.constants import (
     Channel,
     ConnectionState,
     Environment,
-    Exchange,
-    Lane,
     Mode,
-    Status,
     StreamState,
 )
 from foxtrot.model.events import (
-    EVENT_ACCOUNT,
-    EVENT_BAR,
     EVENT_CONNECTION,
-    EVENT_CONTRACT,
-    EVENT_DEPTH,
-    EVENT_LOG,
-    EVENT_MARKET_TRADE,
-    EVENT_ORDER,
-    EVENT_POSITION,
-    EVENT_QUOTE,
     EVENT_STREAM,
-    EVENT_TICK,
-    EVENT_TRADE,
-    Event,
 )
-from foxtrot.model.health import AdapterHealth, ConnectionStatus, StreamKey, StreamStatus
+from foxtrot.model.health import (
+    AdapterHealth,
+    ConnectionStatus,
+    SessionHealth,
+    StreamKey,
+    StreamStatus,
+)
 from foxtrot.model.objects import (
-    AccountData,
     BarData,
-    ContractData,
-    DepthData,
-    LogData,
-    MarketTradeData,
-    OrderData,
-    PositionData,
-    QuoteData,
-    TickData,
-    TradeData,
 )
-from foxtrot.model.requests import CancelRequest, HistoryRequest, OrderRequest, SubscribeRequest
+from foxtrot.model.requests import HistoryRequest, SubscribeRequest
 
 log = get_logger("foxtrot.gateway")
 
@@ -83,7 +61,7 @@ def stream_key(request: SubscribeRequest) -> StreamKey:
     return StreamKey(request.channel, request.symbol, detail)
 
 
-class BaseAdapter(ABC):
+class BaseAdapter(OrderPort):
     """A venue. vnpy's gateway contract, plus unsubscribe, disconnect, restart, health and actions.
 
     Every public method may be called from any thread and none waits for the network, but
@@ -96,8 +74,6 @@ class BaseAdapter(ABC):
 
     default_name: ClassVar[str]
     default_setting: ClassVar[Mapping[str, str | int | float | list[str]]]
-    exchanges: ClassVar[Sequence[Exchange]]
-    capabilities: ClassVar[Capabilities]
     message_types: ClassVar[Sequence[str]] = ()
     """The venue's names of its messages, each with a count of those that could not be read."""
 
@@ -111,10 +87,12 @@ class BaseAdapter(ABC):
         config: StreamConfig | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.event_engine = event_engine
-        self.adapter_name = adapter_name or self.default_name
-        self.bridge = bridge or AsyncThreadBridge()
-        self.clock = clock or SystemClock()
+        super().__init__(
+            event_engine,
+            adapter_name or self.default_name,
+            bridge=bridge or AsyncThreadBridge(),
+            clock=clock or SystemClock(),
+        )
         self.settings = settings or Settings()
         self.counters = {mode: FeedCounters(self.message_types) for mode in Mode}
         self._template = config or StreamConfig()
@@ -129,8 +107,7 @@ class BaseAdapter(ABC):
         self._lease: Lease | None = None
         self._closed = False
         self._gate = threading.Lock()  # connect and close: one lease at most, none after the end
-        self._order_ids = itertools.count(1)
-        self.log = log.bind(venue=self.adapter_name)
+        self.account_counters = FeedCounters()
 
     # -- what a venue implements ------------------------------------------------------------
 
@@ -207,16 +184,26 @@ class BaseAdapter(ABC):
         if lease is None:
             return
         try:
-            self.bridge.run(self._stop(), timeout=CLOSE_DEADLINE_S)
+            self.bridge.run(self._end(), timeout=CLOSE_DEADLINE_S)
         finally:
             lease.release()
 
     def apply_settings(self, settings: Settings) -> None:
         """Follow a changed settings file: modes, delays and deadlines, without a reconnect."""
-        self.settings = settings
-        feeds = self._feeds
+        before, self.settings = self.flags, settings
+        feeds, desk, flags = self._feeds, self._desk, self.flags
         if feeds is not None:
-            self.bridge.call_soon(feeds.apply, settings.for_adapter(self.adapter_name))
+            self.bridge.call_soon(feeds.apply, flags)
+        if desk is not None:
+            self.bridge.call_soon(desk.retune, self.stream_config)
+            if before.websocket_enabled is not flags.websocket_enabled:
+                self.bridge.call_soon(desk.recycle)
+
+    def unconnected(self) -> str:
+        """Why there is no connection and none is being made; empty if that is not so."""
+        if self._closed:
+            return f"{self.adapter_name} is closed"
+        return "" if self._lease is not None else f"{self.adapter_name} was never connected"
 
     def _refuse_closed(self) -> None:
         if self._closed:
@@ -229,7 +216,7 @@ class BaseAdapter(ABC):
 
     async def _restart(self) -> None:
         async with self._serial:
-            await self._stop_feeds()
+            await self._stop_sessions()
             if self._closed:
                 return
             self._feeds = MarketFeeds(
@@ -244,15 +231,22 @@ class BaseAdapter(ABC):
             )
             self._feeds.want(list(self._requests))
             self._feeds.start()
+            await self._start_desk()
 
     async def _stop(self) -> None:
         async with self._serial:
-            await self._stop_feeds()
+            await self._stop_sessions()
 
-    async def _stop_feeds(self) -> None:
+    async def _end(self) -> None:
+        async with self._serial:
+            await self._stop_sessions()
+            if self._desk is not None:
+                await self._desk.close()
+
+    async def _stop_sessions(self) -> None:
         feeds, self._feeds = self._feeds, None
-        if feeds is not None:
-            await feeds.stop()
+        parts = [part.stop() for part in (feeds, self._desk) if part is not None]
+        await asyncio.gather(*parts)
 
     # -- subscriptions ----------------------------------------------------------------------
 
@@ -301,6 +295,11 @@ class BaseAdapter(ABC):
         """The request behind a stream, if it is still wanted."""
         return self._requests.get(key)
 
+    def tick_state(self, symbol: str) -> StreamState | None:
+        """How well the ticks of a symbol are served; None if nobody subscribed to them."""
+        feeds = self._feeds
+        return feeds.state_of(StreamKey(Channel.TICK, symbol)) if feeds is not None else None
+
     def _check(self, request: SubscribeRequest) -> None:
         if request.exchange not in self.exchanges:
             allowed = ", ".join(exchange.value for exchange in self.exchanges)
@@ -339,38 +338,6 @@ class BaseAdapter(ABC):
         fetch = self.fetch_history(request, progress or _no_progress)
         return self.bridge.run(fetch, timeout=HISTORY_DEADLINE_S)
 
-    def send_order(self, request: OrderRequest) -> str:
-        """Refuse the order in words: this adapter does not trade yet. Returns its `vt_orderid`."""
-        orderid = f"local-{next(self._order_ids)}"
-        order = OrderData(
-            self.adapter_name,
-            request.symbol,
-            request.exchange,
-            orderid,
-            type=request.type,
-            direction=request.direction,
-            offset=request.offset,
-            price=request.price,
-            volume=request.volume,
-            status=Status.REJECTED,
-            reference=request.reference,
-            reason="local:not_supported: this adapter does not send orders yet",
-        )
-        self.on_order(order)
-        return order.vt_orderid
-
-    def cancel_order(self, request: CancelRequest) -> None:
-        """Say that there is no such order: this adapter does not trade yet."""
-        self.log.warning("cancel_refused", orderid=request.orderid, reason="no orders were sent")
-
-    def query_account(self) -> None:
-        """Ask for the account; nothing to ask for in an adapter that does not trade yet."""
-        self.log.debug("nothing_to_query", what="account")
-
-    def query_position(self) -> None:
-        """Ask for the positions; nothing to ask for in an adapter that does not trade yet."""
-        self.log.debug("nothing_to_query", what="position")
-
     # -- what it says of itself -------------------------------------------------------------
 
     @property
@@ -378,8 +345,10 @@ class BaseAdapter(ABC):
         """The worse of its sessions' states."""
         if self._closed:
             return ConnectionState.CLOSED
-        feeds = self._feeds
-        return feeds.state if feeds is not None else ConnectionState.DISCONNECTED
+        feeds, desk = self._feeds, self._desk
+        if feeds is None:
+            return ConnectionState.DISCONNECTED
+        return feeds.state if desk is None else worst([feeds.state, desk.state])
 
     def health(self) -> AdapterHealth:
         """A snapshot, from any thread."""
@@ -390,7 +359,7 @@ class BaseAdapter(ABC):
             state=self.state,
             environment=self.environment,
             endpoint=self.endpoint,
-            sessions=feeds.sessions() if feeds is not None else (),
+            sessions=self._sessions(),
             streams=self._streams(feeds),
             received=sum(c.received for c in counters),
             rejected=sum(c.rejected for c in counters),
@@ -399,7 +368,14 @@ class BaseAdapter(ABC):
             reconnects=self._reconnects,
             last_reconnect_ns=self._last_reconnect_ns,
             errors=self._errors.snapshot(),
+            trading=self._desk.health() if self._desk is not None else None,
         )
+
+    def _sessions(self) -> tuple[SessionHealth, ...]:
+        feeds, desk = self._feeds, self._desk
+        if feeds is None:
+            return ()
+        return (*feeds.sessions(), desk.session()) if desk is not None else feeds.sessions()
 
     def diagnostics(self) -> dict[str, str | int | float]:
         """Flat facts for a support request; nothing secret."""
@@ -477,9 +453,14 @@ class BaseAdapter(ABC):
         )
 
     @property
+    def flags(self) -> FeatureFlags:
+        """The settings of the moment."""
+        return self.settings.for_adapter(self.adapter_name)
+
+    @property
     def stream_config(self) -> StreamConfig:
         """Deadlines and bounds, with what the settings say laid over them."""
-        return self._template.with_flags(self.settings.for_adapter(self.adapter_name))
+        return self._template.with_flags(self.flags)
 
     # -- Listener: what the supervisors tell, on the loop thread -----------------------------
 
@@ -507,63 +488,6 @@ class BaseAdapter(ABC):
     def on_error(self, error: FoxtrotError) -> None:
         """Remember an error."""
         self._errors.add(error, self.clock.time_ns())
-
-    # -- pushes -----------------------------------------------------------------------------
-
-    def on_event(
-        self, type: str, data: object = None, topic: str = "", lane: Lane = Lane.RELIABLE
-    ) -> None:
-        """Put an event; with a topic it reaches the handlers of `type` and of `type + topic`."""
-        self.event_engine.put(Event(type, data, topic, lane))
-
-    def on_tick(self, tick: TickData, lane: Lane = Lane.LATEST) -> None:
-        """Push a tick."""
-        self.event_engine.put(Event(EVENT_TICK, tick, tick.source.vt_symbol, lane))
-
-    def on_depth(self, depth: DepthData, lane: Lane = Lane.LATEST) -> None:
-        """Push the best levels of a book."""
-        self.event_engine.put(Event(EVENT_DEPTH, depth, depth.source.vt_symbol, lane))
-
-    def on_market_trade(self, trade: MarketTradeData) -> None:
-        """Push a print on the tape."""
-        event = Event(EVENT_MARKET_TRADE, trade, trade.source.vt_symbol, Lane.BOUNDED)
-        self.event_engine.put(event)
-
-    def on_bar(self, bar: BarData) -> None:
-        """Push a bar, closed or still moving."""
-        self.event_engine.put(Event(EVENT_BAR, bar, bar.vt_symbol, Lane.BOUNDED))
-
-    def on_order(self, order: OrderData) -> None:
-        """Push an order."""
-        self.on_event(EVENT_ORDER, order, order.vt_orderid)
-
-    def on_trade(self, trade: TradeData) -> None:
-        """Push a fill of ours."""
-        self.on_event(EVENT_TRADE, trade, trade.vt_symbol)
-
-    def on_position(self, position: PositionData) -> None:
-        """Push a position."""
-        self.on_event(EVENT_POSITION, position, position.vt_symbol)
-
-    def on_account(self, account: AccountData) -> None:
-        """Push an account."""
-        self.on_event(EVENT_ACCOUNT, account, account.vt_accountid)
-
-    def on_quote(self, quote: QuoteData) -> None:
-        """Push a quote of ours."""
-        self.on_event(EVENT_QUOTE, quote, quote.vt_symbol)
-
-    def on_contract(self, contract: ContractData) -> None:
-        """Push a contract."""
-        self.on_event(EVENT_CONTRACT, contract)
-
-    def on_log(self, entry: LogData) -> None:
-        """Push a line for the people who watch."""
-        self.on_event(EVENT_LOG, entry)
-
-    def write_log(self, msg: str) -> None:
-        """Push `msg` as a log line of this adapter."""
-        self.on_log(LogData(self.adapter_name, msg, logging.INFO, time.time_ns()))
 
 
 def _no_progress(done: int, total: int) -> None:

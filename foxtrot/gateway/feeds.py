@@ -158,6 +158,12 @@ class MarketFeeds:
             return entry.reason
         return f"the websocket is {websocket.state.value}"
 
+    def state_of(self, key: StreamKey) -> StreamState | None:
+        """How well one stream is served; None if it is not wanted."""
+        entries = [feed.book.entry(key) for feed in self._feeds.values()]
+        known = [entry for entry in entries if entry is not None]
+        return max(known, key=lambda entry: entry.held).state if known else None
+
     def mode_of(self, key: StreamKey) -> Mode:
         """How `key` is to be served under the flags of the moment."""
         return Mode.POLLING if self._polled_by_choice(key) else Mode.WEBSOCKET

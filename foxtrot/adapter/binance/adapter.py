@@ -13,6 +13,8 @@ from foxtrot.adapter.binance.limits import weight_window
 from foxtrot.adapter.binance.mapping import INTERVALS
 from foxtrot.adapter.binance.market_data import StreamSession
 from foxtrot.adapter.binance.marks import Marks
+from foxtrot.adapter.binance.order_mapping import ORDER_TYPES
+from foxtrot.adapter.binance.orders import OrderSession
 from foxtrot.adapter.binance.polling import PollingSession
 from foxtrot.adapter.binance.session import BinanceSession, Venue
 from foxtrot.adapter.binance.settings import DEPTH_LEVELS, BinanceSettings
@@ -20,9 +22,10 @@ from foxtrot.adapter.binance.watch import WatchSession
 from foxtrot.errors import InvalidState
 from foxtrot.gateway.base import BaseAdapter, Progress, Setting
 from foxtrot.gateway.capabilities import Capabilities
+from foxtrot.gateway.trading import TradingListener
 from foxtrot.model.constants import Channel, Environment, Exchange, Mode
 from foxtrot.model.health import StreamKey
-from foxtrot.model.objects import BarData
+from foxtrot.model.objects import BarData, ContractData, TickData
 from foxtrot.model.requests import HistoryRequest
 
 
@@ -48,6 +51,7 @@ class BinanceAdapter(BaseAdapter):
         polled=frozenset(Channel),
         intervals=frozenset(INTERVALS),
         history=True,
+        orders=ORDER_TYPES,
     )
 
     _venue: Venue | None = None
@@ -75,6 +79,25 @@ class BinanceAdapter(BaseAdapter):
         if mode is Mode.WEBSOCKET:
             kind = WatchSession if missing_names() else StreamSession
         return kind(self._configured(), self.counters[mode])
+
+    def make_trading_session(self, listener: TradingListener) -> OrderSession:
+        """A fresh session for the account."""
+        return OrderSession(self._configured(), self.account_counters, listener, self._interest)
+
+    def _interest(self) -> list[ContractData]:
+        """Contracts that somebody subscribed to or traded, in whose positions he is interested."""
+        symbols = {request.symbol for request in self.subscriptions()} | self.traded
+        contracts = self._configured().contracts
+        return [each for each in map(contracts.get, sorted(symbols)) if each is not None]
+
+    def last_tick(self, symbol: str) -> TickData | None:
+        """The newest tick, by websocket or by polling."""
+        return self._venue.marks.tick(symbol) if self._venue else None
+
+    @property
+    def account(self) -> str:
+        """Environment and key, the key as a hash."""
+        return self._venue.settings.account if self._venue else ""
 
     async def fetch_history(self, request: HistoryRequest, progress: Progress) -> list[BarData]:
         """Fetch bars with a client of its own, so that a lost stream does not disturb it."""

@@ -5,6 +5,7 @@ Marks outlive a session, so that neither a reconnect nor a change of mode repeat
 
 from __future__ import annotations
 
+from foxtrot.model.constants import Channel
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import TickData
 
@@ -80,6 +81,11 @@ class Marks:
     def of(self, key: StreamKey, part: str = "") -> Mark:
         """The mark of a stream, or of a part of it: always the same object."""
         return self._marks.setdefault((key, part), Mark())
+
+    def tick(self, symbol: str) -> TickData | None:
+        """The newest tick of a symbol, by whatever mode. From any thread."""
+        mark = self._marks.get((StreamKey(Channel.TICK, symbol), ""))
+        return mark.tick if mark is not None else None
 
     def heard_ns(self, key: StreamKey) -> int:
         """When a stream last brought anything; 0 if it never did. From any thread."""

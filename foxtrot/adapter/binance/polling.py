@@ -119,10 +119,12 @@ class PollingSession(BinanceSession):
             if source is None:
                 self._counters.ignored += 1
                 continue
-            self._venue.marks.of(key).heard_ns = recv_ns
+            mark = self._venue.marks.of(key)
+            mark.heard_ns = recv_ns
             reason = mapping.bad_rest_ticker(ticker)
             if self._believed(source, "tick", reason):
-                self._venue.port.on_tick(mapping.tick_of_rest(ticker, source, recv_ns))
+                mark.tick = mapping.tick_of_rest(ticker, source, recv_ns)
+                self._venue.port.on_tick(mark.tick)
 
     async def _depth(self, key: StreamKey) -> None:
         levels = self._venue.settings.depth_levels

@@ -1,0 +1,268 @@
+"""The order side of an adapter: refuses what cannot be sent, and hands the rest to the desk."""
+
+from __future__ import annotations
+
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+
+from foxtrot.connectivity.config import StreamConfig
+from foxtrot.connectivity.supervisor import Listener
+from foxtrot.core.aside import aside
+from foxtrot.core.bridge import AsyncThreadBridge
+from foxtrot.core.clock import Clock
+from foxtrot.core.directories import data_directory
+from foxtrot.core.event_engine import EventEngine
+from foxtrot.core.logs import get_logger
+from foxtrot.core.settings import FeatureFlags
+from foxtrot.errors import NotSupported
+from foxtrot.execution.journal import Durability, Journal
+from foxtrot.gateway.capabilities import Capabilities
+from foxtrot.gateway.desk import OrderDesk
+from foxtrot.gateway.guard import Guard, Market
+from foxtrot.gateway.publisher import Publisher
+from foxtrot.gateway.trading import TradingListener, TradingSession
+from foxtrot.model.constants import Exchange, Status, StreamState
+from foxtrot.model.objects import ContractData, OrderData, TickData
+from foxtrot.model.requests import CancelRequest, OrderRequest
+
+log = get_logger("foxtrot.gateway")
+
+
+class OrderPort(Publisher, Listener, ABC):
+    """vnpy's order methods of a gateway, with halt, resume, modify and cancel_all.
+
+    Thread safety: every public method may be called from any thread, and none waits.
+    """
+
+    exchanges: ClassVar[Sequence[Exchange]]
+    capabilities: ClassVar[Capabilities]
+
+    def __init__(
+        self,
+        event_engine: EventEngine,
+        adapter_name: str,
+        *,
+        bridge: AsyncThreadBridge,
+        clock: Clock,
+    ) -> None:
+        super().__init__(event_engine, adapter_name)
+        self.bridge, self.clock = bridge, clock
+        self.log = log.bind(venue=adapter_name)
+        self.guard = Guard(lambda: self.flags, clock.monotonic)
+        self.traded: set[str] = set()
+        """Symbols that orders were seen of."""
+        self._contracts: dict[str, ContractData] = {}
+        self._refused_ids = itertools.count(1)
+        self._desk: OrderDesk | None = None
+        self._desk_account = ""
+
+    # -- what a venue implements ------------------------------------------------------------
+
+    def make_trading_session(self, listener: TradingListener) -> TradingSession:
+        """An unopened session that trades and tells `listener` what happens.
+
+        Raises:
+            NotSupported: The venue does not trade.
+        """
+        raise NotSupported(self.adapter_name, "orders")
+
+    @property
+    def account(self) -> str:
+        """A name for what is traded on, for its journal; empty if `connect` was given no keys."""
+        return ""
+
+    def last_tick(self, symbol: str) -> TickData | None:
+        """The newest tick of a symbol, if it is subscribed."""
+        return None
+
+    # -- what the adapter knows -------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def flags(self) -> FeatureFlags:
+        """The settings of the moment."""
+
+    @property
+    @abstractmethod
+    def stream_config(self) -> StreamConfig:
+        """Deadlines and bounds of the moment."""
+
+    @abstractmethod
+    def tick_state(self, symbol: str) -> StreamState | None:
+        """How well the ticks of a symbol are served; None if nobody subscribed to them."""
+
+    @abstractmethod
+    def unconnected(self) -> str:
+        """Why there is no connection and none is being made; empty if that is not so."""
+
+    # -- orders -----------------------------------------------------------------------------
+
+    def send_order(self, request: OrderRequest) -> str:
+        """Send an order; returns its `vt_orderid` at once. A refusal is told by its event.
+
+        Raises:
+            TypeError: It is not an OrderRequest.
+        """
+        _check_type(request, OrderRequest)
+        desk, refusal = self._desk, self._cannot_send(request)
+        if desk is None or refusal:
+            return self._refuse(request, refusal)
+        return f"{self.adapter_name}.{desk.send(request)}"
+
+    def modify_order(self, orderid: str, *, price: float = 0.0, volume: float = 0.0) -> str:
+        """Replace an open order by one of another price or volume; 0 leaves it as it is.
+
+        Returns:
+            The `vt_orderid` of the new order; what becomes of both is told by their events.
+        """
+        desk = self._desk
+        record = desk.record(orderid) if desk is not None else None
+        if desk is None or record is None:
+            self.log.warning("modify_refused", orderid=orderid, reason="no such order is known")
+            self.write_log(f"{self.adapter_name}: no order {orderid} is known, nothing to modify")
+            return ""
+        asked = {"price": price, "volume": volume}
+        changes = {field: value for field, value in asked.items() if value}
+        request = msgspec.structs.replace(record.intent.request, **changes)
+        return f"{self.adapter_name}.{desk.modify(orderid, request)}"
+
+    def cancel_order(self, request: CancelRequest) -> None:
+        """Cancel an order; what becomes of that is told by its events.
+
+        Raises:
+            TypeError: It is not a CancelRequest.
+        """
+        _check_type(request, CancelRequest)
+        if self._desk is None:
+            self.log.warning("cancel_refused", orderid=request.orderid, reason="nothing was sent")
+            return
+        self._desk.cancel(request.orderid)
+
+    def cancel_all(self) -> None:
+        """Cancel every order that was sent from here; tried until none is open."""
+        if self._desk is not None:
+            self._desk.cancel_all()
+
+    def halt(self, reason: str = "") -> None:
+        """Block new orders at once, then cancel every order that was sent from here."""
+        self.guard.halt(reason)
+        self.log.error("halted", reason=self.guard.halted)
+        self.cancel_all()
+
+    def resume(self) -> None:
+        """Let new orders pass again."""
+        self.guard.resume()
+        self.log.warning("resumed")
+
+    @property
+    def halted(self) -> str:
+        """Why new orders are blocked; empty if they are not."""
+        return self.guard.halted
+
+    def query_account(self) -> None:
+        """Ask for the balances; they come as events."""
+        if self._desk is not None:
+            self._desk.refresh()
+
+    def query_position(self) -> None:
+        """Ask for the positions; they come as events."""
+        self.query_account()
+
+    def _cannot_send(self, request: OrderRequest) -> str:
+        if request.exchange not in self.exchanges:
+            allowed = ", ".join(exchange.value for exchange in self.exchanges)
+            return f"exchange: {request.exchange.value} is not served here; {allowed} is"
+        if request.type not in self.capabilities.orders:
+            allowed = ", ".join(sorted(each.value for each in self.capabilities.orders)) or "none"
+            return f"not_supported: order type {request.type.value}; allowed: {allowed}"
+        if reason := self.unconnected():
+            return f"not_ready: {reason}"
+        if not self.account:
+            return "no_account: connect was given no keys, so this is for market data only"
+        return "" if self._desk is not None else "not_ready: trading is about to start"
+
+    def _refuse(self, request: OrderRequest, refusal: str) -> str:
+        """Tell that an order was refused before it became one."""
+        order = OrderData(
+            self.adapter_name,
+            request.symbol,
+            request.exchange,
+            f"local-{next(self._refused_ids)}",
+            type=request.type,
+            direction=request.direction,
+            offset=request.offset,
+            price=request.price,
+            volume=request.volume,
+            status=Status.REJECTED,
+            reference=request.reference,
+            reason=f"local:{refusal}",
+        )
+        self.on_order(order)
+        return order.vt_orderid
+
+    def _market(self, request: OrderRequest) -> Market:
+        """What is known of a contract now."""
+        return Market(
+            self._contracts.get(request.symbol),
+            self.last_tick(request.symbol),
+            self.tick_state(request.symbol),
+            self.clock.time_ns(),
+        )
+
+    # -- pushes that are remembered ---------------------------------------------------------
+
+    def on_order(self, order: OrderData) -> None:
+        """Push an order."""
+        self.traded.add(order.symbol)
+        super().on_order(order)
+
+    def on_contract(self, contract: ContractData) -> None:
+        """Push a contract."""
+        self._contracts[contract.symbol] = contract
+        super().on_contract(contract)
+
+    # -- the desk, on the loop thread -------------------------------------------------------
+
+    async def _start_desk(self) -> None:
+        """Trade, if there is an account; what is known of it is kept over reconnects."""
+        if self._desk is not None and self._desk_account != self.account:
+            desk, self._desk = self._desk, None
+            await desk.close()
+        if not self.account or not self.capabilities.orders:
+            return
+        if self._desk is None:
+            self._desk, self._desk_account = self._open_desk(), self.account
+        self._desk.start()
+
+    def _open_desk(self) -> OrderDesk:
+        return OrderDesk(
+            self.adapter_name,
+            make_session=self.make_trading_session,
+            open_journal=self._open_journal,
+            market=self._market,
+            guard=self.guard,
+            listener=self,
+            bridge=self.bridge,
+            clock=self.clock,
+            config=self.stream_config,
+            flags=lambda: self.flags,
+        )
+
+    async def _open_journal(self) -> Journal:
+        flags, account = self.flags, self.account
+        place = Path(flags.journal_directory) if flags.journal_directory else data_directory()
+        durability = Durability(flags.journal_durability)
+        return await aside(
+            lambda: Journal.open(place, account, durability=durability, clock=self.clock),
+            f"journal-{account}",
+        )
+
+
+def _check_type(request: object, kind: type) -> None:
+    if not isinstance(request, kind):
+        raise TypeError(f"{kind.__name__} was expected, not {type(request).__name__}")
