@@ -1,5 +1,7 @@
 """foxtrot: one process, several trading venues, streams that do not lie."""
 
+from foxtrot.core.settings import RiskLimits
+from foxtrot.engine.bars import BarGenerator
 from foxtrot.engine.main_engine import MainEngine
 from foxtrot.engine.strategy import Strategy
 from foxtrot.model.constants import (
@@ -62,6 +64,7 @@ __all__ = [
     "EVENT_TRADE",
     "AccountData",
     "BarData",
+    "BarGenerator",
     "CancelRequest",
     "Channel",
     "ConnectionState",
@@ -82,6 +85,7 @@ __all__ = [
     "OrderType",
     "PositionData",
     "Product",
+    "RiskLimits",
     "Status",
     "Strategy",
     "SubscribeRequest",

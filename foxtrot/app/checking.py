@@ -10,6 +10,7 @@ from foxtrot.app.venues import located, requests, setting
 from foxtrot.core.event_engine import EventEngine
 from foxtrot.core.settings import FeatureFlags, Settings
 from foxtrot.core.settings_model import KEYS
+from foxtrot.engine.strategies import class_of_entry
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.gateway.registry import adapter_class
 
@@ -22,11 +23,15 @@ def check(path: Path) -> Iterator[str]:
     """
     settings = Settings.load(path)
     adapters = [_configured(path, settings, name) for name in settings.venues]
+    for strategy in settings.strategies:
+        class_of_entry(strategy, adapters, str(path))
     yield f"{path} is good."
     for adapter in adapters:
         yield from _venue(adapter, settings)
     if not adapters:
         yield "  no venues: nothing would be connected"
+    for strategy in settings.strategies:
+        yield f"  strategy {strategy.name}: {strategy.class_} on {', '.join(strategy.symbols)}"
     yield from _flags(settings)
 
 

@@ -56,7 +56,8 @@ class Demo:
             },
             "BINANCE",
         )
-        engine.add_strategy(TrendWatcher, [f"{each}.BINANCE" for each in self._symbols], "BINANCE")
+        symbols = [f"{each}.BINANCE" for each in self._symbols]
+        engine.add_strategy(TrendWatcher, "TrendWatcher", symbols)
 
     def follow(self, engine: MainEngine, settings: Settings) -> None:
         """There is no settings file to follow."""

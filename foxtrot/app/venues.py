@@ -1,4 +1,4 @@
-"""The venues of a settings file: checked, connected, and followed when the file changes."""
+"""The venues and strategies of a settings file: connected, started, and followed by the file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Venues:
-    """Composition of `foxtrot run`: every venue of a settings file.
+    """Composition of `foxtrot run`: every venue and strategy of a settings file.
 
     Args:
         path: The settings file; watched while the program runs.
@@ -48,13 +48,14 @@ class Venues:
         return engine
 
     def start(self, engine: MainEngine) -> None:
-        """Subscribe to what the file lists, and connect."""
+        """Subscribe to what the file lists, connect, and start its strategies."""
         for name, entry in self._settings.venues.items():
             adapter = engine.adapter(name)
             with located(self._path, name):
                 for request in requests(adapter, entry):
                     adapter.subscribe(request)
                 adapter.connect(setting(entry.connect))
+        engine.load_strategies()
 
     def follow(self, engine: MainEngine, settings: Settings) -> None:
         """Take up the level of the log and the subscriptions of the venues that run."""

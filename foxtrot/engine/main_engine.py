@@ -14,9 +14,10 @@ from foxtrot.connectivity.config import StreamConfig
 from foxtrot.core.bridge import AsyncThreadBridge
 from foxtrot.core.event_engine import EventEngine
 from foxtrot.core.logs import get_logger
-from foxtrot.core.settings import Changes, Settings, changes
+from foxtrot.core.settings import Changes, RiskLimits, Settings, changes
 from foxtrot.core.settings_watch import SettingsWatcher
 from foxtrot.engine.oms import OmsEngine
+from foxtrot.engine.strategies import StrategyEngine
 from foxtrot.engine.strategy import Strategy
 from foxtrot.errors import ConfigurationError, FoxtrotError, InvalidState
 from foxtrot.gateway.base import BaseAdapter, Progress, Setting
@@ -89,12 +90,12 @@ class MainEngine:
         )
         self.bridge = AsyncThreadBridge()
         self._adapters: dict[str, BaseAdapter] = {}
-        self._strategies: dict[str, Strategy] = {}
         self._apps: dict[str, App] = {}
         self._closed = False
         self._closing = threading.Lock()
         self.oms = OmsEngine(self.event_engine)
         self._engines: dict[str, Closable] = {self.oms.name: self.oms}
+        self._strategies = StrategyEngine(self)
         self.event_engine.start()  # first: it refuses to start twice, and nothing leaks then
         self.bridge.start()
         if self._path is not None:
@@ -147,27 +148,49 @@ class MainEngine:
     def add_strategy(
         self,
         strategy_class: type[StrategyT],
-        vt_symbols: Iterable[str],
-        adapter_name: str,
-        name: str = "",
+        name: str,
+        symbols: Iterable[str],
+        params: Mapping[str, object] | None = None,
+        *,
+        adapter_name: str = "",
+        limits: RiskLimits | None = None,
     ) -> StrategyT:
-        """Make a strategy, register its handlers and subscribe to its symbols.
+        """Make a strategy, subscribe to what it listens to and let it begin; returns at once.
+
+        Args:
+            strategy_class: What is made.
+            name: Its name in logs and orders; that of one that is over may be used again.
+            symbols: What it watches and trades, such as BTCUSDT.BINANCE.
+            params: Values for its parameters; the others keep their defaults.
+            adapter_name: Where; not needed if one adapter alone serves the symbols.
+            limits: What it may do at most.
 
         Raises:
-            ConfigurationError: The name is taken, the adapter unknown or a symbol no vt_symbol.
+            ConfigurationError: The name is taken, a symbol is none, no adapter or more than one
+                serves them, or a parameter is wrong; nothing was started.
         """
         self._refuse_closed()
-        name = name or strategy_class.__name__
-        if name in self._strategies:
-            raise ConfigurationError("add_strategy", "name", f"{name} is there already")
-        self.adapter(adapter_name)
-        symbols = tuple(vt_symbols)
-        for vt_symbol in symbols:
-            _check_vt_symbol(vt_symbol)
-        strategy = strategy_class(self, name, symbols, adapter_name)
-        strategy.start()
-        self._strategies[name] = strategy
-        return strategy
+        return self._strategies.add(
+            strategy_class, name, symbols, params or {}, adapter_name, limits or RiskLimits()
+        )
+
+    def load_strategies(self) -> list[Strategy]:
+        """Add the strategies of the settings, whose adapters must be there.
+
+        Raises:
+            ConfigurationError: As `add_strategy`, or a class cannot be loaded; those before it run.
+        """
+        self._refuse_closed()
+        where = str(self._path or "settings")
+        return [self._strategies.add_entry(entry, where) for entry in self.settings.strategies]
+
+    def get_strategy(self, name: str) -> Strategy | None:
+        """The strategy of that name."""
+        return self._strategies.get(name)
+
+    def get_all_strategies(self) -> list[Strategy]:
+        """The strategies that were added, stopped ones too."""
+        return self._strategies.all()
 
     def adapter(self, name: str) -> BaseAdapter:
         """The adapter of that name, whatever its case.
@@ -229,7 +252,14 @@ class MainEngine:
         self.adapter(adapter_name).unsubscribe(request, owner)
 
     def send_order(self, request: OrderRequest, adapter_name: str) -> str:
-        """Send an order; returns its `vt_orderid` at once."""
+        """Send an order; returns its `vt_orderid` at once. What became of it is an event.
+
+        Raises:
+            ConfigurationError: There is no such adapter.
+            TypeError: It is no OrderRequest.
+        """
+        if not isinstance(request, OrderRequest):
+            raise TypeError(f"send_order() takes an OrderRequest, not {type(request).__name__}")
         return self.adapter(adapter_name).send_order(request)
 
     def cancel_order(self, request: CancelRequest, adapter_name: str) -> None:
@@ -382,7 +412,7 @@ class MainEngine:
             if self._closed:
                 return
             self._closed = True
-        steps: list[Callable[[], None]] = [s.stop for s in reversed(self._strategies.values())]
+        steps: list[Callable[[], None]] = [self._strategies.close]
         steps += [adapter.close for adapter in self._adapters.values()]
         steps += [engine.close for engine in reversed(self._engines.values())]
         steps += [self.event_engine.stop, self.bridge.stop]
@@ -393,7 +423,7 @@ class MainEngine:
             except FoxtrotError as error:
                 log.exception("close_failed", step=_name_of(step))
                 failures.append(error)
-            except Exception:  # boundary: a user's on_stop must not keep us open
+            except Exception:  # boundary: a part of the user's must not keep us open
                 log.exception("close_failed", step=_name_of(step))
         if failures:
             raise failures[0]
@@ -416,7 +446,7 @@ class MainEngine:
     def __repr__(self) -> str:
         parts = [f"{a.adapter_name}={a.state.name}" for a in list(self._adapters.values())]
         adapters = ", ".join(parts)
-        return f"<MainEngine {adapters or 'no adapters'} strategies={len(self._strategies)}>"
+        return f"<MainEngine {adapters or 'no adapters'} strategies={len(self._strategies.all())}>"
 
 
 def _settings(given: Settings | Mapping[str, object] | str | Path | None) -> Settings:
@@ -437,10 +467,3 @@ def _read(part: Callable[[], T], blank: T, problems: list[str]) -> T:
 
 def _name_of(part: Callable[[], object]) -> str:
     return getattr(part, "__qualname__", type(part).__name__)
-
-
-def _check_vt_symbol(vt_symbol: str) -> None:
-    symbol, _, exchange = vt_symbol.rpartition(".")
-    if not symbol or exchange not in {each.value for each in Exchange}:
-        problem = f"{vt_symbol!r} is not of the form SYMBOL.EXCHANGE, such as BTCUSDT.BINANCE"
-        raise ConfigurationError("add_strategy", "vt_symbols", problem)

@@ -1,23 +1,15 @@
-"""Strategy: the least that a strategy needs. Override what you use."""
+"""Strategy: what a trader writes. Override what you use; vnpy's CtaTemplate is the model."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TypeVar
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, TypedDict, Unpack
 
 from foxtrot.core.logs import get_logger
-from foxtrot.errors import FoxtrotError, WrongThread
-from foxtrot.model.constants import Channel, Exchange
-from foxtrot.model.events import (
-    EVENT_BAR,
-    EVENT_DEPTH,
-    EVENT_MARKET_TRADE,
-    EVENT_ORDER,
-    EVENT_TICK,
-    EVENT_TRADE,
-    Event,
-)
+from foxtrot.engine import parameters
+from foxtrot.errors import ConfigurationError, InvalidState
+from foxtrot.model.constants import Channel, Direction, Exchange, Interval, Offset, OrderType
 from foxtrot.model.objects import (
     BarData,
     DepthData,
@@ -26,60 +18,72 @@ from foxtrot.model.objects import (
     TickData,
     TradeData,
 )
-from foxtrot.model.requests import SubscribeRequest
+from foxtrot.model.requests import HistoryRequest, OrderRequest, SubscribeRequest
 
 if TYPE_CHECKING:
-    from foxtrot.engine.main_engine import MainEngine
+    from foxtrot.engine.runner import StrategyRunner
 
-T = TypeVar("T")
 
-_STREAMS = (
-    (EVENT_TICK, "on_tick"),
-    (EVENT_DEPTH, "on_depth"),
-    (EVENT_MARKET_TRADE, "on_market_trade"),
-    (EVENT_BAR, "on_bar"),
-    (EVENT_TRADE, "on_trade"),
-)
-_CHANNELS = {
-    "on_tick": Channel.TICK,
-    "on_depth": Channel.DEPTH,
-    "on_market_trade": Channel.TRADE,
-    "on_bar": Channel.BAR,
-}
+class OrderOptions(TypedDict, total=False):
+    """What an order may say beside price and volume, by keyword."""
 
-DRAIN_S = 2.0
-"""Longest that stopping waits for the events that a strategy is still to get."""
+    type: OrderType
+    """LIMIT, if nothing is said; such as `OrderType.MARKET`."""
+    stop_price: float
+    """For `OrderType.STOP_LIMIT`: where it becomes a limit order."""
+    vt_symbol: str
+    """Which symbol; needed if the strategy has several."""
 
 
 class Strategy:
-    """Reacts to what happens to its symbols.
+    """Reacts to what happens to its symbols, and trades them.
 
-    Thread safety: every `on_` method runs on the dispatcher thread, one after the other, but that
-    `on_start` and `on_stop` run where the strategy is added and stopped; none may block. One that
-    raises is logged and counted, and the others go on.
+    Its life: `on_init`, once; then, when all that `load_bars` asked for was delivered, `inited`
+    and `trading` are set and `on_start` runs; then come the events, until `on_stop`. Ticks, depth
+    and market trades of its symbols are subscribed if the method that takes them is overridden
+    (ticks, if none is), a venue's bars by `subscribe`.
+
+    An exception in any of its methods stops it, with its name in the log, and harms nobody else.
+    Orders that it leaves behind at `on_stop` stay; call `cancel_all` there if they should not.
+
+    Thread safety: every `on_` method runs on the dispatcher thread, one after the other, and must
+    not block. The verbs may be called from any thread.
 
     Args:
-        engine: Where it is registered.
-        name: Its name in logs.
-        vt_symbols: What it watches, such as BTCUSDT.BINANCE.
-        adapter_name: Where it subscribes and trades.
+        runner: What drives it; `MainEngine.add_strategy` makes both.
+        params: Values for its parameters.
     """
 
-    def __init__(
-        self, engine: MainEngine, name: str, vt_symbols: Iterable[str], adapter_name: str
-    ) -> None:
-        self.engine, self.name, self.adapter_name = engine, name, adapter_name
-        self.vt_symbols = tuple(vt_symbols)
-        self.log = get_logger("foxtrot.strategy").bind(strategy=name)
-        self._registered: list[tuple[str, Callable[[Event], None]]] = []
+    parameters: ClassVar[Sequence[str]] = ()
+    """Names of class attributes that whoever adds the strategy may set."""
+    variables: ClassVar[Sequence[str]] = ()
+    """Names of attributes that are shown while it runs."""
+    on_error: ClassVar[Literal["cancel", "leave"]] = "cancel"
+    """What becomes of its open orders when it fails."""
+    sees_all_orders: ClassVar[bool] = False
+    """Whether `on_order` and `on_trade` get everybody's, not its own alone."""
+
+    def __init__(self, runner: StrategyRunner, params: Mapping[str, object] | None = None) -> None:
+        self._runner = runner
+        self.engine, self.name = runner.engine, runner.name
+        self.vt_symbols, self.adapter_name = runner.vt_symbols, runner.adapter_name
+        self.log = get_logger("foxtrot.strategy").bind(strategy=self.name)
+        self.inited = False
+        self.trading = False
+        values = parameters.checked(type(self), self.parameters, params or {})
+        for name, value in values.items():
+            setattr(self, name, value)
 
     # -- to override ------------------------------------------------------------------------
 
+    def on_init(self) -> None:
+        """Runs once, first: make what you need, `load_bars` to warm up, `subscribe` to more."""
+
     def on_start(self) -> None:
-        """Runs once, before the first event."""
+        """Runs once all is loaded; from here on it may trade."""
 
     def on_stop(self) -> None:
-        """Runs once, after the last event."""
+        """Runs once, last; it may still trade here."""
 
     def on_tick(self, tick: TickData) -> None:
         """A new best bid, ask or last price."""
@@ -91,72 +95,209 @@ class Strategy:
         """A print on the tape."""
 
     def on_bar(self, bar: BarData) -> None:
-        """A bar, closed or still moving."""
+        """A closed bar: subscribed, loaded, or from a `BarGenerator` of yours."""
 
     def on_order(self, order: OrderData) -> None:
-        """A change of an order."""
+        """A change of an order of its own."""
 
     def on_trade(self, trade: TradeData) -> None:
-        """A fill of ours."""
+        """A fill of an order of its own; `pos` has it already."""
 
-    # -- called by the engine ---------------------------------------------------------------
+    def on_timer(self) -> None:
+        """A second has passed."""
 
-    def start(self) -> None:
-        """Register the handlers that are overridden, and subscribe to what they listen to."""
-        self.on_start()
-        try:
-            self._listen()
-        except FoxtrotError:
-            self.stop()
-            raise
+    # -- orders -----------------------------------------------------------------------------
 
-    def _listen(self) -> None:
-        for type_, method in _STREAMS:
-            if self._overrides(method):
-                handler = self._call(getattr(self, method))
-                for vt_symbol in self.vt_symbols:
-                    self._register(type_ + vt_symbol, handler)
-        if self._overrides("on_order"):
-            self._register(EVENT_ORDER, self._on_any_order)
-        for request in self._requests():
-            self.engine.subscribe(request, self.adapter_name, self.name)
+    def buy(
+        self, price: float, volume: float, stop: bool = False, **options: Unpack[OrderOptions]
+    ) -> str:
+        """Buy to open a long position; returns the order's `vt_orderid`.
 
-    def _overrides(self, method: str) -> bool:
-        return getattr(type(self), method) is not getattr(Strategy, method)
+        What became of it comes by `on_order`, refusals too. While it is not `trading`, nothing is
+        sent and the id is empty, as with vnpy: `on_bar` may buy while bars are being loaded.
 
-    def _requests(self) -> list[SubscribeRequest]:
-        """What it listens to; ticks, if it says nothing."""
-        channels = [_CHANNELS[method] for method in _CHANNELS if self._overrides(method)]
-        parts = [vt_symbol.rpartition(".") for vt_symbol in self.vt_symbols]
-        return [
-            SubscribeRequest(symbol, Exchange(exchange), channel)
-            for symbol, _, exchange in parts
-            for channel in channels or [Channel.TICK]
-        ]
+        Args:
+            price: Limit price; does not count for a market order.
+            volume: In units of the contract.
+            stop: A stop order at `price`.
+            options: See `OrderOptions`.
+
+        Raises:
+            InvalidState: It has several symbols and `vt_symbol` says none.
+        """
+        return self._send(Direction.LONG, Offset.OPEN, price, volume, stop, **options)
+
+    def sell(
+        self, price: float, volume: float, stop: bool = False, **options: Unpack[OrderOptions]
+    ) -> str:
+        """Sell to close a long position; otherwise as `buy`."""
+        return self._send(Direction.SHORT, Offset.CLOSE, price, volume, stop, **options)
+
+    def short(
+        self, price: float, volume: float, stop: bool = False, **options: Unpack[OrderOptions]
+    ) -> str:
+        """Sell to open a short position; otherwise as `buy`."""
+        return self._send(Direction.SHORT, Offset.OPEN, price, volume, stop, **options)
+
+    def cover(
+        self, price: float, volume: float, stop: bool = False, **options: Unpack[OrderOptions]
+    ) -> str:
+        """Buy to close a short position; otherwise as `buy`."""
+        return self._send(Direction.LONG, Offset.CLOSE, price, volume, stop, **options)
+
+    def cancel(self, vt_orderid: str) -> None:
+        """Ask to cancel an order of its own; one that has ended is left alone."""
+        self._runner.cancel(vt_orderid)
+
+    def cancel_all(self) -> None:
+        """Ask to cancel every open order of its own."""
+        self._runner.cancel_all()
+
+    # -- what it knows ----------------------------------------------------------------------
+
+    @property
+    def pos(self) -> float:
+        """What it holds of its symbol, by its own fills since it was added; below 0 if short.
+
+        Raises:
+            InvalidState: It has several symbols; ask `get_pos`.
+        """
+        return self.get_pos(self._only())
+
+    def get_pos(self, vt_symbol: str) -> float:
+        """What it holds of `vt_symbol`, by its own fills since it was added."""
+        return self._runner.position(vt_symbol)
+
+    @property
+    def pnl(self) -> float | None:
+        """What it gained since it was added, at the last prices and without fees.
+
+        None while something it holds has no price.
+        """
+        return self._runner.profit()
+
+    @property
+    def now(self) -> dt.datetime:
+        """The time, UTC."""
+        return self._runner.now()
+
+    def get_parameters(self) -> dict[str, object]:
+        """Its parameters, by name."""
+        return {name: getattr(self, name) for name in self.parameters}
+
+    def get_variables(self) -> dict[str, object]:
+        """Whether it is ready and trades, what it holds, and its declared variables, by name."""
+        shown: dict[str, object] = {
+            "inited": self.inited,
+            "trading": self.trading,
+            "pos": self._runner.positions(),
+        }
+        return shown | {name: getattr(self, name, None) for name in self.variables}
+
+    # -- other verbs ------------------------------------------------------------------------
+
+    def subscribe(
+        self,
+        vt_symbol: str = "",
+        channel: Channel = Channel.TICK,
+        interval: Interval = Interval.MINUTE,
+    ) -> None:
+        """Want a stream; it reaches the method of its channel. `interval` counts for bars.
+
+        Raises:
+            ConfigurationError: The adapter does not serve it.
+            InvalidState: It has several symbols and none was given.
+        """
+        symbol, exchange = self._parts(vt_symbol)
+        self._runner.listen(SubscribeRequest(symbol, exchange, channel, interval))
+
+    def load_bars(
+        self,
+        days: int = 0,
+        interval: Interval = Interval.MINUTE,
+        callback: Callable[[BarData], None] | None = None,
+        *,
+        hours: int = 0,
+        vt_symbol: str = "",
+    ) -> None:
+        """Ask for the closed bars of the last days and hours; returns at once.
+
+        Each is handed to `callback` (`on_bar`, if None) on the dispatcher, oldest first. What was
+        asked for in `on_init` comes before `on_start`. It is tried until the venue can be reached;
+        what the venue does not have stops the strategy.
+
+        Raises:
+            NotSupported: The venue gives no history.
+            InvalidState: It has several symbols and none was given.
+        """
+        symbol, exchange = self._parts(vt_symbol)
+        start = self.now - dt.timedelta(days=days, hours=hours)
+        request = HistoryRequest(symbol, exchange, start, interval=interval)
+        self._runner.load(request, callback or self.on_bar)
+
+    def write_log(self, msg: str) -> None:
+        """Put a line for the people who watch."""
+        self.engine.write_log(msg, self.name)
 
     def stop(self) -> None:
-        """Take the handlers and the subscriptions back."""
-        for type_, handler in self._registered:
-            self.engine.event_engine.unregister(type_, handler)
-        self._registered.clear()
-        for request in self._requests():
-            self.engine.unsubscribe(request, self.adapter_name, self.name)
-        with contextlib.suppress(WrongThread):  # a handler may stop a strategy, but not wait
-            self.engine.event_engine.drain(DRAIN_S)
-        self.on_stop()
+        """Run `on_stop`, then hear nothing more.
 
-    def _register(self, type_: str, handler: Callable[[Event], None]) -> None:
-        self.engine.event_engine.register(type_, handler)
-        self._registered.append((type_, handler))
+        Returns when that is done; in a handler, when it is asked for.
+        """
+        self._runner.stop()
 
-    def _call(self, method: Callable[[T], None]) -> Callable[[Event], None]:
-        def handler(event: Event) -> None:
-            method(event.data)  # type: ignore[arg-type]
+    # -- private ----------------------------------------------------------------------------
 
-        handler.__qualname__ = f"{self.name}.{method.__name__}"
-        return handler
+    def _send(
+        self,
+        direction: Direction,
+        offset: Offset,
+        price: float,
+        volume: float,
+        stop: bool,
+        *,
+        type: OrderType = OrderType.LIMIT,
+        stop_price: float = 0.0,
+        vt_symbol: str = "",
+    ) -> str:
+        if stop:
+            type, stop_price = OrderType.STOP, price
+        priced = type not in (OrderType.MARKET, OrderType.STOP)
+        symbol, exchange = self._parts(vt_symbol)
+        contract = self.engine.get_contract(f"{symbol}.{exchange.value}")
+        if contract is not None and contract.net_position:
+            offset = Offset.NONE  # there, nothing is opened or closed but the net
+        request = OrderRequest(
+            symbol,
+            exchange,
+            direction,
+            type,
+            float(volume),
+            price=float(price) if priced else 0.0,
+            offset=offset,
+            reference=self.name,
+            stop_price=float(stop_price),
+        )
+        return self._runner.send(request)
 
-    def _on_any_order(self, event: Event) -> None:
-        order: OrderData = event.data  # type: ignore[assignment]
-        if order.vt_symbol in self.vt_symbols:
-            self.on_order(order)
+    def _parts(self, vt_symbol: str) -> tuple[str, Exchange]:
+        return split(vt_symbol or self._only())
+
+    def _only(self) -> str:
+        if len(self.vt_symbols) != 1:
+            count = len(self.vt_symbols)
+            raise InvalidState(f"{self.name} has {count} symbols; say which by vt_symbol")
+        return self.vt_symbols[0]
+
+
+def split(vt_symbol: str) -> tuple[str, Exchange]:
+    """Symbol and exchange of a vt_symbol, which is taken apart at its last dot.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    symbol, _, exchange = vt_symbol.rpartition(".")
+    if not symbol or exchange not in {each.value for each in Exchange}:
+        problem = f"{vt_symbol!r} is not of the form SYMBOL.EXCHANGE, such as BTCUSDT.BINANCE"
+        raise ConfigurationError("strategy", "symbols", problem)
+    return symbol, Exchange(exchange)

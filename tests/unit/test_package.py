@@ -51,6 +51,16 @@ def test_the_public_face_is_sorted_and_complete() -> None:
     assert sorted(foxtrot.__all__) == sorted(set(foxtrot.__all__))
     for name in foxtrot.__all__:
         assert getattr(foxtrot, name) is not None
-    rooms = {"adapter", "app", "connectivity", "core", "engine", "errors", "gateway", "model"}
+    rooms = {
+        "adapter",
+        "app",
+        "connectivity",
+        "core",
+        "engine",
+        "errors",
+        "execution",
+        "gateway",
+        "model",
+    }
     public = {name for name in vars(foxtrot) if not name.startswith("_")}
     assert public - rooms - {"simulator"} == set(foxtrot.__all__)

@@ -37,11 +37,14 @@ class _Averages:
 class TrendWatcher(Strategy):
     """Keeps two moving averages of the mid price of each symbol, and says when they cross."""
 
-    def on_start(self) -> None:
+    def on_init(self) -> None:
         """Begin with no averages."""
         self._averages: dict[str, _Averages] = {}
+
+    def on_start(self) -> None:
+        """Say what is watched."""
         count = len(self.vt_symbols)
-        self.engine.write_log(f"watching {count} symbol{'s' if count != 1 else ''}", self.name)
+        self.write_log(f"watching {count} symbol{'s' if count != 1 else ''}")
 
     def on_tick(self, tick: TickData) -> None:
         """Add the mid price, and say so if the trend turned."""
@@ -54,4 +57,4 @@ class TrendWatcher(Strategy):
         if averages.ticks < _WARM_UP or not side or side == averages.trend:
             return
         averages.trend = side
-        self.engine.write_log(f"{tick.symbol} turns {side} at {price:,.6g}", self.name)
+        self.write_log(f"{tick.symbol} turns {side} at {price:,.6g}")

@@ -26,7 +26,7 @@ def words(prices: list[float]) -> list[str]:
         venue: type[BaseAdapter] = adapter_class("binance")
         engine.add_adapter(venue)
         engine.register(EVENT_LOG, listen)
-        engine.add_strategy(TrendWatcher, ["BTCUSDT.BINANCE"], "BINANCE")
+        engine.add_strategy(TrendWatcher, "TrendWatcher", ["BTCUSDT.BINANCE"])
         for price in prices:
             tick = TickData(SOURCE, 0, 1, price, 1.0, price - 1, 1.0, price + 1, 1.0)
             # Without a lane of its own nothing is conflated.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,16 @@ def written(tmp_path: Path, *symbols: object, **fields: object) -> Path:
     entry = {"adapter": "binance", "connect": CONNECT, "subscribe": symbols, **fields}
     file = tmp_path / "settings.json"
     file.write_text(json.dumps({"venues": {"BINANCE": entry}}))
+    return file
+
+
+def with_strategy(tmp_path: Path, **fields: object) -> Path:
+    """A settings file with one venue and one strategy."""
+    file = written(tmp_path)
+    settings = json.loads(file.read_text())
+    watcher = "foxtrot.app.examples.trend_watcher:TrendWatcher"
+    entry = {"class": watcher, "name": "w", "symbols": ["BTCUSDT.BINANCE"], **fields}
+    file.write_text(json.dumps({**settings, "strategies": [entry]}))
     return file
 
 
@@ -85,3 +96,30 @@ def test_check_sums_up_channels_and_overrides(tmp_path: Path) -> None:
     assert "by polling" in text
     assert "1 tick, 1 bar" in text
     assert "adapters.BINANCE.websocket.enabled = False" in text
+
+
+# ------------------------------------------------------------------ strategies
+
+
+def test_strategies_of_the_file_are_started(tmp_path: Path) -> None:
+    """After the venues are connected; what they watch is subscribed."""
+    venues = Venues(with_strategy(tmp_path))
+    with ExitStack() as stack:
+        engine = venues.open(stack)
+        assert engine.get_all_strategies() == []
+        venues.start(engine)
+        assert [strategy.name for strategy in engine.get_all_strategies()] == ["w"]
+        assert wanted(engine) == ["BTCUSDT"]
+
+
+def test_strategies_are_checked_without_connecting(tmp_path: Path) -> None:
+    """Class, parameters and venue; what is good is listed."""
+    watcher = "foxtrot.app.examples.trend_watcher:TrendWatcher"
+    assert f"  strategy w: {watcher} on BTCUSDT.BINANCE" in list(check(with_strategy(tmp_path)))
+    for fields, problem in (
+        ({"class": "nobody"}, r"strategies\.w\.class: 'nobody' is not installed"),
+        ({"params": {"x": 1}}, r"strategies\.w\.x: unknown parameter; there is none"),
+        ({"symbols": ["AAPL.NYSE"]}, r"strategies\.w\.adapter: no adapter for NYSE"),
+    ):
+        with pytest.raises(ConfigurationError, match=problem):
+            list(check(with_strategy(tmp_path, **fields)))

@@ -366,8 +366,8 @@ def test_parts_close_in_order() -> None:
     with MainEngine() as engine:
         engine.add_adapter(NotingAdapter)
         engine.add_engine(NotingEngine)
-        engine.add_strategy(Noting, ["A.BINANCE"], "FAKE", "first")
-        engine.add_strategy(Noting, ["A.BINANCE"], "FAKE", "second")
+        engine.add_strategy(Noting, "first", ["A.BINANCE"])
+        engine.add_strategy(Noting, "second", ["A.BINANCE"])
         engine.register(EVENT_LOG, lambda event: done.append("event"))
         stop = engine.bridge.stop
 
@@ -401,7 +401,7 @@ def test_a_part_that_fails_to_close_keeps_nobody_else_open(engine: MainEngine) -
 
     adapter = engine.add_adapter(FakeAdapter)
     closing = engine.add_engine(Closing)
-    engine.add_strategy(Failing, ["A.BINANCE"], "FAKE")
+    engine.add_strategy(Failing, "f", ["A.BINANCE"])
     engine.close()
     assert adapter.state is ConnectionState.CLOSED
     assert closing.closed == ["closing"]
@@ -438,7 +438,8 @@ def test_nothing_is_added_after_the_end(engine: MainEngine) -> None:
         lambda: engine.add_adapter(FakeAdapter),
         lambda: engine.add_engine(Closing),
         lambda: engine.add_app(ClosingApp),
-        lambda: engine.add_strategy(Strategy, [], "FAKE"),
+        lambda: engine.add_strategy(Strategy, "s", []),
+        engine.load_strategies,
     ):
         with pytest.raises(InvalidState, match="the engine is closed"):
             add()

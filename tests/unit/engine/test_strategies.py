@@ -1,0 +1,166 @@
+"""Strategies by name, by adapter and from the settings; and whose each order is."""
+
+import pytest
+
+from foxtrot.core.settings import Settings
+from foxtrot.engine import strategies
+from foxtrot.engine.main_engine import MainEngine
+from foxtrot.engine.strategy import Strategy
+from foxtrot.errors import ConfigurationError
+from foxtrot.model.constants import Exchange
+from foxtrot.model.objects import OrderData
+from tests.support.trading_adapter import TradingAdapter
+
+A = ["A.BINANCE"]
+
+
+class Cross(Strategy):
+    """Has a parameter, and keeps its orders."""
+
+    parameters = ("fast",)
+    fast = 10
+
+    def on_init(self) -> None:
+        self.orders: list[OrderData] = []
+
+    def on_order(self, order: OrderData) -> None:
+        self.orders.append(order)
+
+
+class AmericanAdapter(TradingAdapter):
+    """Serves another exchange."""
+
+    default_name = "AMERICAN"
+    exchanges = (Exchange.NYSE,)
+
+
+@pytest.fixture
+def adapter(engine: MainEngine) -> TradingAdapter:
+    """The venue that strategies trade at."""
+    return engine.add_adapter(TradingAdapter)
+
+
+def test_a_strategy_is_found_by_its_name(engine: MainEngine, adapter: TradingAdapter) -> None:
+    """And all are listed, stopped ones too."""
+    first, second = engine.add_strategy(Cross, "1", A), engine.add_strategy(Cross, "2", A)
+    first.stop()
+    assert engine.get_strategy("2") is second
+    assert engine.get_strategy("3") is None
+    assert engine.get_all_strategies() == [first, second]
+
+
+def test_a_taken_name_is_refused(engine: MainEngine, adapter: TradingAdapter) -> None:
+    """Its orders and log lines could not be told apart; the name of a stopped one is free."""
+    first = engine.add_strategy(Cross, "c", A)
+    with pytest.raises(ConfigurationError, match="add_strategy: name: c is there already"):
+        engine.add_strategy(Cross, "c", ["B.BINANCE"])
+    first.stop()
+    assert engine.add_strategy(Cross, "c", A) is engine.get_strategy("c")
+
+
+@pytest.mark.parametrize("vt_symbol", ["A", "A.", ".BINANCE", "A.NOWHERE", ""])
+def test_a_wrong_symbol_is_refused(
+    engine: MainEngine, adapter: TradingAdapter, vt_symbol: str
+) -> None:
+    """The text shows what a vt_symbol looks like."""
+    with pytest.raises(ConfigurationError, match="is not of the form SYMBOL"):
+        engine.add_strategy(Cross, "c", [vt_symbol])
+    assert engine.get_all_strategies() == []
+
+
+def test_the_adapter_is_the_one_that_serves_the_symbols(
+    engine: MainEngine, adapter: TradingAdapter
+) -> None:
+    """Named or not, in whatever case."""
+    engine.add_adapter(AmericanAdapter)
+    assert engine.add_strategy(Cross, "1", A).adapter_name == "FAKE"
+    assert engine.add_strategy(Cross, "2", ["X.NYSE"]).adapter_name == "AMERICAN"
+    assert engine.add_strategy(Cross, "3", A, adapter_name="fake").adapter_name == "FAKE"
+
+
+def test_a_choice_of_adapters_is_not_guessed(engine: MainEngine) -> None:
+    """Two accounts at one exchange: an order in the wrong one is no small mistake."""
+    with pytest.raises(ConfigurationError, match="for BINANCE; there is none; call add_adapter"):
+        engine.add_strategy(Cross, "c", A)
+    engine.add_adapter(TradingAdapter)
+    engine.add_adapter(TradingAdapter, "SECOND")
+    with pytest.raises(ConfigurationError, match="adapter: FAKE, SECOND would do; say which"):
+        engine.add_strategy(Cross, "c", A)
+    with pytest.raises(ConfigurationError, match="no adapter for BINANCE, NYSE; there is FAKE"):
+        engine.add_strategy(Cross, "c", ["A.BINANCE", "X.NYSE"])
+    with pytest.raises(ConfigurationError, match="no adapter 'THIRD'; there is FAKE, SECOND"):
+        engine.add_strategy(Cross, "c", A, adapter_name="THIRD")
+
+
+def test_a_symbol_given_twice_counts_once(engine: MainEngine, adapter: TradingAdapter) -> None:
+    """It is still a strategy of one symbol."""
+    assert engine.add_strategy(Cross, "c", A * 2).vt_symbols == ("A.BINANCE",)
+
+
+def test_orders_of_others_reach_no_strategy(engine: MainEngine, adapter: TradingAdapter) -> None:
+    """Neither those of a script nor those of another strategy's symbol."""
+    cross = engine.add_strategy(Cross, "c", A)
+    adapter.on_order(OrderData("FAKE", "A", Exchange.BINANCE, "somebody's"))
+    adapter.settle()
+    assert cross.orders == []
+
+
+def test_whose_an_order_is_is_remembered_up_to_a_bound(
+    engine: MainEngine, adapter: TradingAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that runs for a year does not fill up; the oldest are forgotten first."""
+    monkeypatch.setattr(strategies, "ORDERS_MAX", 2)
+    cross = engine.add_strategy(Cross, "c", A)
+    adapter.settle()
+    ids = [cross.buy(1, 1) for _ in range(3)]
+    adapter.settle()
+    cross.orders.clear()
+    for each in ids:
+        adapter.accept(each)
+    adapter.settle()
+    assert [order.vt_orderid for order in cross.orders] == ids[1:]
+
+
+# ------------------------------------------------------------------ from the settings
+
+
+def entries(**fields: object) -> Settings:
+    whole = {"class": f"{__name__}:Cross", "name": "c", "symbols": A, **fields}
+    return Settings.parse({"strategies": [whole]})
+
+
+def test_the_settings_start_strategies() -> None:
+    """Class, name, adapter, symbols, parameters and limits; all in the file."""
+    settings = entries(adapter="fake", params={"fast": 3}, risk={"max_open_orders": 1})
+    with MainEngine(settings=settings) as engine:
+        adapter = engine.add_adapter(TradingAdapter)
+        (cross,) = engine.load_strategies()
+        adapter.settle()
+        assert engine.get_strategy("c") is cross
+        assert type(cross).__name__ == "Cross"
+        assert cross.get_parameters() == {"fast": 3}
+        cross.buy(1, 1)
+        cross.buy(1, 1)
+        assert len(adapter.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"params": {"fst": 3}}, 'c.fst: unknown parameter; did you mean "fast"?'),
+        ({"params": {"fast": "x"}}, "c.fast: must be a whole number, as its default is; was 'x'"),
+        ({"class": "nobody"}, "c.class: 'nobody' is not installed; known: none"),
+        ({"symbols": ["A"]}, "c.symbols: 'A' is not of the form SYMBOL.EXCHANGE"),
+        ({"adapter": "X"}, "c.adapter: no adapter 'X'; there is FAKE"),
+    ],
+)
+def test_a_mistake_in_the_settings_is_found_where_it_stands(
+    fields: dict[str, object], problem: str
+) -> None:
+    """The text names the strategy and the key."""
+    with MainEngine(settings=entries(**fields)) as engine:
+        engine.add_adapter(TradingAdapter)
+        with pytest.raises(ConfigurationError) as caught:
+            engine.load_strategies()
+        assert str(caught.value).startswith(f"settings: strategies.{problem}")
+        assert engine.get_all_strategies() == []
