@@ -219,9 +219,9 @@ class Journal:
         """Write what is unsaved, and let others open the file. Later writes are refused."""
         if self._closed:
             return
-        if self._unsaved_orders or self._unsaved_fills:
+        if self._unsaved_orders or self._unsaved_fills or self._head is not self._saved_head:
             self._try_to_save()
-        with self._disk:
+        with contextlib.suppress(JournalUnavailable), self._holding():
             self._closed = True
             self._connection.close()
             self._lock.close()
@@ -248,15 +248,15 @@ class Journal:
             self._save()
 
     def _save(self, *intents: Row) -> None:
-        with self._memory:
-            orders, fills = dict(self._unsaved_orders), dict(self._unsaved_fills)
-            head = self._head
-        order_rows = [*_rows(orders.values(), rows.order_row), *intents]
-        fill_rows = _rows(fills.values(), rows.fill_row)
         with self._transaction() as connection:
+            # Taken while the file is ours: an older copy must not be written over a newer one.
+            with self._memory:
+                orders, fills = dict(self._unsaved_orders), dict(self._unsaved_fills)
+                head = self._head
+            order_rows = [*_rows(orders.values(), rows.order_row), *intents]
             connection.executemany(rows.PUT_ORDER, order_rows)
-            if fill_rows:
-                connection.executemany(rows.PUT_FILL, fill_rows)
+            if fills:
+                connection.executemany(rows.PUT_FILL, _rows(fills.values(), rows.fill_row))
             if head is not self._saved_head:
                 connection.execute(rows.PUT_HEAD, rows.head_row(head))
         with self._memory:
@@ -265,30 +265,32 @@ class Journal:
             _forget(self._unsaved_fills, fills)
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _holding(self) -> Iterator[None]:
         if not self._disk.acquire(timeout=WAIT_S):
             raise self._complain(f"another write has not ended within {WAIT_S:g} s")
         try:
-            self._check_place()
-            self._connection.execute("BEGIN IMMEDIATE")
-            yield self._connection
-            self._connection.execute("COMMIT")
-            self._clean_up()
+            if self._closed:
+                raise self._complain("is closed; connect again")
+            yield
         except sqlite3.Error as error:
-            self._roll_back()
             raise self._complain(file.problem_of(error)) from None
-        except BaseException:  # also an interrupt on the caller's thread
-            self._roll_back()
-            raise
         finally:
             self._disk.release()
 
-    def _check_place(self) -> None:
-        if self._closed:
-            raise self._complain("is closed; connect again")
-        # Writes to a file that was deleted succeed, and nobody would ever read them.
-        if _identity(self.path) != self._identity:
-            raise self._complain("was moved or deleted; put it back, or restart foxtrot")
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._holding():
+            # Writes to a file that was deleted succeed, and nobody would ever read them.
+            if not self._identity or _identity(self.path) != self._identity:
+                raise self._complain("was moved or deleted; put it back, or restart foxtrot")
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:  # also an interrupt on the caller's thread
+                self._roll_back()
+                raise
+            self._clean_up()
 
     def _clean_up(self) -> None:
         if self.trouble:
@@ -318,16 +320,11 @@ class Journal:
         return JournalUnavailable(str(self.path), problem)
 
     def _read(self, query: str, value: str | int, checked: Callable[[Row], V]) -> list[V]:
-        if not self._disk.acquire(timeout=WAIT_S):
-            raise self._complain(f"a write has not ended within {WAIT_S:g} s")
         try:
-            return [checked(row) for row in self._connection.execute(query, (value,))]
-        except sqlite3.Error as error:
-            raise self._complain(file.problem_of(error)) from None
+            with self._holding():
+                return [checked(row) for row in self._connection.execute(query, (value,))]
         except Damaged:
             raise self._complain("is damaged; restart foxtrot, which will set it aside") from None
-        finally:
-            self._disk.release()
 
 
 def _open_or_begin(path: Path, clock: Clock) -> tuple[Path | None, file.Opened]:

@@ -161,6 +161,28 @@ def test_ten_threads_write_at_once(opened: Opener) -> None:
     assert len(ids) == 500
 
 
+def test_what_is_newer_is_never_written_over(opened: Opener) -> None:
+    """Threads that send orders write beside the loop, and bring back no older state of an order."""
+    journal, done = opened(), threading.Event()
+
+    def send() -> None:
+        while not done.is_set():
+            intend(journal)
+
+    with ThreadPoolExecutor(3) as pool:
+        senders = [pool.submit(send) for _ in range(3)]
+        closed = [intend(journal) for _ in range(200)]
+        for order in closed:
+            journal.record([outcome(order, OrderState.ACCEPTED)])
+            journal.record([outcome(order, OrderState.FILLED)])
+        done.set()
+        for sender in senders:
+            sender.result(TIMEOUT_S)
+    journal.close()
+    found = {record.orderid for record in opened().open_records()}
+    assert not found & {order.orderid for order in closed}
+
+
 @pytest.mark.parametrize("room", [0, 30, 4500])
 def test_a_full_disk_refuses_orders_until_there_is_space(
     opened: Opener, tmp_path: Path, room: int
