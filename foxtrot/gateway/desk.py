@@ -324,7 +324,9 @@ class OrderDesk:
 
     def _every_s(self, session: TradingSession) -> float:
         """How often to ask for everything: a venue that does not push is asked all the time."""
-        return FULL_S if session.pushes else self._flags().polling_interval
+        if session.pushes:
+            return FULL_S
+        return max(self._flags().polling_interval, session.least_poll_s)
 
 
 class _DeskSession:

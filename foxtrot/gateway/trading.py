@@ -83,6 +83,10 @@ class TradingSession(Session, Protocol):
     def pushes(self) -> bool:
         """Whether the venue tells what happens by itself; if not, the desk keeps asking."""
 
+    @property
+    def least_poll_s(self) -> float:
+        """How often, at most, the venue's limits allow everything to be asked for."""
+
     async def place(self, intent: OrderIntent) -> Answer:
         """Send a new order under the intent's orderid, once."""
 

@@ -55,3 +55,6 @@ ORDER_WEIGHT = 4
 ACCOUNT_WEIGHT = 20
 MY_TRADES_WEIGHT = 20
 OPEN_ORDERS_WEIGHT = 80
+
+ACCOUNT_POLL_S = 3.0
+"""A round of open orders, balances and one symbol's fills weighs 120: half of the budget."""

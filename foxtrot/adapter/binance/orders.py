@@ -78,6 +78,7 @@ class OrderSession(BinanceSession):
         self._ledger = Ledger(venue.name)
         self._awaited: dict[str, float] = {}
         self._clock_wrong = asyncio.Event()
+        self.least_poll_s = limits.ACCOUNT_POLL_S
         self.pushes = False
         """Whether the venue tells what happens, so that asking is for gaps only."""
 

@@ -59,10 +59,14 @@ class BinanceSettings:
 
     @property
     def account(self) -> str:
-        """Names the account's journal: where it trades and a hash of its key; empty without."""
+        """Names the account's journal: where it trades and a hash of its key; empty without.
+
+        Each simulated venue counts its orders anew, so each is an account of its own.
+        """
         if self.api_key is None:
             return ""
-        digest = hashlib.sha256(self.api_key.reveal().encode()).hexdigest()[:12]
+        place = self.endpoint if self.environment is Environment.SIMULATED else ""
+        digest = hashlib.sha256(f"{place}/{self.api_key.reveal()}".encode()).hexdigest()[:12]
         return f"binance-{self.environment.value}-{digest}"
 
     @property
