@@ -105,8 +105,9 @@ class OrderTracker:
     ) -> None:
         """Begin with what the journal holds; nothing of it is news.
 
-        An order whose answer was still awaited is in doubt now. `records` should hold the ended
-        orders, too, whose fills do not add up yet; `trade_keys` are fills that are told already.
+        An order whose answer was still awaited is in doubt now. `records` should hold the orders
+        that ended lately, too: a fill of theirs may have been missed. `trade_keys` are fills that
+        were told already.
         """
         for record in records:
             if record.state in (S.INTENT, S.SENT):
@@ -205,7 +206,7 @@ class OrderTracker:
         if entry is not None:
             return self._count(entry, fill, now_ns) + self._settle(fill.symbol, now_ns)
         if not self._ledger.may_be_ours(fill):
-            return self._count_external(fill, now_ns)
+            return self._count_external(fill, now_ns) + self._settle(fill.symbol, now_ns)
         self._waiting[key] = fill
         if len(self._waiting) <= self._keep_waiting:
             return NOTHING
@@ -269,7 +270,7 @@ class OrderTracker:
 
     def _restore_fill(self, fill: FillReport) -> None:
         entry, key = self._ledger.entries.get(fill.orderid), (fill.symbol, fill.trade_id)
-        if entry is None:
+        if entry is None or entry.record.intent.request.symbol != fill.symbol:
             self._ledger.remember((key,))
         elif not self._ledger.knows(key):
             self._ledger.count(entry, fill)
@@ -312,8 +313,7 @@ class OrderTracker:
         """Count a fill of somebody else's order; its volume is unknown (0) until it is shown."""
         request = OrderRequest(fill.symbol, fill.exchange, fill.direction, OrderType.LIMIT, 0.0)
         entry = self._external(fill, request, fill.ts_ns or now_ns, now_ns)
-        alarms = Changes(alarms=self._namesake(fill))
-        return alarms + self._count(entry, fill, now_ns) + self._settle(fill.symbol, now_ns)
+        return Changes(alarms=self._namesake(fill)) + self._count(entry, fill, now_ns)
 
     def _external(self, news: News, request: OrderRequest, created_ns: int, now_ns: int) -> Entry:
         orderid = EXTERNAL_PREFIX + news.venue_id

@@ -34,6 +34,9 @@ S = 1_000_000_000
 symbols = st.sampled_from(["BTCUSDT", "ETHUSDT"])
 sides = st.sampled_from([Direction.LONG, Direction.SHORT])
 tenths = st.integers(1, 5)
+fates = st.sampled_from(["accepted", "accepted", "accepted", "refused", "lost", "late", "not sent"])
+deliveries = st.sampled_from(["once", "once", "and again", "never"])
+BINANCE = Exchange.BINANCE
 EXPLAINED = ("in doubt for more than", "does not show all of its fills")
 
 
@@ -71,16 +74,7 @@ class Orders(RuleBasedStateMachine):
     def start(self) -> None:
         """A new process: all it knows is in the journal; what was on the line is gone."""
         self.tracker = OrderTracker("MODEL")
-        told = volumes(self.fills)
-        self.tracker.restore(
-            [
-                each
-                for each in self.journal.values()
-                if each.is_open or told.get(each.orderid, ZERO) < each.traded
-            ],
-            self.fills,
-            now_ns=self.now,
-        )
+        self.tracker.restore(self.journal.values(), self.fills, now_ns=self.now)
         self.reconciler = Reconciler(self.tracker)
         self.ready = True
         self.requests: list[Request] = []
@@ -148,29 +142,29 @@ class Orders(RuleBasedStateMachine):
             request.intent.orderid, ours.symbol, ours.direction, volume, self.now
         )
 
-    @rule(
-        symbol=symbols,
-        side=sides,
-        volume=tenths,
-        fate=st.sampled_from(["accepted", "accepted", "refused", "lost", "late", "not sent"]),
-    )
-    def send(self, symbol: str, side: Direction, volume: int, fate: str) -> None:
-        """The user sends an order; it arrives, or is lost, or takes its time."""
-        self.count += 1
-        request = OrderRequest(symbol, Exchange.BINANCE, side, OrderType.LIMIT, volume / 10, 100.0)
-        intent = OrderIntent(f"fx-{self.count}", request, self.now)
-        self.tell(self.tracker.intend(intent, self.now))
-        if not self.ready or fate == "not sent":
-            self.tell(self.tracker.not_sent(intent.orderid, "no connection", self.now))
-            return
-        self.tell(self.tracker.sent(intent.orderid, self.now))
+    @rule(orders=st.lists(st.tuples(symbols, sides, tenths, fates), min_size=1, max_size=3))
+    def send(self, orders: list[tuple[str, Direction, int, str]]) -> None:
+        """The user sends orders; each arrives, or is lost, or takes its time."""
+        for symbol, side, volume, fate in orders:
+            self.count += 1
+            request = OrderRequest(symbol, BINANCE, side, OrderType.LIMIT, volume / 10, 100.0)
+            intent = OrderIntent(f"fx-{self.count}", request, self.now)
+            self.tell(self.tracker.intend(intent, self.now))
+            if self.ready and fate != "not sent":
+                self.tell(self.tracker.sent(intent.orderid, self.now))
+                self.put_on_the_line(Request(intent, self.now), fate)
+            else:
+                self.tell(self.tracker.not_sent(intent.orderid, "no connection", self.now))
+
+    def put_on_the_line(self, request: Request, fate: str) -> None:
+        """An order leaves."""
         if fate == "accepted":
-            order = self.arrive(Request(intent, self.now))
-            self.acks.append((intent.orderid, order.venue_id))
+            order = self.arrive(request)
+            self.acks.append((order.orderid, order.venue_id))
         elif fate == "refused":
-            self.acks.append((intent.orderid, ""))
+            self.acks.append((request.intent.orderid, ""))
         elif fate == "late":
-            self.requests.append(Request(intent, self.now))
+            self.requests.append(request)
 
     @precondition(lambda self: self.requests)
     @rule()
@@ -206,14 +200,15 @@ class Orders(RuleBasedStateMachine):
         """Somebody else uses the account."""
         self.venue.place("web", symbol, side, Decimal(volume) / 10, self.now)
 
-    @rule(which=st.integers(0, 9), part=tenths)
-    def fill(self, which: int, part: int) -> None:
-        """An order trades, in part or in full."""
-        alive = self.venue.open()
-        if alive:
-            order = alive[which % len(alive)]
-            volume = min(Decimal(part) / 10, order.volume - order.traded)
-            self.venue.fill(order, volume, self.now)
+    @rule(fills=st.lists(st.tuples(st.integers(0, 9), tenths), min_size=1, max_size=3))
+    def fill(self, fills: list[tuple[int, int]]) -> None:
+        """Orders trade, in part or in full."""
+        for which, part in fills:
+            alive = self.venue.open()
+            if alive:
+                order = alive[which % len(alive)]
+                volume = min(Decimal(part) / 10, order.volume - order.traded)
+                self.venue.fill(order, volume, self.now)
 
     @rule(which=st.integers(0, 9), state=st.sampled_from([OrderState.CANCELED, OrderState.EXPIRED]))
     def end(self, which: int, state: OrderState) -> None:
@@ -244,15 +239,16 @@ class Orders(RuleBasedStateMachine):
             self.tell(self.tracker.cancel_refused(orderid, "unknown order", self.now))
 
     @precondition(lambda self: self.venue.pushes)
-    @rule(which=st.integers(0, 9), fate=st.sampled_from(["once", "once", "twice", "lost"]))
-    def push(self, which: int, fate: str) -> None:
-        """Something is told: out of order, again, or never."""
+    @rule(told=st.lists(st.tuples(st.integers(0, 9), deliveries), min_size=1, max_size=6))
+    def push(self, told: list[tuple[int, str]]) -> None:
+        """What happened is told: out of order, again, or never."""
         pushes = self.venue.pushes
-        push = pushes[which % len(pushes)]
-        if fate != "twice":
-            pushes.remove(push)
-        if fate != "lost":
-            self.receive(push)
+        for which, delivery in told[: len(pushes)]:
+            push = pushes[which % len(pushes)]
+            if delivery != "and again":
+                pushes.remove(push)
+            if delivery != "never":
+                self.receive(push)
 
     def receive(self, push: OrderReport | FillReport) -> None:
         """What the user stream brings."""
@@ -267,12 +263,13 @@ class Orders(RuleBasedStateMachine):
         self.query(AskFills("", 0) if fills else None)
 
     @precondition(lambda self: self.queries)
-    @rule(which=st.integers(0, 9), lost=st.booleans())
-    def answer(self, which: int, lost: bool) -> None:
-        """An answer comes, perhaps long after the question; or none."""
-        query = self.queries.pop(which % len(self.queries))
-        unknown = lost or not self.ready
-        self.hear(query, Unknown("timeout") if unknown else query.answer)
+    @rule(answers=st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=1, max_size=4))
+    def answer(self, answers: list[tuple[int, bool]]) -> None:
+        """Answers come, perhaps long after the question; or none."""
+        for which, lost in answers[: len(self.queries)]:
+            query = self.queries.pop(which % len(self.queries))
+            unknown = lost or not self.ready
+            self.hear(query, Unknown("timeout") if unknown else query.answer)
 
     @rule(tenth_s=st.integers(1, 40))
     def pass_time(self, tenth_s: int) -> None:
@@ -380,5 +377,7 @@ class Orders(RuleBasedStateMachine):
         assert not [each for each in self.tracker.open_records() if each.state in UNANSWERED]
 
 
-Orders.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Orders.TestCase.settings = settings(
+    max_examples=150, stateful_step_count=50, deadline=None, report_multiple_bugs=False
+)
 TestOrders = Orders.TestCase
