@@ -92,10 +92,11 @@ class MainEngine:
         self._adapters: dict[str, BaseAdapter] = {}
         self._apps: dict[str, App] = {}
         self._closed = False
+        self._halted = ""
         self._closing = threading.Lock()
-        self.oms = OmsEngine(self.event_engine)
+        self.oms = OmsEngine(self.event_engine, self._halt_after)
         self._engines: dict[str, Closable] = {self.oms.name: self.oms}
-        self._strategies = StrategyEngine(self)
+        self._strategies = StrategyEngine(self, self._halt_after)
         self.event_engine.start()  # first: it refuses to start twice, and nothing leaks then
         self.bridge.start()
         if self._path is not None:
@@ -119,6 +120,8 @@ class MainEngine:
             self.event_engine, name, bridge=self.bridge, settings=self.settings, config=config
         )
         self._adapters[name.upper()] = adapter
+        if self._halted:
+            adapter.halt(self._halted)
         return adapter
 
     add_gateway = add_adapter
@@ -258,13 +261,59 @@ class MainEngine:
             ConfigurationError: There is no such adapter.
             TypeError: It is no OrderRequest.
         """
-        if not isinstance(request, OrderRequest):
-            raise TypeError(f"send_order() takes an OrderRequest, not {type(request).__name__}")
         return self.adapter(adapter_name).send_order(request)
 
     def cancel_order(self, request: CancelRequest, adapter_name: str) -> None:
         """Ask to cancel an order."""
         self.adapter(adapter_name).cancel_order(request)
+
+    def modify_order(
+        self, orderid: str, adapter_name: str, *, price: float = 0.0, volume: float = 0.0
+    ) -> str:
+        """Replace an open order by one of another price or volume; 0 leaves it as it is.
+
+        Returns:
+            The `vt_orderid` of the new order; what becomes of both is told by their events.
+        """
+        return self.adapter(adapter_name).modify_order(orderid, price=price, volume=volume)
+
+    def cancel_all(self) -> None:
+        """Ask to cancel every open order of ours at every venue; returns at once."""
+        self._each_adapter("cancel_all", lambda adapter: adapter.cancel_all())
+
+    def halt(self, reason: str) -> None:
+        """Block new orders everywhere at once, and cancel every open order of ours.
+
+        The block is a flag that is read where an order is sent, so nothing that is queued delays
+        it. It holds until `resume`, also for adapters that are added later. Trading halts by
+        itself when what keeps orders, positions or limits fails.
+        """
+        self._halted = reason or "asked to"
+        log.error("trading_halted", reason=self._halted)
+        self._each_adapter("halt", lambda adapter: adapter.halt(self._halted))
+        self.write_log(f"trading is halted: {self._halted}")
+
+    def resume(self) -> None:
+        """Let new orders pass again, after `halt`."""
+        self._halted = ""
+        log.warning("trading_resumed")
+        self._each_adapter("resume", lambda adapter: adapter.resume())
+        self.write_log("trading is resumed")
+
+    @property
+    def halted(self) -> str:
+        """Why new orders are blocked; empty if they are not."""
+        return self._halted
+
+    def _halt_after(self, handler: str, error: BaseException) -> None:
+        self.halt(f"{handler} failed with {type(error).__name__}; the log shows where")
+
+    def _each_adapter(self, what: str, call: Callable[[BaseAdapter], None]) -> None:
+        for adapter in list(self._adapters.values()):
+            try:
+                call(adapter)
+            except Exception:  # boundary: no venue's trouble keeps the others from being reached
+                log.exception("call_failed", what=what, venue=adapter.adapter_name)
 
     def query_history(
         self, request: HistoryRequest, adapter_name: str, progress: Progress | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Generic, TypeVar
 
 from foxtrot.core.event_engine import EventEngine
+from foxtrot.core.handlers import Critical
 from foxtrot.model.events import (
     EVENT_ACCOUNT,
     EVENT_BAR,
@@ -52,11 +53,16 @@ class Shelf(Generic[T]):
 
 
 class OmsEngine:
-    """Keeps the latest tick, order, trade, position, account, contract and quote."""
+    """Keeps the latest tick, order, trade, position, account, contract and quote.
+
+    Args:
+        event_engine: Where it listens.
+        critical: Told when it fails, for nobody can trade by a cache that is wrong.
+    """
 
     name = "oms"
 
-    def __init__(self, event_engine: EventEngine) -> None:
+    def __init__(self, event_engine: EventEngine, critical: Critical | None = None) -> None:
         self.ticks: Shelf[TickData] = Shelf()
         self.depths: Shelf[DepthData] = Shelf()
         self.bars: Shelf[BarData] = Shelf()
@@ -66,15 +72,18 @@ class OmsEngine:
         self.accounts: Shelf[AccountData] = Shelf()
         self.contracts: Shelf[ContractData] = Shelf()
         self.quotes: Shelf[QuoteData] = Shelf()
-        event_engine.register(EVENT_TICK, self._on_tick)
-        event_engine.register(EVENT_DEPTH, self._on_depth)
-        event_engine.register(EVENT_BAR, self._on_bar)
-        event_engine.register(EVENT_ORDER, self._on_order)
-        event_engine.register(EVENT_TRADE, self._on_trade)
-        event_engine.register(EVENT_POSITION, self._on_position)
-        event_engine.register(EVENT_ACCOUNT, self._on_account)
-        event_engine.register(EVENT_CONTRACT, self._on_contract)
-        event_engine.register(EVENT_QUOTE, self._on_quote)
+        for type_, handler in (
+            (EVENT_TICK, self._on_tick),
+            (EVENT_DEPTH, self._on_depth),
+            (EVENT_BAR, self._on_bar),
+            (EVENT_ORDER, self._on_order),
+            (EVENT_TRADE, self._on_trade),
+            (EVENT_POSITION, self._on_position),
+            (EVENT_ACCOUNT, self._on_account),
+            (EVENT_CONTRACT, self._on_contract),
+            (EVENT_QUOTE, self._on_quote),
+        ):
+            event_engine.register(type_, handler, critical=critical)
 
     def active_orders(self) -> list[OrderData]:
         """Orders that may still trade."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from foxtrot.core.handlers import Critical
 from foxtrot.core.settings import RiskLimits, StrategyEntry
 from foxtrot.engine import parameters
 from foxtrot.engine.runner import StrategyRunner
@@ -34,17 +35,24 @@ class StrategyEngine:
 
     Thread safety: every method from any thread; `lock` is held while an order is sent, so that
     its first event finds its owner, and two orders at once cannot pass the same limit.
+
+    Args:
+        engine: Whose strategies they are.
+        critical: Told when it fails, for positions and limits are kept here.
     """
 
-    def __init__(self, engine: MainEngine) -> None:
+    def __init__(self, engine: MainEngine, critical: Critical) -> None:
         self.engine = engine
         self.lock = threading.RLock()
         self._runners: dict[str, StrategyRunner] = {}
         self._owners: dict[str, StrategyRunner] = {}
         self._refused = itertools.count(1)
-        engine.register(_CALL, self._on_call)
-        engine.register(EVENT_ORDER, self._on_order)
-        engine.register(EVENT_TRADE, self._on_trade)
+        for type_, handler in (
+            (_CALL, self._on_call),
+            (EVENT_ORDER, self._on_order),
+            (EVENT_TRADE, self._on_trade),
+        ):
+            engine.event_engine.register(type_, handler, critical=critical)
 
     # -- who there is -----------------------------------------------------------------------
 

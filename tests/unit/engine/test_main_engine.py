@@ -12,13 +12,14 @@ from foxtrot.core.settings import Settings
 from foxtrot.engine.main_engine import MainEngine
 from foxtrot.engine.strategy import Strategy
 from foxtrot.errors import ConfigurationError, InvalidState, ShutdownTimeout
-from foxtrot.model.constants import ConnectionState, Direction, Exchange, OrderType
-from foxtrot.model.events import EVENT_LOG, EVENT_TICK, EVENT_TIMER, Event
+from foxtrot.model.constants import ConnectionState, Direction, Exchange, OrderType, Status
+from foxtrot.model.events import EVENT_LOG, EVENT_TICK, EVENT_TIMER, EVENT_TRADE, Event
 from foxtrot.model.objects import LogData, OrderData, Source, TickData
 from foxtrot.model.requests import CancelRequest, OrderRequest, SubscribeRequest
 from tests.support.events import WAIT_S, EventLog
 from tests.support.fake_adapter import FakeAdapter
 from tests.support.sessions import tick
+from tests.support.trading_adapter import TradingAdapter
 
 A = SubscribeRequest("A", Exchange.BINANCE)
 SOURCE = Source.of("A", Exchange.BINANCE, "FAKE")
@@ -211,6 +212,138 @@ def test_a_monkeypatched_call_is_used(engine: MainEngine) -> None:
     engine.send_order = lambda request, name: "patched"  # type: ignore[method-assign]
     request = OrderRequest("A", Exchange.BINANCE, Direction.LONG, OrderType.LIMIT, 1.0, 1.0)
     assert engine.send_order(request, "FAKE") == "patched"
+
+
+# ------------------------------------------------------------------ the kill switch
+
+
+def order_to(engine: MainEngine, name: str) -> Status:
+    """Send an order; how it stands when its event was served."""
+    request = OrderRequest("A", Exchange.BINANCE, Direction.LONG, OrderType.LIMIT, 1.0, 1.0)
+    vt_orderid = engine.send_order(request, name)
+    assert engine.event_engine.drain(WAIT_S)
+    order = engine.get_order(vt_orderid)
+    assert order is not None
+    return order.status
+
+
+def test_halt_blocks_new_orders_and_cancels_the_open_ones(engine: MainEngine) -> None:
+    """At every venue, also one that is added later; resume is explicit."""
+    first, second = engine.add_adapter(TradingAdapter), engine.add_adapter(TradingAdapter, "SECOND")
+    told = EventLog(engine.event_engine, EVENT_LOG)
+    assert order_to(engine, "FAKE") is order_to(engine, "SECOND") is Status.SUBMITTING
+    engine.halt("a person said so")
+    assert engine.halted == "a person said so"
+    assert (len(first.cancelled), len(second.cancelled)) == (1, 1)
+    engine.add_adapter(TradingAdapter, "THIRD")
+    for name in ("FAKE", "SECOND", "THIRD"):
+        assert order_to(engine, name) is Status.REJECTED
+    engine.resume()
+    assert engine.halted == ""
+    for name in ("FAKE", "SECOND", "THIRD"):
+        assert order_to(engine, name) is Status.SUBMITTING
+    assert [getattr(each, "msg", "") for each in told.of(EVENT_LOG)] == [
+        "trading is halted: a person said so",
+        "trading is resumed",
+    ]
+
+
+def test_halt_waits_for_nobody(engine: MainEngine) -> None:
+    """While the dispatcher is stuck in a handler and ticks pile up, the block holds at once."""
+    adapter = engine.add_adapter(TradingAdapter)
+    entered, go_on = threading.Event(), threading.Event()
+
+    def stuck(event: Event) -> None:
+        entered.set()
+        assert go_on.wait(WAIT_S)
+
+    engine.register(EVENT_TICK, stuck)
+    for number in range(20_000):
+        adapter.on_tick(TickData(SOURCE, number, number))
+    assert entered.wait(WAIT_S)
+    engine.halt("flood")
+    request = OrderRequest("A", Exchange.BINANCE, Direction.LONG, OrderType.LIMIT, 1.0, 1.0)
+    engine.send_order(request, "FAKE")
+    assert len(adapter.sent) == 0
+    go_on.set()
+
+
+def test_the_real_adapter_halts(engine: MainEngine) -> None:
+    """The gate is the adapter's own guard, which no order passes around."""
+    adapter = engine.add_adapter(FakeAdapter)
+    engine.halt("a person said so")
+    assert adapter.halted == "a person said so"
+    engine.resume()
+    assert adapter.halted == ""
+
+
+def test_cancel_all_leaves_trading_open(engine: MainEngine) -> None:
+    """The same as halt without the block."""
+    adapter = engine.add_adapter(TradingAdapter)
+    order_to(engine, "FAKE")
+    engine.cancel_all()
+    assert len(adapter.cancelled) == 1
+    assert order_to(engine, "FAKE") is Status.SUBMITTING
+
+
+def test_a_venue_that_fails_to_halt_does_not_keep_others_trading(engine: MainEngine) -> None:
+    """Its failure is logged, the next venue is halted all the same."""
+
+    class Broken(TradingAdapter):
+        default_name = "BROKEN"
+
+        def halt(self, reason: str = "") -> None:
+            raise ValueError("mine")
+
+    engine.add_adapter(Broken)
+    engine.add_adapter(TradingAdapter)
+    engine.halt("test")
+    assert order_to(engine, "FAKE") is Status.REJECTED
+
+
+@pytest.mark.parametrize("part", ["oms", "strategies"])
+def test_trading_halts_when_what_keeps_orders_fails(engine: MainEngine, part: str) -> None:
+    """A cache or a ledger that missed a fill is nothing to trade by."""
+
+    class Unreadable:
+        vt_orderid = "FAKE.o1"
+        vt_symbol = "A.BINANCE"
+        direction = Direction.LONG if part == "oms" else Direction.NET
+        price = volume = 1.0
+
+        @property
+        def vt_tradeid(self) -> str:
+            if part == "oms":
+                raise ValueError("mine")
+            return "FAKE.1"
+
+    adapter = engine.add_adapter(TradingAdapter)
+    strategy = engine.add_strategy(Strategy, "s", ["A.BINANCE"])
+    adapter.settle()
+    open_order = strategy.buy(1, 1)
+    engine.event_engine.put(Event(EVENT_TRADE, Unreadable(), "A.BINANCE"))
+    adapter.settle()
+    where = "OmsEngine" if part == "oms" else "StrategyEngine"
+    assert f"{where}._on_trade failed with" in engine.halted
+    assert order_to(engine, "FAKE") is Status.REJECTED
+    assert not adapter.order(open_order).is_active()
+
+
+def test_modify_reaches_the_adapter(engine: MainEngine) -> None:
+    """An order that is not known is refused in words, not by an exception."""
+    told = EventLog(engine.event_engine, EVENT_LOG)
+    engine.add_adapter(FakeAdapter)
+    assert engine.modify_order("nobody", "FAKE", price=2.0) == ""
+    assert "no order nobody is known" in getattr(told.wait_type(EVENT_LOG), "msg", "")
+
+
+def test_an_order_that_is_none_raises(engine: MainEngine) -> None:
+    """The only error of send_order beside an adapter that is not there."""
+    engine.add_adapter(FakeAdapter)
+    with pytest.raises(TypeError):
+        engine.send_order("buy", "FAKE")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="no adapter 'X'"):
+        order_to(engine, "X")
 
 
 # ------------------------------------------------------------------ settings
