@@ -111,9 +111,17 @@ class Api:
     def __init__(self, venue: Venue, gate: WeightGate) -> None:
         self._venue, self._gate = venue, gate
 
+    def receive(self, request: Request) -> None:
+        """Note a request that came in, whatever becomes of it."""
+        shown = {k: v for k, v in request.params.items() if k not in ("signature", "apiKey")}
+        self._venue.seen.requested(request.method, request.path, shown)
+        key = self._venue.keys.find(request.shown.key)
+        name = request.params.get("newClientOrderId")
+        if key is not None and name is not None and request.kind in _NAMING:
+            self._venue.accounts[key.account].received[name] += 1
+
     def handle(self, request: Request) -> Reply:
-        """Carry out a request, as far as the faults allow."""
-        self._note(request)
+        """Carry out a request that was received, as far as the faults allow."""
         faults = self._venue.faults
         lost = self._lost(request, "request")
         if lost:
@@ -125,14 +133,6 @@ class Api:
         if canned is not None:
             return _canned_reply(canned)
         return reply if faults.quiet else self._spoilt(request, reply)
-
-    def _note(self, request: Request) -> None:
-        shown = {k: v for k, v in request.params.items() if k not in ("signature", "apiKey")}
-        self._venue.seen.requested(request.method, request.path, shown)
-        key = self._venue.keys.find(request.shown.key)
-        name = request.params.get("newClientOrderId")
-        if key is not None and name is not None and request.kind in _NAMING:
-            self._venue.accounts[key.account].received[name] += 1
 
     def _answer(self, request: Request) -> Reply:
         operation, now_ms = request.operation, self._venue.now_ms()

@@ -112,16 +112,17 @@ class Http:
         operation = REST[request.method, request.path]
         query = request.raw_path.partition("?")[2]
         body = (await request.read()).decode(errors="replace")
+        pairs = parse_qsl("&".join(filter(None, (query, body))), keep_blank_values=True)
+        params = dict(pairs)
+        shown = Credentials(request.headers.get("X-MBX-APIKEY", ""), _signed_text(query, body))
+        asked = Request(request.method, request.path, operation, params, shown)
+        self._api.receive(asked)
         down = await self._hold_up(request)
         if down is not None:
             return down
-        pairs = parse_qsl("&".join(filter(None, (query, body))), keep_blank_values=True)
-        params = dict(pairs)
         if len(params) < len(pairs):
             raise refusal(-1101, "Duplicate values for a parameter detected.")
-        shown = Credentials(request.headers.get("X-MBX-APIKEY", ""), _signed_text(query, body))
-        reply = self._api.handle(Request(request.method, request.path, operation, params, shown))
-        return await self._replied(request, reply)
+        return await self._replied(request, self._api.handle(asked))
 
     async def _replied(self, request: web.Request, reply: Reply) -> web.StreamResponse:
         if reply.lost or reply.delay_s is not None:
@@ -131,7 +132,8 @@ class Http:
         if reply.lost:
             await self._hang(request, lambda: True)
             raise _dropped(request)
-        await self._pause(reply.delay_s or 0.0)
+        if reply.delay_s is not None:
+            await self._pause(reply.delay_s)
         body = HTML.format(title="502 Bad Gateway").encode() if reply.html else reply.body
         kind = _JSON if body[:1] in (b"{", b"[") else "text/html"
         return self._weighed(

@@ -87,13 +87,15 @@ class ApiCommands:
 
     def _ask(self, call: _Call) -> None:
         """Send a signed request through the door."""
-        if self._venue.faults.active("maintenance", path=PATH):
-            return self._connection.end(1012, "Maintenance")
         params = {name: _text(raw) for name, raw in call.params.items()}
         signed = "&".join(f"{k}={v}" for k, v in sorted(params.items()) if k != "signature")
         operation = METHODS[call.method]
         shown = Credentials(params.get("apiKey", ""), signed)
-        reply = self._api.handle(Request("WS", call.method, operation, params, shown))
+        asked = Request("WS", call.method, operation, params, shown)
+        self._api.receive(asked)
+        if self._venue.faults.active("maintenance", path=PATH):
+            return self._connection.end(1012, "Maintenance")
+        reply = self._api.handle(asked)
         if operation.kind == "subscribe" and reply.asker is not None:
             reply = self._subscribed(reply, reply.asker)
         if reply.asker is not None and params.get("returnRateLimits") != "false":
