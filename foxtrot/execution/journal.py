@@ -96,7 +96,7 @@ class Journal:
         """Open the journal of `account` under the data directory, or begin one.
 
         A damaged file is set aside, and a new journal begun. The whole file is read and checked,
-        about a second for 100,000 orders: `prune` now and then.
+        two seconds for 100,000 orders and as many fills: `prune` now and then.
 
         Raises:
             JournalInUse: It is open already, here or in another process.

@@ -121,6 +121,21 @@ def test_a_refused_opening_leaves_the_lock_alone(tmp_path: Path) -> None:
         assert child.stdout.readline() == ""
 
 
+def test_a_lost_lock_file_opens_no_door(tmp_path: Path) -> None:
+    """Somebody tidied up while foxtrot ran: the journal itself is locked too."""
+    with a_journal(tmp_path) as journal:
+        kept = intend(journal)
+        journal.path.with_suffix(".lock").unlink()
+        with pytest.raises(JournalInUse):
+            Journal.open(tmp_path, "main")
+        with process(HOLD, str(tmp_path)) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == ""
+        other = intend(journal)
+    with a_journal(tmp_path) as journal:
+        assert {record.intent for record in journal.open_records()} == {kept, other}
+
+
 @pytest.mark.parametrize("count", [1, 2, 31, 400])
 def test_a_killed_process_has_lost_nothing(opened: Opener, tmp_path: Path, count: int) -> None:
     """All that was written before SIGKILL is there, also across a checkpoint of the log."""
@@ -190,6 +205,24 @@ def test_a_damaged_journal_is_set_aside(opened: Opener, tmp_path: Path) -> None:
     again = opened()
     assert again.set_aside is None
     assert len(again.open_records()) == 1
+
+
+@pytest.mark.parametrize("table", ["orders", "fills"])
+def test_a_row_that_vanished_from_its_page_is_damage(opened: Opener, table: str) -> None:
+    """The rows that are left are each right, and yet it is not what was written."""
+    journal = opened()
+    for number in range(3):
+        journal.record([], [fill(intend(journal).orderid, number)])
+    journal.close()
+    with contextlib.closing(sqlite3.connect(journal.path)) as connection:
+        query = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
+        ((page,),) = connection.execute(query, (table,)).fetchall()
+    data = bytearray(journal.path.read_bytes())
+    count = (page - 1) * 4096 + 4  # the low byte of the number of cells of a page
+    assert data[count] == 3
+    data[count] = 2
+    journal.path.write_bytes(data)
+    assert opened().set_aside
 
 
 def test_two_damaged_journals_of_one_second_are_both_kept(opened: Opener, tmp_path: Path) -> None:
