@@ -19,6 +19,7 @@ from tests.support.journals import (
     TIMEOUT_S,
     Opener,
     as_after_a_kill,
+    fill,
     intend,
     run,
 )
