@@ -41,6 +41,29 @@ intend(journal)
 print(repr(journal.trouble), flush=True)
 os.kill(os.getpid(), 9)
 """
+TORN = """
+import os, resource, sys
+from pathlib import Path
+import msgspec
+from foxtrot.errors import JournalUnavailable
+from foxtrot.execution.journal import Journal
+from tests.support.journals import intend, intent
+journal = Journal.open(Path(sys.argv[1]), "main")
+intend(journal)
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+size = journal.path.with_name("main.db-wal").stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + 4 * 4120, most))
+order = intent(journal.next_orderid())
+request = msgspec.structs.replace(order.request, reference="x" * 40_000)
+try:
+    journal.intend(msgspec.structs.replace(order, request=request))
+except JournalUnavailable:
+    print("refused")
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+intend(journal)
+print("written", flush=True)
+os.kill(os.getpid(), 9)
+"""
 
 
 def test_intents_are_there_at_the_next_opening(opened: Opener) -> None:
@@ -196,6 +219,14 @@ def test_a_full_disk_refuses_orders_until_there_is_space(
     assert journal.set_aside is None
     assert len(journal.open_records()) == 3
     assert journal.trade_keys() == {("BTCUSDT", "7"), ("BTCUSDT", "8")}
+
+
+def test_a_refused_order_leaves_nothing_behind_a_later_one(opened: Opener, tmp_path: Path) -> None:
+    """What it left in the log before the disk was full is not taken for damage after a kill."""
+    assert run(TORN, str(tmp_path)) == ["refused", "written"]
+    journal = opened()
+    assert journal.set_aside is None
+    assert len(journal.open_records()) == 2
 
 
 def test_a_journal_that_was_moved_away_is_not_written(opened: Opener, tmp_path: Path) -> None:
