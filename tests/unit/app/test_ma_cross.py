@@ -105,6 +105,14 @@ def test_too_short_a_past_is_no_reason_to_trade(engine: MainEngine) -> None:
     assert market.sides() == []
 
 
+def test_it_waits_for_its_order_to_end(engine: MainEngine) -> None:
+    """An order that rests is not sent again with every minute."""
+    market = Market(engine, [7, 8, 9, 10])
+    for number, price in enumerate((11, 12, 13)):
+        market.adapter.quote(A, price, START_NS + number * MINUTE_NS)
+    assert market.sides() == [Direction.LONG]
+
+
 def test_its_variables_show_what_it_made(engine: MainEngine) -> None:
     """A line of profit and loss at the last price."""
     market = Market(engine, [7, 8, 9, 10])

@@ -79,8 +79,9 @@ def test_it_never_holds_more_than_it_may(engine: MainEngine) -> None:
         market.second(100)
         market.fill(Direction.LONG)
         market.second()
-    assert [side for side, _ in market.second()] == [Direction.SHORT]
     assert market.strategy.pos == 2
+    market.second(110)
+    assert [side for side, _ in market.second(110)] == [Direction.SHORT]
     market.fill(Direction.SHORT)
     assert [side for side, _ in market.second()] == [Direction.LONG, Direction.SHORT]
 
