@@ -306,8 +306,9 @@ def any_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 def test_many_producers_lose_nothing_that_may_not_be_lost(any_engine: EventEngine) -> None:
     """Under many producers and registrations in flight the books balance and orders all arrive."""
     engine, producers, each = any_engine, 6, 3_000
-    recorder, timers = Recorder(), Counter[str]()
+    recorder, on_lane, timers = Recorder(), Recorder(), Counter[str]()
     engine.register_general(recorder)
+    engine.register("order.", on_lane, lane="slow")
     engine.register(EVENT_TIMER, lambda event: timers.update([event.type]))
     engine.start()
     stop_registering = threading.Event()
@@ -320,6 +321,7 @@ def test_many_producers_lose_nothing_that_may_not_be_lost(any_engine: EventEngin
         while not stop_registering.is_set():
             handler = Recorder()
             engine.register("tick.", handler)
+            engine.register("tick.", handler, lane="slow")
             engine.register_general(handler)
             engine.unregister("tick.", handler)
             engine.unregister_general(handler)
@@ -336,7 +338,10 @@ def test_many_producers_lose_nothing_that_may_not_be_lost(any_engine: EventEngin
 
     books = engine.health()
     assert books.received == producers * each + timers.total()
-    assert books.received == books.delivered + books.conflated + books.dropped
+    for kept in (books, books.lanes["slow"]):
+        settled = kept.delivered + kept.conflated + kept.dropped
+        assert kept.received == settled
+    assert len(on_lane.data) == producers * each // 3
     by_lane: dict[tuple[Lane, str, int], list[int]] = {}
     for event in recorder.events:
         if event.type != EVENT_TIMER:
