@@ -46,7 +46,6 @@ _HINTS = {
     sqlite3.SQLITE_CORRUPT: "it is damaged; restart foxtrot, which will set it aside",
 }
 
-
 Opened = tuple[sqlite3.Connection, Head, list[OrderRecord]]
 
 
@@ -81,13 +80,17 @@ def lock(path: Path) -> sqlite3.Connection:
         raise JournalUnavailable(str(path), f"cannot be made: {error.strerror}") from None
     if any(each.is_symlink() for each in (path.parent, path, target)):
         raise JournalUnavailable(str(path), "is a symbolic link; set FOXTROT_DATA_DIR instead")
-    holder = sqlite3.connect(target, timeout=0, isolation_level=None, check_same_thread=False)
-    try:
-        holder.execute("PRAGMA journal_mode=MEMORY")
-        holder.execute("BEGIN EXCLUSIVE")
-    except sqlite3.Error as error:
-        holder.close()
-        raise trouble(path, error) from None
+    with contextlib.ExitStack() as undo:
+        try:
+            holder = sqlite3.connect(
+                target, timeout=0, isolation_level=None, check_same_thread=False
+            )
+            undo.callback(holder.close)
+            holder.execute("PRAGMA journal_mode=MEMORY")
+            holder.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            raise trouble(path, error) from None
+        undo.pop_all()
     return holder
 
 

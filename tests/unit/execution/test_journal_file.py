@@ -173,6 +173,16 @@ def test_a_file_in_the_place_of_a_directory_is_refused(tmp_path: Path) -> None:
         Journal.open(tmp_path, "main")
 
 
+@pytest.mark.parametrize("name", ["main.db", "main.lock"])
+def test_a_directory_in_the_place_of_a_file_is_refused(tmp_path: Path, name: str) -> None:
+    """And nothing is kept open by the attempt."""
+    (tmp_path / "journal" / name).mkdir(parents=True)
+    with pytest.raises(JournalUnavailable, match="it cannot be opened"):
+        Journal.open(tmp_path, "main")
+    (tmp_path / "journal" / name).rmdir()
+    Journal.open(tmp_path, "main").close()
+
+
 def test_nobody_else_may_read_the_files(tmp_path: Path) -> None:
     """Directories are 0700 and files 0600 from their first byte, whatever the umask."""
     before = os.umask(0)
