@@ -65,6 +65,25 @@ def below(sim: SimulatedBinance, share: float = 0.99) -> float:
     return round(sim.market.quote("BTCUSDT").bid_e8 / 1e8 * share, 2)
 
 
+def approximately(coins: float) -> object:
+    """So many coins, of which what was bought has paid its fee."""
+    return pytest.approx(coins - (coins - 1) * 0.001)
+
+
+def free(client: ccxt.pro.binance) -> float | None:
+    """The coins that the client was last told of."""
+    told = client.balance["spot"].get("BTC", {}).get("free")
+    return None if told is None else float(told)
+
+
+async def until_heard(sim: SimulatedBinance) -> None:
+    """Wait until somebody listens to the account."""
+    async with asyncio.timeout(DEADLINE_S):
+        # ASYNC110: the subscription sets no event of ours
+        while not sim.users.listeners("main"):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
 @pytest.mark.parametrize("suffix", ["", "_ws"])
 async def test_an_order_lives_and_is_canceled(
     sim: SimulatedBinance, client: ccxt.pro.binance, suffix: str
@@ -140,10 +159,7 @@ async def test_orders_trades_and_balances_are_watched(
 ) -> None:
     """A partial fill comes as an order, as a trade and as a balance."""
     orders = asyncio.create_task(client.watch_orders())
-    async with asyncio.timeout(DEADLINE_S):
-        # ASYNC110: the subscription sets no event of ours
-        while not sim.users.listeners("main"):  # noqa: ASYNC110
-            await asyncio.sleep(0)
+    await until_heard(sim)
     placed = await client.create_order(BTC, "limit", "buy", 0.02, below(sim))
     async with asyncio.timeout(DEADLINE_S):
         assert [(o["id"], o["status"]) for o in await orders] == [(placed["id"], "open")]
@@ -151,13 +167,35 @@ async def test_orders_trades_and_balances_are_watched(
         await asyncio.sleep(0)
         sim.desk.fill(placed["clientOrderId"], "0.005")
         (trade,) = await trades
-    assert (trade["order"], trade["amount"], trade["takerOrMaker"]) == (
-        placed["id"],
-        0.005,
-        "maker",
-    )
-    balance = await client.fetch_balance()
-    assert balance["BTC"]["free"] == pytest.approx(1.005 - 0.005 * 0.001)
+        # ASYNC110: the balance that goes with the fill sets no event of ours
+        while free(client) != approximately(1.005):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        balances = asyncio.create_task(client.watch_balance())
+        await asyncio.sleep(0)
+        sim.desk.fill(placed["clientOrderId"], "0.005")
+        watched = await balances
+    assert (trade["order"], trade["amount"]) == (placed["id"], 0.005)
+    assert trade["takerOrMaker"] == "maker"
+    assert watched["BTC"]["free"] == approximately(1.01)
+    assert watched["BTC"] == (await client.fetch_balance())["BTC"]
+
+
+async def test_a_lost_user_stream_is_an_error_and_the_next_call_subscribes_again(
+    sim: SimulatedBinance, client: ccxt.pro.binance
+) -> None:
+    """What happened in between is not told; what happens afterwards is."""
+    orders = asyncio.create_task(client.watch_orders())
+    await until_heard(sim)
+    sim.faults.inject("rst", path="/ws-api/v3")
+    with pytest.raises(ccxt.NetworkError):
+        await orders
+    sim.desk.place("BTCUSDT", "buy", "0.01", below(sim), client_id="unheard")
+    orders = asyncio.create_task(client.watch_orders())
+    await until_heard(sim)
+    sim.desk.place("BTCUSDT", "buy", "0.01", below(sim), client_id="heard")
+    async with asyncio.timeout(DEADLINE_S):
+        assert [order["clientOrderId"] for order in await orders] == ["heard"]
+    assert sim.seen.order_connections == 2
 
 
 async def buy(client: ccxt.pro.binance, sim: SimulatedBinance, suffix: str = "") -> object:
