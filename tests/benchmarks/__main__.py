@@ -6,7 +6,7 @@ import argparse
 import importlib
 from pathlib import Path
 
-from tests.benchmarks.harness import Comparison, regressions, save, table
+from tests.benchmarks.harness import Comparison, regressions, save, store, table
 
 SUITES = (
     "engine",
@@ -33,8 +33,9 @@ def main() -> None:
         nargs="?",
         type=Path,
         const=STORED,
-        help="report ratios that are worse than those of an earlier results.json",
+        help=f"report ratios that are worse than those of an earlier run ({STORED.name})",
     )
+    parser.add_argument("--store", action="store_true", help=f"keep the ratios in {STORED.name}")
     parser.add_argument("--tolerance", type=float, default=0.15, help="how much worse (0.15)")
     options = parser.parse_args()
     if unknown := set(options.suites) - set(SUITES):
@@ -52,6 +53,8 @@ def main() -> None:
     if options.compare:
         worse = regressions(comparisons, options.compare, options.tolerance)
         print("\n".join(["regressions:", *worse]) if worse else "no regression")
+    if options.store:
+        store(comparisons, STORED)
 
 
 if __name__ == "__main__":

@@ -122,6 +122,19 @@ def save(comparisons: Sequence[Comparison], folder: Path) -> Path:
     return target
 
 
+def store(comparisons: Sequence[Comparison], target: Path) -> None:
+    """Keep the ratios in `target`, beside those of suites that did not run this time."""
+    kept: dict[tuple[str, str], dict[str, object]] = {}
+    if target.is_file():
+        before = json.loads(target.read_text(encoding="utf-8"))["comparisons"]
+        kept = {(c["name"], c["peer_name"]): c for c in before}
+    for c in comparisons:
+        ratio = float(f"{c.ratio:.3g}")
+        kept[c.name, c.peer_name] = {"name": c.name, "peer_name": c.peer_name, "ratio": ratio}
+    content = {"comparisons": list(kept.values())}
+    target.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
 def regressions(comparisons: Sequence[Comparison], stored: Path, tolerance: float) -> list[str]:
     """Ratios that are worse than the stored ones by more than `tolerance`, as lines of text."""
     kept = json.loads(stored.read_text(encoding="utf-8"))["comparisons"]
