@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import TypeVar
 
-import msgspec
 from aiohttp import web
 
 from foxtrot.errors import ConfigurationError, InvalidState
@@ -26,6 +25,7 @@ from foxtrot.simulator.binance_http import Http
 from foxtrot.simulator.binance_keys import ApiKey, Keys
 from foxtrot.simulator.binance_limits import Limits, OrderGate
 from foxtrot.simulator.binance_streams import LastPublished, Publisher
+from foxtrot.simulator.binance_strikes import strike
 from foxtrot.simulator.binance_user import UserStreams
 from foxtrot.simulator.faults import Fault, FaultBoard
 from foxtrot.simulator.listings import DEFAULT_SYMBOLS
@@ -45,7 +45,6 @@ DEFAULT_BALANCES: Mapping[str, Amount] = MappingProxyType(
 
 _STOP_S = 2.0
 _LAST_TURNS = 5
-_BURST_FRAMES = 10
 _HOP_S = 5.0
 
 
@@ -288,7 +287,7 @@ class SimulatedBinance:
 
     def _on_step(self, step: Step) -> None:
         self._publish(step)
-        self.matching.step(step)
+        self.matching.step(step, self.now_ms())
 
     def _on_report(self, report: Report) -> None:
         if report.what is What.TRADED and not report.order.open:
@@ -318,45 +317,7 @@ class SimulatedBinance:
         loop = self._loop
         if fault is None or loop is None or loop.is_closed():
             return
-        loop.call_soon_threadsafe(self._strike, fault)
-
-    def _strike(self, fault: Fault) -> None:
-        strikes: dict[str, Callable[[Connection], None]] = {
-            "close": lambda c: c.end(fault.code or 1001, "Closed by fault"),
-            "cut_24h": lambda c: c.end(1001, "Connection is 24 hours old"),
-            "rst": lambda c: c.reset(),
-            "eof": lambda c: c.hang_up(),
-            "server_shutdown": lambda c: self._announce_shutdown(c, fault.seconds),
-        }
-        if fault.name == "burst":
-            self._burst(fault)
-        if fault.name == "user_terminated":
-            self.users.terminate()
-        strike = strikes.get(fault.name)
-        if strike is not None:
-            for connection in self.connections:
-                if fault.matches(None, None, connection.path, None):
-                    strike(connection)
-
-    def _announce_shutdown(self, connection: Connection, seconds: float | None) -> None:
-        event = msgspec.json.encode({"e": "serverShutdown", "E": self.now_ms()})
-        if connection.for_orders:
-            connection.send(b'{"event":%b}' % event)
-        else:
-            connection.deliver("!serverShutdown", event)
-        if seconds is not None:
-            asyncio.get_running_loop().call_later(seconds, connection.end, 1001, "Server shutdown")
-
-    def _burst(self, fault: Fault) -> None:
-        for connection in self.connections:
-            connection.cork()
-        awake = self.market.awake
-        symbols = [name for name in awake if fault.symbol in (None, name)]
-        for _ in range(fault.frames or _BURST_FRAMES):
-            for symbol in symbols:
-                self._tick(symbol, 1)
-        for connection in self.connections:
-            connection.uncork()
+        loop.call_soon_threadsafe(strike, self, fault)
 
     def _clock_ms(self) -> int:
         return time.time_ns() // 1_000_000

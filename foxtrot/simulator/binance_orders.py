@@ -224,7 +224,7 @@ def _trades(venue: Venue, asker: Asker, params: Params) -> object:
     order_id = number_of(params, "orderId", -1, low=0, high=_ID_MAX)
     fills = [
         fill
-        for fill in asker.account.fills
+        for fill in sorted(asker.account.fills, key=lambda fill: fill.trade_id)
         if fill.symbol == symbol
         and fill.trade_id >= first
         and order_id in (-1, fill.order_id)

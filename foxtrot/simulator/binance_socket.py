@@ -74,6 +74,7 @@ class ApiCommands:
     def _answer(self, call: _Call) -> bytes:
         """The answer to what needs no key."""
         params = {name: _text(raw) for name, raw in call.params.items()}
+        self._venue.seen.requested("WS", call.method, params)
         if call.method == "userDataStream.unsubscribe":
             number = params.get("subscriptionId")
             self._venue.users.unsubscribe(self._connection, int(number) if number else None)

@@ -154,16 +154,16 @@ class Matching:
             raise ConfigurationError("fill", "price", "it is beyond the order's limit")
         return self._execute(order, price, quantity, now_ms, maker=True)
 
-    def step(self, step: Step) -> None:
+    def step(self, step: Step, now_ms: int) -> None:
         """Let the open orders feel what the market did."""
         if not self._open.get(step.symbol):
             return
-        self._trigger(step)
+        self._trigger(step, now_ms)
         for side in Side:
             queue = self._queue(step.symbol, side)
             if queue:
-                self._hit(queue, step)
-                self._overrun(queue, step.time_ms)
+                self._hit(queue, step, now_ms)
+                self._overrun(queue, now_ms)
 
     def cost_e8(self, symbol: str, side: Side, quantity_e8: int) -> int:
         """What a quantity costs or brings in the book as it stands."""
@@ -231,18 +231,18 @@ class Matching:
         elif ticket.tif is not TimeInForce.GTC:
             self.expire(order, now_ms, f"UNFILLED_{ticket.tif.value}_{_LEFT[ticket.tif]}_EXPIRED")
 
-    def _trigger(self, step: Step) -> None:
+    def _trigger(self, step: Step, now_ms: int) -> None:
         for order in tuple(self._open[step.symbol]):
             if order.working_ms is not None or not self._triggers(order.ticket, step):
                 continue
-            order.working_ms = order.updated_ms = step.time_ms
+            order.working_ms = order.updated_ms = now_ms
             try:
                 order.account.lock(order, self._item(order), self._lock_e8(order))
             except OrderRejected:
-                self.expire(order, step.time_ms, "REJECTED")
+                self.expire(order, now_ms, "REJECTED")
                 continue
             self._tell(What.TRIGGERED, order)
-            self._take(order, step.time_ms)
+            self._take(order, now_ms)
 
     def _triggers(self, ticket: Ticket, step: Step | None) -> bool:
         quote = self._market.quote(ticket.symbol)
@@ -263,7 +263,7 @@ class Matching:
         sign = -1 if side is Side.BUY else 1
         return [order for _, order in sorted(resting, key=lambda entry: sign * (entry[0] or 0))]
 
-    def _hit(self, queue: list[Order], step: Step) -> None:
+    def _hit(self, queue: list[Order], step: Step, now_ms: int) -> None:
         """A seeded share of each trade of the market falls to who stood there."""
         buying = queue[0].ticket.side is Side.BUY
         lot = self._market.listings[step.symbol].step_e8
@@ -275,7 +275,7 @@ class Matching:
                 part = min(share, order.remaining_e8)
                 if part and order.open and _within(order, trade.price_e8):
                     share -= part
-                    self._execute(order, order.ticket.price_e8 or 0, part, step.time_ms, maker=True)
+                    self._execute(order, order.ticket.price_e8 or 0, part, now_ms, maker=True)
 
     def _overrun(self, queue: list[Order], now_ms: int) -> None:
         """Who stands where the market has gone through is filled at his own price."""

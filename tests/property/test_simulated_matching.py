@@ -36,7 +36,7 @@ class Customers(RuleBasedStateMachine):
         self.matching.on_report = self.take
         self.accounts = [Account(name, BALANCES) for name in ("a", "b")]
         self.now_ms = START_MS
-        self.market.on_step = self.matching.step
+        self.market.on_step = lambda step: self.matching.step(step, step.time_ms)
 
     def take(self, report: Report) -> None:
         """Add up what the reports tell."""
@@ -184,7 +184,7 @@ def test_who_stands_in_front_is_served_first(seed: int, side: Side, ranks: list[
     """In every step the better price, and at one price the older order, is filled up first."""
     market = Market.of([SYMBOL], seed=seed, now_ms=START_MS)
     matching, account = Matching(market, seed=seed), Account("a", BALANCES)
-    market.on_step = matching.step
+    market.on_step = lambda step: matching.step(step, step.time_ms)
     quote, gap = market.quote(SYMBOL), market.listings[SYMBOL].gap_e8
     best, away = (quote.bid_e8, -gap) if side is Side.BUY else (quote.ask_e8, gap)
     orders = [

@@ -20,7 +20,7 @@ class Pit:
     def __init__(self, seed: int = 1) -> None:
         self.market = Market.of([BTC], seed=seed, now_ms=START_MS)
         self.matching = Matching(self.market, seed=seed)
-        self.market.on_step = self.matching.step
+        self.market.on_step = lambda step: self.matching.step(step, step.time_ms)
         self.account = Account("main", {"USDT": 1_000_000, "BTC": 10})
         self.told: list[tuple[What, str]] = []
         self.matching.on_report = lambda report: self.told.append(
@@ -246,7 +246,7 @@ def test_a_trade_is_shared_out_once(pit: Pit) -> None:
     for number in range(20):
         before = sum(order.filled_e8 for order in orders)
         trade = Trade(number, price, traded, START_MS, buyer_is_maker=True)
-        pit.matching.step(Step(BTC, START_MS, 1, 0, {}, {}, (trade,)))
+        pit.matching.step(Step(BTC, START_MS, 1, 0, {}, {}, (trade,)), START_MS)
         assert sum(order.filled_e8 for order in orders) - before <= traded
     assert orders[0].state is State.FILLED
 
