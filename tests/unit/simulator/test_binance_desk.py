@@ -45,6 +45,16 @@ async def test_the_venue_ends_an_order(sim: SimulatedBinance) -> None:
     assert sim.desk.account().orders[0].state.value == "EXPIRED"
 
 
+async def test_the_books_outlive_a_restart(sim: SimulatedBinance) -> None:
+    """A venue that was down has its orders and balances when it comes back."""
+    order = sim.desk.place("BTCUSDT", "buy", "0.01", 50_000)
+    await sim.stop()
+    sim.desk.fill(order, "0.004")
+    await sim.start()
+    assert sim.desk.account().open_orders == [order]
+    assert order.filled_e8 == 400_000
+
+
 async def test_what_is_not_there_is_named(sim: SimulatedBinance) -> None:
     """Orders, accounts, money."""
     with pytest.raises(ConfigurationError, match="'nothing'"):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
+from foxtrot.simulator.listings import decimal8
 from tests.unit.simulator.trader import Trader
 
 SUBSCRIBE = "userDataStream.subscribe.signature"
@@ -124,6 +127,47 @@ async def test_events_may_be_late(listener: Trader) -> None:
     assert (await listener.call("account.status")).status == 200
     assert listener.events == []
     assert (await listener.event())["x"] == "NEW"
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_the_stream_tells_the_whole_ledger(listener: Trader, seed: int) -> None:
+    """Who adds up the events knows every order, fill and balance of the venue."""
+    sim, dice = listener.sim, random.Random(seed)
+    for number in range(40):
+        gap = dice.choice((0, 1, 20)) * sim.market.listings["BTCUSDT"].gap_e8
+        price = (sim.market.quote("BTCUSDT").bid_e8 + dice.choice((-1, 1)) * gap) / 10**8
+        quantity = dice.randint(1, 30) / 1_000
+        name, side = f"order-{number}", dice.choice(("buy", "sell"))
+        order = sim.desk.place("BTCUSDT", side, quantity, price, client_id=name)
+        sim.tick("BTCUSDT", dice.randint(0, 3))
+        if order.open and dice.random() < 0.3:
+            sim.desk.cancel(order)
+    sim.desk.deposit("DOGE", 1)
+    orders, fills, balances = {}, set(), {}
+    while "DOGE" not in balances:
+        event = (await listener.receive())["event"]
+        if event["e"] == "executionReport":
+            orders[event["C"] or event["c"]] = (event["X"], event["z"], event["Z"])
+            if event["x"] == "TRADE":
+                fills.add((event["t"], event["l"], event["L"]))
+        balances.update({row["a"]: (row["f"], row["l"]) for row in event.get("B", ())})
+    account = sim.desk.account()
+    assert orders == {
+        order.client_id: (
+            order.state.value,
+            decimal8(order.filled_e8),
+            decimal8(order.turnover_e8),
+        )
+        for order in account.orders
+    }
+    assert fills == {
+        (fill.trade_id, decimal8(fill.quantity_e8), decimal8(fill.price_e8))
+        for fill in account.fills
+    }
+    assert {state for state, _, _ in orders.values()} >= {"FILLED", "CANCELED"}
+    for asset, told in balances.items():
+        balance = account.balance(asset)
+        assert told == (decimal8(balance.free_e8), decimal8(balance.locked_e8))
 
 
 async def test_who_does_not_listen_is_told_nothing(trader: Trader) -> None:
