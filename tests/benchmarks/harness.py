@@ -171,7 +171,8 @@ def _plot(comparisons: Sequence[Comparison], target: Path) -> None:
     names = [f"{c.name}\nvs {c.peer_name}" for c in comparisons]
     # All bars grow with quality: a ratio where smaller is better is shown as its inverse.
     gains = [1 / c.ratio if c.smaller_is_better else c.ratio for c in comparisons]
-    axes.barh(names, gains, color="tab:blue")
+    axes.barh(names, [gain - 1 for gain in gains], left=1, color="tab:blue")
+    axes.set_xscale("log")
     for row, c in enumerate(comparisons):
         for goal, colour in ((c.floor, "tab:red"), (c.aim, "tab:green")):
             if goal is not None:
@@ -180,7 +181,7 @@ def _plot(comparisons: Sequence[Comparison], target: Path) -> None:
     axes.axvline(1.0, color="grey", linewidth=0.8)
     axes.set_xlabel("times better than the peer; red: floor, green: aim")
     axes.tick_params(axis="y", labelsize=7)
-    axes.invert_yaxis()
+    axes.set_ylim(len(names) - 0.5, -0.5)
     figure.tight_layout()
     figure.savefig(target, dpi=120)
     plt.close(figure)
@@ -195,9 +196,10 @@ def _plot_curves(points: Sequence[Comparison], target: Path) -> None:
     for axes, name in zip(grid[0], names, strict=True):
         row = [point for point in points if point.curve and point.curve[0] == name]
         at = [point.curve[1] for point in row if point.curve]
-        axes.loglog(at, [statistics.median(point.ours) for point in row], "o-", label="foxtrot")
-        axes.loglog(at, [statistics.median(p.peer) for p in row], "o--", label=row[0].peer_name)
+        axes.semilogx(at, [statistics.median(p.ours) for p in row], "o-", label="foxtrot")
+        axes.semilogx(at, [statistics.median(p.peer) for p in row], "o--", label=row[0].peer_name)
         axes.set_title(name, fontsize=9)
+        axes.set_ylim(bottom=0)
         axes.set_xlabel("streams")
         axes.legend(fontsize=8)
     figure.tight_layout()

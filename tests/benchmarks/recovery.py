@@ -16,6 +16,7 @@ from foxtrot.connectivity.config import StreamConfig
 from foxtrot.simulator.binance import SimulatedBinance, SimulatedBinanceThread
 from foxtrot.simulator.binance_limits import Limits
 from tests.benchmarks.harness import Comparison, percentile
+from tests.benchmarks.workers import Worker
 
 SYMBOLS = [f"{a}{b}USDT" for a in "ABCDEFGHIJ" for b in "KLMNOPQRST"]
 DROPS_PER_ROUND = 40
@@ -63,7 +64,8 @@ def one_round() -> list[float]:
 
 def run(rounds: int) -> list[Comparison]:
     """Median and p99 of each round, against the bound."""
-    times = [one_round() for _ in range(rounds)]
+    with Worker() as worker:
+        times = [worker.run(one_round) for _ in range(rounds)]
     bound = [1.2 * BASE_S + 0.5] * rounds
     note = f"{rounds * DROPS_PER_ROUND} resets with {len(SYMBOLS)} subscriptions"
     return [
