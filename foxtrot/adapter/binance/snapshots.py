@@ -29,6 +29,9 @@ _PROBED_SYMBOLS = 20
 _SYMBOLS_AT_ONCE = 100
 _RETRY_S = 1.0
 _BOOK_RETRY_S = 0.25
+_ARRIVAL = 0.25
+"""The part of a probe's time that data may take which the snapshot knew already."""
+
 _STRIKES_OF_DAY = 2
 """The statistics follow a print by a second, so that one look may see the print alone."""
 
@@ -125,12 +128,14 @@ class Snapshots:
         except FoxtrotError as error:
             log.info("probe_without_snapshot", venue=self._venue.name, **labels(error))
             return
-        now = {symbol: self._frames.quoted(symbol) for symbol in symbols}
         moved = [
             symbol
             for symbol, ticker in tickers.items()
-            if symbol in before and before[symbol] == now[symbol] != _quoted(ticker)
+            if symbol in before and before[symbol] != _quoted(ticker)
         ]
+        if moved:  # what is on its way arrives meanwhile
+            await asyncio.sleep(self._venue.config.probe_s * _ARRIVAL)
+        moved = [symbol for symbol in moved if self._frames.quoted(symbol) == before[symbol]]
         if moved:
             raise StaleStream(", ".join(moved[:3]))
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
 from foxtrot.adapter.binance import mapping
+from foxtrot.adapter.binance.frames import GONE
+from foxtrot.adapter.binance.marks import DAY
 from foxtrot.model.constants import Channel, Direction, Interval, Lane
 from foxtrot.model.events import EVENT_BAR, EVENT_DEPTH, EVENT_MARKET_TRADE, EVENT_TICK, Event
 from foxtrot.model.health import StreamKey
@@ -25,6 +28,57 @@ from tests.support.binance_frames import (
     text,
     trade,
 )
+
+HEARD = {
+    Channel.TICK: quote(1), Channel.DEPTH: depth(1, 1), Channel.TRADE: trade(1),
+    Channel.BAR: candle(),
+}  # fmt: skip
+
+
+def stream(channel: Channel, symbol: str = "BTCUSDT") -> StreamKey:
+    """The stream of a channel; of bars, those of a minute."""
+    return StreamKey(channel, symbol, Interval.MINUTE.value if channel is Channel.BAR else "")
+
+
+@pytest.mark.parametrize("channel", Channel)
+def test_a_stream_was_heard_when_something_readable_came(
+    routed: Routed, clock: Callable[[float], None], channel: Channel
+) -> None:
+    """Told or not: a duplicate is a sign of life, a broken frame is none."""
+    slots = {
+        Channel.TICK: routed.tick, Channel.DEPTH: routed.depth,
+        Channel.TRADE: routed.router.trades["BTCUSDT"],
+        Channel.BAR: routed.router.bars["BTCUSDT", "1m"],
+    }  # fmt: skip
+    mark = slots[channel].mark
+    assert mark.heard_ns == 0
+    routed(HEARD[channel])
+    assert mark.heard_ns == NOW_NS
+    clock(1.0)
+    routed(HEARD[channel][:-1])
+    assert mark.heard_ns == NOW_NS
+    routed(HEARD[channel])
+    assert mark.heard_ns == NOW_NS + 1_000_000_000
+
+
+def test_statistics_are_heard_beside_the_quotes(
+    routed: Routed, clock: Callable[[float], None]
+) -> None:
+    """Each part of a tick stream has its own time, and its own activity."""
+    routed(day())
+    assert (routed.tick.mark.heard_ns, routed.tick.day_mark.heard_ns) == (0, NOW_NS)
+    part = StreamKey(Channel.TICK, "BTCUSDT", DAY)
+    assert routed.router.activity(part) == AT_MS
+    routed(quote(7))
+    assert routed.router.activity(part) == AT_MS
+    assert routed.router.activity(stream(Channel.TICK)) == 7
+
+
+@pytest.mark.parametrize("channel", Channel)
+def test_what_was_given_back_is_gone(routed: Routed, channel: Channel) -> None:
+    """Who asks about it later is told so, whatever it was."""
+    assert routed.router.activity(stream(channel)) != GONE
+    assert routed.router.activity(stream(channel, "ETHUSDT")) == GONE
 
 
 def test_a_quote_becomes_a_tick(routed: Routed, clock: object) -> None:
