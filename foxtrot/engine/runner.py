@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime as dt
 import itertools
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +21,6 @@ from foxtrot.errors import (
     InvalidState,
     NotSupported,
     RateLimited,
-    WrongThread,
 )
 from foxtrot.gateway.base import HISTORY_DEADLINE_S, BaseAdapter
 from foxtrot.model.constants import Channel, Status
@@ -46,8 +44,6 @@ log = get_logger("foxtrot.strategy")
 
 OnBar = Callable[[BarData], None]
 
-DRAIN_S = 2.0
-"""Longest that stopping waits for the events that a strategy is still to get."""
 LOAD_BASE_S = 1.0
 LOAD_MAX_S = 60.0
 """Delays between attempts to load bars from a venue that cannot be reached."""
@@ -66,8 +62,8 @@ _BY_OVERRIDING = (Channel.TICK, Channel.DEPTH, Channel.TRADE)
 class StrategyRunner:
     """Stands between one strategy and the engine.
 
-    Thread safety: `send`, the cancels, `listen`, `load` and `stop` from any thread, under the lock
-    that all strategies share; everything else on the dispatcher.
+    Thread safety: `send`, the cancels, `listen`, `load`, `stop` and what is asked of it from any
+    thread, under the lock that all strategies share; everything else on the dispatcher.
 
     Args:
         desk: Knows which order is whose.
@@ -96,7 +92,7 @@ class StrategyRunner:
         self._ledger = risk.Ledger()
         self._begun = False
         self._over = False
-        self._wanted: set[SubscribeRequest] = set()
+        self._wanted: frozenset[SubscribeRequest] = frozenset()  # replaced, never changed
         self._registered: dict[str, Callable[[Event], None]] = {}
         self._loading: set[Future[list[BarData]]] = set()
         self.strategy = strategy_class(self, params)
@@ -121,16 +117,17 @@ class StrategyRunner:
             self._finish()
             raise
         if self._overrides("on_timer"):
-            self._register(EVENT_TIMER, lambda event: self._tell(self.strategy.on_timer))
+            self._register(EVENT_TIMER, self._on_timer)
         self._desk.post(self._begin)
 
     def stop(self) -> None:
         """Let it end; returns when `on_stop` has run, or at once in a handler."""
-        if self._over:
-            return
-        self._desk.post(self._end)
-        with contextlib.suppress(WrongThread):  # a handler may stop a strategy, but not wait
-            self.engine.event_engine.drain(DRAIN_S)
+        self._desk.stop(self)
+
+    def end_soon(self) -> None:
+        """Let it end when what was put before is served."""
+        if not self._over:
+            self._desk.post(self._end)
 
     def _begin(self) -> None:
         self._call(self.strategy.on_init)
@@ -202,11 +199,9 @@ class StrategyRunner:
         type_, name = _CHANNELS[request.channel]
         method = getattr(self.strategy, name)
         with self._lock:
-            self._wanted.add(request)
-        if request.channel is Channel.BAR:
-            self._register(type_ + request.vt_symbol, partial(self._on_bar, method))
-        else:
-            self._register(type_ + request.vt_symbol, partial(self._on_market, method))
+            self._wanted |= {request}
+        hand_on = self._on_bar if request.channel is Channel.BAR else self._on_market
+        self._register(type_ + request.vt_symbol, partial(hand_on, method))
 
     def _register(self, type_: str, handler: Callable[[Event], None]) -> None:
         with self._lock:
@@ -230,9 +225,9 @@ class StrategyRunner:
         if wanted and bar.closed and self.strategy.inited:
             self._call(method, bar)
 
-    def _tell(self, method: Callable[[], None]) -> None:
+    def _on_timer(self, event: Event) -> None:
         if self.strategy.inited:
-            self._call(method)
+            self._call(self.strategy.on_timer)
 
     def on_order(self, order: OrderData, *, own: bool) -> None:
         """An order changed."""
@@ -383,7 +378,8 @@ class StrategyRunner:
 
 
 async def _history(adapter: BaseAdapter, request: HistoryRequest, name: str) -> list[BarData]:
-    for attempt in itertools.count():
+    attempt = 0
+    while True:
         wait_s = delay_s(attempt, LOAD_BASE_S, LOAD_MAX_S, 0.5)
         try:
             async with asyncio.timeout(HISTORY_DEADLINE_S):
@@ -399,4 +395,4 @@ async def _history(adapter: BaseAdapter, request: HistoryRequest, name: str) -> 
             reason = str(error)
         log.warning("load_bars_again", strategy=name, wait_s=wait_s, reason=reason)
         await asyncio.sleep(wait_s)
-    raise AssertionError
+        attempt += 1

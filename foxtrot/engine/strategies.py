@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from foxtrot.core.handlers import Critical
@@ -13,7 +13,7 @@ from foxtrot.core.settings import RiskLimits, StrategyEntry
 from foxtrot.engine import parameters
 from foxtrot.engine.runner import StrategyRunner
 from foxtrot.engine.strategy import Strategy, split
-from foxtrot.errors import ConfigurationError
+from foxtrot.errors import ConfigurationError, WrongThread
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.gateway.registry import strategy_class
 from foxtrot.model.events import EVENT_ORDER, EVENT_TRADE, Event
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 StrategyT = TypeVar("StrategyT", bound=Strategy)
 
+DRAIN_S = 2.0
+"""Longest that stopping waits for the events that strategies are still to get."""
 ORDERS_MAX = 100_000
 """Most orders of which it is remembered whose they are; the oldest are forgotten first."""
 
@@ -106,9 +108,15 @@ class StrategyEngine:
         return [runner.strategy for runner in list(self._runners.values())]
 
     def close(self) -> None:
-        """Stop them, the last added first."""
-        for runner in reversed(list(self._runners.values())):
-            runner.stop()
+        """Stop them all, the last added first."""
+        self.stop(*reversed(list(self._runners.values())))
+
+    def stop(self, *runners: StrategyRunner) -> None:
+        """Let strategies end in this order; returns when they have, or at once in a handler."""
+        for runner in runners:
+            runner.end_soon()
+        with suppress(WrongThread):  # a handler may stop a strategy, but not wait
+            self.engine.event_engine.drain(DRAIN_S)
 
     def _adapters(self) -> list[BaseAdapter]:
         return [self.engine.adapter(name) for name in self.engine.get_all_adapter_names()]

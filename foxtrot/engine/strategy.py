@@ -70,6 +70,9 @@ class Strategy:
         self.log = get_logger("foxtrot.strategy").bind(strategy=self.name)
         self.inited = False
         self.trading = False
+        if self.on_error not in ("cancel", "leave"):
+            problem = f"must be cancel or leave; was {self.on_error!r}"
+            raise ConfigurationError(type(self).__name__, "on_error", problem)
         values = parameters.checked(type(self), self.parameters, params or {})
         for name, value in values.items():
             setattr(self, name, value)

@@ -136,6 +136,12 @@ def test_its_policy_says_what_becomes_of_its_orders(
     assert adapter.order(ids[0]).is_active()
 
 
+def test_a_policy_that_is_none_is_refused(engine: MainEngine, adapter: TradingAdapter) -> None:
+    """A typo would leave orders alone that were to be cancelled."""
+    with pytest.raises(ConfigurationError, match="on_error: must be cancel or leave; was 'canel'"):
+        engine.add_strategy(failing("on_tick", on_error="canel"), "c", ["A.BINANCE"])
+
+
 def test_a_callback_of_load_bars_that_fails_stops_it_too(
     engine: MainEngine, adapter: TradingAdapter
 ) -> None:

@@ -97,6 +97,18 @@ def test_a_symbol_given_twice_counts_once(engine: MainEngine, adapter: TradingAd
     assert engine.add_strategy(Cross, "c", A * 2).vt_symbols == ("A.BINANCE",)
 
 
+def test_a_stuck_handler_delays_the_end_once(
+    engine: MainEngine, adapter: TradingAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing waits for all strategies together, not for each in turn."""
+    waits: list[float] = []
+    monkeypatch.setattr(engine.event_engine, "drain", waits.append)
+    for name in "abc":
+        engine.add_strategy(Cross, name, A)
+    engine._strategies.close()
+    assert waits == [strategies.DRAIN_S]
+
+
 def test_orders_of_others_reach_no_strategy(engine: MainEngine, adapter: TradingAdapter) -> None:
     """Neither those of a script nor those of another strategy's symbol."""
     cross = engine.add_strategy(Cross, "c", A)
