@@ -78,8 +78,8 @@ def lock(path: Path) -> sqlite3.Connection:
         _make_file(target)
     except OSError as error:
         raise JournalUnavailable(str(path), f"cannot be made: {error.strerror}") from None
-    if any(each.is_symlink() for each in (path.parent, path, target)):
-        raise JournalUnavailable(str(path), "is a symbolic link; set FOXTROT_DATA_DIR instead")
+    if path.parent.is_symlink() or any(p.is_symlink() or p.is_dir() for p in (path, target)):
+        raise JournalUnavailable(str(path), "is a link or a directory; move it out of the way")
     with contextlib.ExitStack() as undo:
         try:
             holder = sqlite3.connect(
@@ -114,8 +114,6 @@ def open_checked(path: Path) -> Opened:
         open_orders = [record for record in orders if record.is_open]
         for row in connection.execute(rows.FILLS):
             rows.checked_fill(row)
-        # What a kill left beyond the last frame must not follow frames that are yet to come.
-        checkpoint(connection)
     except UnicodeError:  # SQLite's own words, which quote a broken table
         connection.close()
         raise Damaged("its tables are not the journal's") from None
@@ -140,6 +138,7 @@ def begin_run(path: Path, connection: sqlite3.Connection, head: Head, synchronou
     try:
         # Still FULL here: a run that is counted twice would give an id twice.
         connection.execute(rows.PUT_HEAD, rows.head_row(head))
+        # What a kill left beyond the last frame must not follow frames that are yet to come.
         checkpoint(connection)
         connection.execute(f"PRAGMA synchronous={synchronous}")
     except sqlite3.Error as error:

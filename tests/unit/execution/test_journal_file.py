@@ -177,7 +177,7 @@ def test_a_file_in_the_place_of_a_directory_is_refused(tmp_path: Path) -> None:
 def test_a_directory_in_the_place_of_a_file_is_refused(tmp_path: Path, name: str) -> None:
     """And nothing is kept open by the attempt."""
     (tmp_path / "journal" / name).mkdir(parents=True)
-    with pytest.raises(JournalUnavailable, match="it cannot be opened"):
+    with pytest.raises(JournalUnavailable, match="move it out of the way"):
         Journal.open(tmp_path, "main")
     (tmp_path / "journal" / name).rmdir()
     Journal.open(tmp_path, "main").close()
@@ -257,15 +257,21 @@ def test_a_log_without_its_journal_is_set_aside(opened: Opener, tmp_path: Path) 
         assert fresh.open_records() == []
 
 
-def test_the_log_of_a_damaged_journal_is_kept_whole(opened: Opener, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["log", "file"])
+def test_the_log_of_a_damaged_journal_is_kept_whole(
+    opened: Opener, tmp_path: Path, damage: str
+) -> None:
     """Somebody may want to look; so nothing is written into what is set aside."""
     journal = opened()
     for _ in range(5):
         intend(journal)
     copy = as_after_a_kill(journal, tmp_path / "copy")
     log = bytearray(copy.with_name("main.db-wal").read_bytes())
-    log[5000] ^= 1
-    copy.with_name("main.db-wal").write_bytes(log)
+    if damage == "log":
+        log[5000] ^= 1
+        copy.with_name("main.db-wal").write_bytes(log)
+    else:
+        copy.write_bytes(b"")
     with contextlib.closing(Journal.open(tmp_path / "copy", "main")) as fresh:
         assert fresh.set_aside is not None
         assert fresh.set_aside.with_name(fresh.set_aside.name + "-wal").read_bytes() == log
@@ -322,7 +328,7 @@ def test_symbolic_links_are_refused(tmp_path: Path, part: str) -> None:
     else:
         outside.mkdir()
         place.symlink_to(outside)
-    with pytest.raises(JournalUnavailable, match="symbolic link"):
+    with pytest.raises(JournalUnavailable, match="move it out of the way"):
         Journal.open(tmp_path / "data", "main")
 
 
