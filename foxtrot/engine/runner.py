@@ -195,6 +195,8 @@ class StrategyRunner:
 
     def listen(self, request: SubscribeRequest) -> None:
         """Subscribe, and hand what comes to the method of its channel."""
+        if self._over:
+            return
         self.engine.subscribe(request, self.adapter_name, self._owner)
         type_, name = _CHANNELS[request.channel]
         method = getattr(self.strategy, name)

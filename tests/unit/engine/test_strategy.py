@@ -174,6 +174,7 @@ def test_after_its_stop_it_gets_nothing(engine: MainEngine, adapter: TradingAdap
     strategy = engine.add_strategy(Watching, "w", ["A.BINANCE"])
     strategy.stop()
     strategy.stop()
+    strategy.subscribe("B.BINANCE")
     push_all(adapter, "A")
     assert strategy.got == ["init", "start", "stop"]
     assert adapter.subscriptions() == ()
