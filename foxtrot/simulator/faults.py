@@ -17,6 +17,22 @@ from foxtrot.errors import ConfigurationError
 
 UNTIL_CLEARED = 0
 
+REQUESTS = (
+    "place",
+    "test",
+    "cancel",
+    "cancel_all",
+    "replace",
+    "query",
+    "open_orders",
+    "all_orders",
+    "trades",
+    "account",
+    "order_counts",
+    "subscribe",
+)
+"""The kinds of requests on the trading side that a fault can be for."""
+
 
 class Kind(msgspec.Struct, frozen=True):
     """What a fault does, and how often it does so when the caller names no count.
@@ -124,7 +140,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ) -> bool:
         """Whether the fault concerns these; an unset field means any.
 
-        `request` is the kind of a request of the trading side: place, cancel, query and so on.
+        `request` is one of `REQUESTS`.
         """
         return (
             (self.symbol is None or symbol == self.symbol)
@@ -279,6 +295,9 @@ def _validated(params: Mapping[str, object]) -> Fault:
         if value is not None and not low <= value <= high:
             problem = f"{field} is {value!r}, allowed is {low:g} to {high:g}"
             raise ConfigurationError("fault", fault.name, problem)
+    if fault.request is not None and fault.request not in REQUESTS:
+        problem = f"request is {fault.request!r}, known are: {', '.join(REQUESTS)}"
+        raise ConfigurationError("fault", fault.name, problem)
     if fault.name == "close" and fault.code is not None and not _may_be_sent(fault.code):
         raise ConfigurationError("fault", "close", f"code {fault.code} may not be sent")
     return fault

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from foxtrot.simulator.binance_limits import Limits
+from foxtrot.simulator.binance_orders import OPERATIONS
+from foxtrot.simulator.faults import REQUESTS
 from tests.unit.simulator.trader import Trader
 
 ORDER, OPEN = "/api/v3/order", "/api/v3/openOrders"
@@ -206,6 +208,11 @@ async def test_the_count_of_orders_is_told(trader: Trader) -> None:
     rows = (await trader.rest("GET", "/api/v3/rateLimit/order")).body
     assert [(row["interval"], row["limit"]) for row in rows] == [("SECOND", 100), ("DAY", 200_000)]
     assert rows[1]["count"] == 2
+
+
+def test_every_operation_can_be_hit_by_faults() -> None:
+    """The vocabulary of faults has a word for each."""
+    assert set(OPERATIONS) == set(REQUESTS)
 
 
 async def test_ids_count_per_symbol(trader: Trader) -> None:

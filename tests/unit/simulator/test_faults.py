@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from foxtrot.errors import ConfigurationError
-from foxtrot.simulator.faults import KINDS, FaultBoard, fault_from_json
+from foxtrot.simulator.faults import KINDS, REQUESTS, FaultBoard, fault_from_json
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
@@ -27,6 +27,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
         ("latency", {"seconds": float("nan")}),
         ("close", {"code": 1006}),
         ("close", {"code": 5}),
+        ("ack_reset", {"request": "palce"}),
     ],
 )
 def test_a_wrong_parameter_is_refused(name: str, params: dict) -> None:
@@ -71,6 +72,17 @@ def test_a_fault_strikes_only_what_it_names() -> None:
     assert not board.active("drop_stream", symbol="BTCUSDT", channel="bookTicker")
     assert board.active("http_error", path="/api/v3/depth")
     assert not board.active("http_error", path="/api/v3/time")
+
+
+def test_a_fault_is_for_one_kind_of_request_or_for_all() -> None:
+    """What names a request leaves the others alone, and what is no request of the trading side."""
+    board = FaultBoard()
+    board.inject("http_error", request="place")
+    board.inject("late_ack", count=0)
+    assert board.active("http_error", request="place")
+    assert not board.active("http_error", request="cancel")
+    assert not board.active("http_error", path="/api/v3/depth")
+    assert all(board.active("late_ack", request=kind) for kind in REQUESTS)
 
 
 def test_clearing_one_name_leaves_the_others() -> None:
