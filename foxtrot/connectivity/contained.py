@@ -36,9 +36,14 @@ class Contained:
         """Do one step.
 
         Raises:
-            TimeoutError: It still runs; it was cancelled, and is not waited for.
+            TimeoutError: It still runs; it was cancelled, and is not waited for. Nor is it begun
+                again as long as it does not end.
         """
-        task = self._bridge.spawn(work, name=f"{self._name}.{what}")
+        name = f"{self._name}.{what}"
+        if any(task.get_name() == name for task in self._running):
+            work.close()
+            raise TimeoutError
+        task = self._bridge.spawn(work, name=name)
         self._running.add(task)
         task.add_done_callback(self._ended)
         done: set[asyncio.Task[T]] = set()

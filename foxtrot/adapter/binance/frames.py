@@ -428,7 +428,8 @@ class FrameRouter:
 
     def malformed(self, data: bytes, error: Exception) -> MalformedMessage:
         """A frame that could not be read: counted, reported once a minute, and survived."""
-        self._counters.unreadable(type_of(data))
+        frame_type = type_of(data)
+        self._counters.unreadable(frame_type)
         now_ns = time.time_ns()
         recent = [at for at in self._malformed_at if now_ns - at < _MINUTE_NS]
         self._malformed_at.append(now_ns)
@@ -436,7 +437,9 @@ class FrameRouter:
         problem = "not JSON" if not isinstance(error, msgspec.ValidationError) else "wrong fields"
         message = MalformedMessage(self._venue, len(data), digest, problem)
         if not recent:
-            log.warning("malformed_message", venue=self._venue, **labels(message))
+            log.warning(
+                "malformed_message", venue=self._venue, frame_type=frame_type, **labels(message)
+            )
         if len(recent) >= _MALFORMED_PER_MINUTE:
             self._on_rotten(message)
         return message

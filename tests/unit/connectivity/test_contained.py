@@ -178,3 +178,22 @@ def test_the_bridge_names_what_is_still_there() -> None:
     if loop is not None:
         loop.loop.call_soon_threadsafe(hanging[0].give_in)
         rig.bridge.stop()
+
+
+def test_a_step_that_hangs_is_not_begun_again(rig: Rig) -> None:
+    """However often it is asked for, one of it is left, and the others cost nothing."""
+    deaf = [Stubborn(), Stubborn()]
+
+    async def used() -> tuple[str, ...]:
+        steps = Contained(FakeVenue().make(), rig.bridge, "FAKE")
+        for one in deaf:
+            with pytest.raises(TimeoutError):
+                await steps.step("probe", one.wait(), 0.01)
+        left = await steps.end(0.01)
+        deaf[0].give_in()
+        assert await steps.end(1.0) == ()
+        await steps.step("probe", asyncio.sleep(0), 1.0)
+        return left
+
+    assert rig.bridge.run(used(), timeout=WAIT_S) == ("FAKE.probe",)
+    assert deaf[1].cancelled == 0

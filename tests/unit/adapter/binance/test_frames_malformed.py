@@ -43,6 +43,8 @@ def test_malformed_frames_are_one_line_a_minute(
         routed(b'{"e":"trade","x":"canary"}')
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 2
+    assert "frame_type=other error_class=malformed action=drop" in lines[0]
+    assert "frame_type=trade " in lines[1]
     assert "(16 bytes, sha256 " in lines[0]
     assert lines[0].endswith("not JSON")
     assert lines[1].endswith("wrong fields")
