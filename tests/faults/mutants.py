@@ -13,7 +13,7 @@ from foxtrot.connectivity.backoff import Backoff
 from foxtrot.connectivity.breaker import BreakerState, CircuitBreaker
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.contained import Contained
-from foxtrot.connectivity.freshness import SessionLiveness, Verdict
+from foxtrot.connectivity.freshness import SessionLiveness, StreamFreshness, Verdict
 from foxtrot.connectivity.orchestrator import (
     Subscribable,
     SubscribeOutcome,
@@ -96,6 +96,18 @@ def sdk_open_trusted(patch: pytest.MonkeyPatch) -> None:
         return Verdict.ALIVE
 
     patch.setattr(SessionLiveness, "look", broken)
+
+
+@mutant
+def snapshot_comparison_dropped(patch: pytest.MonkeyPatch) -> None:
+    """A stream that stands still is held for quiet, whatever its market does."""
+
+    def broken(
+        self: StreamFreshness, key: StreamKey, snapshot: object, now: float, *, told: object = None
+    ) -> int:
+        return 0
+
+    patch.setattr(StreamFreshness, "judge", broken)
 
 
 @mutant

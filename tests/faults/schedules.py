@@ -23,9 +23,9 @@ KEYS += (StreamKey(Channel.BAR, "A", "1m"), StreamKey(Channel.BAR, "B", "1m"))
 
 BUSY_S = 200.0
 _CODES = (1008.0, 1012.0, 1013.0)
-_SHORT = (Kind.DROP, Kind.CLOSE, Kind.DEAF)
+_SHORT = (Kind.DROP, Kind.CLOSE, Kind.DEAF, Kind.DEAD)
 _LONG = tuple(kind for kind in Kind if kind not in _SHORT)
-_EITHER_WAY = frozenset(Kind) - {Kind.QUIET, Kind.FLAP}
+_EITHER_WAY = frozenset(Kind) - {Kind.QUIET, Kind.FLAP, Kind.DEAD}
 
 
 class Act(Enum):
@@ -103,7 +103,7 @@ def _fault(dice: random.Random) -> Fault:
         lasts_s=lasts_s,
         amount=amounts.get(kind, 0.0),
         symbol=dice.choice(SYMBOLS) if named else "",
-        drops=kind is not Kind.QUIET and dice.random() < 0.8,
+        drops=kind not in (Kind.QUIET, Kind.DEAD) and dice.random() < 0.8,
     )
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from foxtrot.connectivity.config import StreamConfig
+from foxtrot.connectivity.freshness import StreamFreshness
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.errors import (
     ConnectError,
@@ -27,6 +29,8 @@ NAME = "MODEL"
 DROPPED = 1006
 MARKET_STEP_S = 2.0
 POLL_S = 2.0
+LOOK_S = 2.0
+"""How often a session looks for streams that stand still."""
 ANSWER_S = 5.0
 """How long a session waits for the answer to a subscription."""
 
@@ -47,6 +51,7 @@ class Kind(Enum):
     SLOW_CLOSE = "slow close"  # seconds
     HANG_CLOSE = "close hangs"
     QUIET = "quiet market"
+    DEAD = "dead streams"  # every other one, until it is asked for afresh
 
 
 @dataclass(frozen=True)
@@ -155,7 +160,8 @@ class ModelVenue:
         """One more update of a stream, sent to who holds it."""
         self.market[key] += 1
         session = self.newest(Mode.WEBSOCKET)
-        if session is not None and session.alive and not session.deaf and key in session.held:
+        if session is not None and session.alive and not session.deaf and session.hears(key):
+            session.told[key] = self.market[key]
             self.deliver(session, key)
 
     def deliver(self, session: ModelSession, key: StreamKey) -> None:
@@ -184,6 +190,8 @@ class ModelVenue:
             return
         if fault.kind is Kind.DEAF:
             session.fall_silent()
+        elif fault.kind is Kind.DEAD:
+            session.dead.update(list(session.held)[::2])
         elif fault.kind is Kind.CLOSE:
             session.lose(ConnectionClosed(int(fault.amount)))
         elif fault.drops or fault.kind is Kind.DROP:
@@ -207,6 +215,9 @@ class ModelSession:
         self.received = 0
         self.held: dict[StreamKey, int] = {}
         """What the venue gives, and the number that was polled last."""
+        self.told: dict[StreamKey, int] = {}
+        """The number that each stream brought last."""
+        self.dead: set[StreamKey] = set()
         self.opened = self.closed = self.deaf = False
         self.deaf_at = self.ready_at = self.ended_at = -1.0
         self.cause: FoxtrotError | None = None
@@ -216,6 +227,10 @@ class ModelSession:
     def alive(self) -> bool:
         """Whether the venue has the connection."""
         return self.opened and not self.closed and not self._lost.done()
+
+    def hears(self, key: StreamKey) -> bool:
+        """Whether what happens to a stream comes through."""
+        return key in self.held and key not in self.dead
 
     def lose(self, error: FoxtrotError) -> None:
         """The connection is gone, if there is one."""
@@ -293,12 +308,12 @@ class ModelSession:
         if self.deaf:
             await asyncio.sleep(ANSWER_S)
         for key in keys:
-            self.held.pop(key, None)
+            self._forget(key)
 
     async def run(self) -> None:
         """See `Session`."""
         if self.mode is Mode.WEBSOCKET:
-            await asyncio.wait([self._lost])
+            await self._watch()
         while not self._lost.done():
             self._poll()
             await asyncio.wait([self._lost], timeout=POLL_S)
@@ -326,6 +341,36 @@ class ModelSession:
             self.ended_at = self.venue.now
 
     # -- inside -----------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        """Find streams that stand still while their market moves, and ask for them afresh."""
+        config = StreamConfig()
+        idle_s, longest_s = config.stream_idle_s, config.stream_longest_s
+        freshness = StreamFreshness(idle_s=idle_s, longest_s=longest_s)
+        while not self._lost.done():
+            await asyncio.wait([self._lost], timeout=LOOK_S)
+            if self.deaf:
+                continue
+            activity = {key: self.told.get(key, -1) for key in self.held}
+            sighting = freshness.look(activity, self.venue.now)
+            for key in sighting.revived:
+                self.report(key, StreamState.ACTIVE, "data came")
+            for key in sighting.silent:
+                self._judge(freshness, key)
+
+    def _judge(self, freshness: StreamFreshness, key: StreamKey) -> None:
+        snapshot, told = self.venue.market[key], self.told.get(key)
+        if freshness.judge(key, snapshot, self.venue.now, told=told):
+            self.venue.note(self.name, "renew", str(key))
+            self.report(key, StreamState.STALE, "stands still")
+            self.dead.discard(key)
+        elif freshness.state(key) is StreamState.QUIET:
+            self.report(key, StreamState.QUIET, "its market stands still")
+
+    def _forget(self, key: StreamKey) -> None:
+        self.held.pop(key, None)
+        self.told.pop(key, None)
+        self.dead.discard(key)
 
     def _poll(self) -> None:
         """One round: each polled stream is told if it moved."""
