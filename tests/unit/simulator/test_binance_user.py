@@ -122,7 +122,7 @@ async def test_events_may_change_places(listener: Trader) -> None:
 
 async def test_events_may_be_late(listener: Trader) -> None:
     """They come after what was asked later."""
-    listener.sim.faults.inject("late_reports", seconds=0.05)
+    listener.sim.faults.inject("late_reports", seconds=0.3)
     await listener.place()
     assert (await listener.call("account.status")).status == 200
     assert listener.events == []
