@@ -15,13 +15,7 @@ from foxtrot.core.logs import get_logger
 from foxtrot.core.settings import RiskLimits
 from foxtrot.engine import risk
 from foxtrot.engine.strategy import Strategy, split
-from foxtrot.errors import (
-    Action,
-    FoxtrotError,
-    InvalidState,
-    NotSupported,
-    RateLimited,
-)
+from foxtrot.errors import Action, FoxtrotError, InvalidState, NotSupported, RateLimited
 from foxtrot.gateway.base import HISTORY_DEADLINE_S, BaseAdapter
 from foxtrot.model.constants import Channel, Status
 from foxtrot.model.events import (
@@ -95,6 +89,7 @@ class StrategyRunner:
         self._wanted: frozenset[SubscribeRequest] = frozenset()  # replaced, never changed
         self._registered: dict[str, Callable[[Event], None]] = {}
         self._loading: set[Future[list[BarData]]] = set()
+        self.cancelling: set[str] = set()
         self.strategy = strategy_class(self, params)
 
     # -- its life ---------------------------------------------------------------------------
@@ -236,6 +231,8 @@ class StrategyRunner:
         if own:
             with self._lock:
                 self._ledger.on_order(order)
+                if not order.is_active():
+                    self.cancelling.discard(order.vt_orderid)
         if self._begun and (own or self.strategy.sees_all_orders):
             self._call(self.strategy.on_order, order)
 
@@ -267,6 +264,8 @@ class StrategyRunner:
         """Ask to cancel an open order of this strategy."""
         with self._lock:
             vt_symbol = self._ledger.active_orders().get(vt_orderid)
+            if vt_symbol is not None:
+                self.cancelling.add(vt_orderid)
         if vt_symbol is None:
             log.warning("cancel_ignored", strategy=self.name, vt_orderid=vt_orderid)
             return

@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from foxtrot.core.handlers import Critical
+from foxtrot.core.logs import get_logger
 from foxtrot.core.settings import RiskLimits, StrategyEntry
 from foxtrot.engine import parameters
 from foxtrot.engine.runner import StrategyRunner
@@ -22,10 +23,14 @@ from foxtrot.model.objects import OrderData, TradeData
 if TYPE_CHECKING:
     from foxtrot.engine.main_engine import MainEngine
 
+log = get_logger("foxtrot.strategy")
+
 StrategyT = TypeVar("StrategyT", bound=Strategy)
 
 DRAIN_S = 2.0
 """Longest that stopping waits for the events that strategies are still to get."""
+CANCEL_S = 1.5
+"""Longest that closing waits for orders to end that strategies cancelled."""
 ORDERS_MAX = 100_000
 """Most orders of which it is remembered whose they are; the oldest are forgotten first."""
 
@@ -46,6 +51,7 @@ class StrategyEngine:
     def __init__(self, engine: MainEngine, critical: Critical) -> None:
         self.engine = engine
         self.lock = threading.RLock()
+        self._order_told = threading.Condition(self.lock)
         self._runners: dict[str, StrategyRunner] = {}
         self._owners: dict[str, StrategyRunner] = {}
         self._refused = itertools.count(1)
@@ -108,15 +114,26 @@ class StrategyEngine:
         return [runner.strategy for runner in list(self._runners.values())]
 
     def close(self) -> None:
-        """Stop them all, the last added first."""
-        self.stop(*reversed(list(self._runners.values())))
+        """Stop them all, the last added first; what they cancel is given a moment to end."""
+        if not self.stop(*reversed(list(self._runners.values()))):
+            return
+        with self._order_told:
+            self._order_told.wait_for(lambda: not self._cancelling(), CANCEL_S)
+            left = self._cancelling()
+        if left:
+            log.warning("orders_left_open", reason="not cancelled in time", orders=left)
 
-    def stop(self, *runners: StrategyRunner) -> None:
-        """Let strategies end in this order; returns when they have, or at once in a handler."""
+    def stop(self, *runners: StrategyRunner) -> bool:
+        """Let strategies end in this order; whether they have, which a handler cannot wait for."""
         for runner in runners:
             runner.end_soon()
-        with suppress(WrongThread):  # a handler may stop a strategy, but not wait
-            self.engine.event_engine.drain(DRAIN_S)
+        try:
+            return self.engine.event_engine.drain(DRAIN_S)
+        except WrongThread:
+            return False
+
+    def _cancelling(self) -> list[str]:
+        return [each for runner in self._runners.values() for each in runner.cancelling]
 
     def _adapters(self) -> list[BaseAdapter]:
         return [self.engine.adapter(name) for name in self.engine.get_all_adapter_names()]
@@ -147,6 +164,8 @@ class StrategyEngine:
         owner = self._owner_of(order.vt_orderid)
         for runner in list(self._runners.values()):
             runner.on_order(order, own=runner is owner)
+        with self._order_told:
+            self._order_told.notify_all()
 
     def _on_trade(self, event: Event) -> None:
         trade: TradeData = event.data  # type: ignore[assignment]

@@ -1,5 +1,8 @@
 """Strategies by name, by adapter and from the settings; and whose each order is."""
 
+import threading
+from collections.abc import Callable
+
 import pytest
 
 from foxtrot.core.settings import Settings
@@ -9,6 +12,8 @@ from foxtrot.engine.strategy import Strategy
 from foxtrot.errors import ConfigurationError
 from foxtrot.model.constants import Exchange
 from foxtrot.model.objects import OrderData
+from foxtrot.model.requests import CancelRequest
+from tests.support.events import WAIT_S
 from tests.support.trading_adapter import TradingAdapter
 
 A = ["A.BINANCE"]
@@ -102,11 +107,76 @@ def test_a_stuck_handler_delays_the_end_once(
 ) -> None:
     """Closing waits for all strategies together, not for each in turn."""
     waits: list[float] = []
-    monkeypatch.setattr(engine.event_engine, "drain", waits.append)
+
+    def drain(timeout: float) -> bool:
+        waits.append(timeout)
+        return False
+
+    monkeypatch.setattr(engine.event_engine, "drain", drain)
     for name in "abc":
         engine.add_strategy(Cross, name, A)
     engine._strategies.close()
     assert waits == [strategies.DRAIN_S]
+
+
+class Leaving(Cross):
+    """Leaves no order behind."""
+
+    def on_stop(self) -> None:
+        self.cancel_all()
+
+
+class SlowAdapter(TradingAdapter):
+    """Cancels in its own time, and notes what is open when it closes."""
+
+    may_cancel: threading.Event
+    open_at_close = -1
+
+    def cancel_order(self, request: CancelRequest) -> None:
+        def later() -> None:
+            if self.may_cancel.wait(WAIT_S):
+                super(SlowAdapter, self).cancel_order(request)
+
+        self.bridge.call_soon(later)
+
+    def close(self) -> None:
+        self.open_at_close = sum(order.is_active() for order in self._orders.values())
+        super().close()
+
+
+def test_what_is_cancelled_in_on_stop_is_cancelled_before_the_venue_closes() -> None:
+    """The cancel is on its way when on_stop returns; the line is not cut under it."""
+    with MainEngine() as engine:
+        adapter = engine.add_adapter(SlowAdapter)
+        adapter.may_cancel = threading.Event()
+        leaving = engine.add_strategy(Leaving, "l", A)
+        adapter.settle()
+        leaving.buy(1, 1)
+        leaving.buy(2, 1)
+        told = engine._strategies._order_told
+        wait_for = told.wait_for
+
+        def waiting(predicate: Callable[[], bool], timeout: float) -> bool:
+            adapter.may_cancel.set()
+            return wait_for(predicate, WAIT_S)
+
+        told.wait_for = waiting  # type: ignore[method-assign]
+    assert adapter.open_at_close == 0
+
+
+def test_a_venue_that_does_not_cancel_keeps_nobody_open(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The wait has an end, and the log names what is left."""
+    monkeypatch.setattr(strategies, "CANCEL_S", 0.001)
+    monkeypatch.setattr(TradingAdapter, "cancel_order", lambda self, request: None)
+    with MainEngine() as engine:
+        adapter = engine.add_adapter(TradingAdapter)
+        leaving = engine.add_strategy(Leaving, "l", A)
+        adapter.settle()
+        leaving.buy(1, 1)
+    assert "orders_left_open" in caplog.text
+    assert "FAKE.o1" in caplog.text
 
 
 def test_orders_of_others_reach_no_strategy(engine: MainEngine, adapter: TradingAdapter) -> None:
