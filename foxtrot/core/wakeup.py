@@ -50,7 +50,7 @@ class EventfdWakeup:
 
     def wait(self, timeout_s: float) -> None:
         """See `Wakeup`."""
-        self._epoll.poll(timeout_s if timeout_s > 0 else 0)
+        self._epoll.poll(timeout_s if timeout_s > 0 else 0, 1)  # room for one is made soonest
 
     def close(self) -> None:
         """See `Wakeup`."""
