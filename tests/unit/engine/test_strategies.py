@@ -1,7 +1,6 @@
 """Strategies by name, by adapter and from the settings; and whose each order is."""
 
 import threading
-from collections.abc import Callable
 
 import pytest
 
@@ -154,14 +153,17 @@ def test_what_is_cancelled_in_on_stop_is_cancelled_before_the_venue_closes() -> 
         leaving.buy(1, 1)
         leaving.buy(2, 1)
         told = engine._strategies._order_told
-        wait_for = told.wait_for
+        wait, woken = told.wait, []
 
-        def waiting(predicate: Callable[[], bool], timeout: float) -> bool:
+        def waiting(timeout: float | None = None) -> bool:
             adapter.may_cancel.set()
-            return wait_for(predicate, WAIT_S)
+            woken.append(wait(WAIT_S))
+            return woken[-1]
 
-        told.wait_for = waiting  # type: ignore[method-assign]
+        told.wait = waiting  # type: ignore[method-assign]
     assert adapter.open_at_close == 0
+    assert woken
+    assert all(woken)
 
 
 def test_a_venue_that_does_not_cancel_keeps_nobody_open(
