@@ -36,7 +36,7 @@ WAIT_S: Final = 5.0
 UNSAVED_MOST: Final = 10_000
 """How many orders, and how many fills, are kept in memory while the disk cannot be written."""
 _CHECKPOINT_EVERY = 300  # commits; some 1,000 pages, which take 0.1 s to check at the next start
-_UNWRITABLE = "holds a number that is not finite, or half a character"
+_UNWRITABLE = "holds a number that is not finite or too large, or half a character"
 
 
 class Durability(Enum):

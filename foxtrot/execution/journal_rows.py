@@ -44,6 +44,8 @@ NEWEST_FILL = f"{FILLS} WHERE symbol = ? ORDER BY ts_ns DESC LIMIT 1"
 FORGET_ORDERS = "DELETE FROM orders WHERE NOT open AND updated_ns < ?"
 FORGET_FILLS = "DELETE FROM fills WHERE ts_ns < ? AND orderid NOT IN (SELECT orderid FROM orders)"
 
+_BEYOND = 2**63  # SQLite's integers have 64 bits
+
 Row = tuple[str | int | bytes, ...]
 T = TypeVar("T")
 
@@ -76,25 +78,25 @@ _encode = msgspec.json.Encoder().encode
 
 def head_row(head: Head) -> Row:
     """The row of `head`."""
-    return _head_columns(_body(head, _heads))
+    return _fitting(_head_columns(_body(head, _heads)))
 
 
 def order_row(record: OrderRecord) -> Row:
     """The row of `record`.
 
     Raises:
-        Unwritable: It holds a number that is not finite, or half a character.
+        Unwritable: It holds a number that is not finite or too large, or half a character.
     """
-    return _order_columns(record, _body(record, _orders))
+    return _fitting(_order_columns(record, _body(record, _orders)))
 
 
 def fill_row(fill: FillReport) -> Row:
     """The row of `fill`.
 
     Raises:
-        Unwritable: It holds a number that is not finite, or half a character.
+        Unwritable: It holds a number that is not finite or too large, or half a character.
     """
-    return _fill_columns(fill, _body(fill, _fills))
+    return _fitting(_fill_columns(fill, _body(fill, _fills)))
 
 
 def checked_head(row: Row) -> Head:
@@ -135,6 +137,12 @@ def _body(value: T, decoder: msgspec.json.Decoder[T]) -> bytes:
     except (msgspec.MsgspecError, UnicodeError, InvalidOperation, OverflowError):
         pass
     raise Unwritable
+
+
+def _fitting(row: Row) -> Row:
+    if any(isinstance(value, int) and abs(value) >= _BEYOND for value in row):
+        raise Unwritable
+    return row
 
 
 def _bytes(body: str | int | bytes) -> bytes:

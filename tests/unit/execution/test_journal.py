@@ -253,6 +253,24 @@ def test_a_log_that_was_deleted_stops_orders(opened: Opener) -> None:
         intend(journal)
 
 
+def test_an_interrupt_within_a_write_leaves_nothing_half_done(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody presses Ctrl-C at that moment; the next write is as good as any."""
+    journal = opened()
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal_module.rows, "fill_row", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            journal.record([], [fill("a", 1)])
+    intend(journal)
+    assert journal.trouble == ""
+    assert journal.trade_keys() == {("BTCUSDT", "1")}
+
+
 def test_memory_is_bounded_while_the_disk_is_away(
     opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
