@@ -237,6 +237,18 @@ def test_a_row_that_vanished_from_its_page_is_damage(opened: Opener, table: str)
     assert opened().set_aside
 
 
+def test_a_broken_table_is_damage(opened: Opener) -> None:
+    """Also where SQLite's own words about it cannot be read."""
+    journal = opened()
+    journal.close()
+    data = journal.path.read_bytes()
+    broken = data.replace(b"symbol TEXT NOT NULL", b"symbol TEXT N\xd9LL \xe8ULL", 1)
+    assert broken != data
+    assert len(broken) == len(data)
+    journal.path.write_bytes(broken)
+    assert opened().set_aside
+
+
 def test_two_damaged_journals_of_one_second_are_both_kept(opened: Opener, tmp_path: Path) -> None:
     """Nothing that was set aside is overwritten."""
     for _ in range(2):

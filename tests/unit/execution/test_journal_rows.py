@@ -17,9 +17,7 @@ def test_what_cannot_be_read_back_is_not_written(opened: Opener) -> None:
     order = intent(journal.next_orderid())
     for change in ({"volume": math.nan}, {"price": math.inf}, {"reference": "\ud800"}):
         request = msgspec.structs.replace(order.request, **change)
-        with pytest.raises(
-            JournalError, match="too large, or half a character"
-        ) as refusal:
+        with pytest.raises(JournalError, match="too large, or half a character") as refusal:
             journal.intend(msgspec.structs.replace(order, request=request))
         assert refusal.value.action is Action.STOP
     bad = msgspec.structs.replace(outcome(order, OrderState.ACCEPTED), traded=Decimal("NaN"))
