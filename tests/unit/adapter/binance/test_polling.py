@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import cast
@@ -143,6 +144,19 @@ async def test_every_round_is_told(session: PollingSession, venue: PolledVenue) 
     told = await polled(session, venue, TICK)
     assert [tick.bid_price_1 for tick in told if isinstance(tick, TickData)] == [99.0, 100.0]
     assert session.received == 2
+
+
+async def test_a_polled_stream_was_heard_with_its_last_answer(
+    session: PollingSession, venue: PolledVenue
+) -> None:
+    """Ticks and prints alike; an answer for nobody is no sign of anybody."""
+    venue.will_answer("ticker/24hr", [ticker(99.0), ticker(symbol="ETHUSDT")])
+    venue.will_answer("trades", tape(1, 2))
+    prints, unwanted = StreamKey(Channel.TRADE, "BTCUSDT"), StreamKey(Channel.TICK, "ETHUSDT")
+    before_ns = time.time_ns()
+    await polled(session, venue, TICK, prints)
+    assert before_ns <= venue.marks.heard_ns(TICK) <= venue.marks.heard_ns(prints)
+    assert venue.marks.heard_ns(unwanted) == 0
 
 
 async def test_what_was_not_asked_for_is_ignored(
