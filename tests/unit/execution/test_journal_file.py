@@ -242,7 +242,7 @@ def test_a_broken_table_is_damage(opened: Opener) -> None:
     journal = opened()
     journal.close()
     data = journal.path.read_bytes()
-    broken = data.replace(b"symbol TEXT NOT NULL", b"symbol TEXT N\xd9LL \xe8ULL", 1)
+    broken = data.replace(b"symbol TEXT NOT NULL", b"symbol TEXT NOT N\xd9LL", 1)
     assert broken != data
     assert len(broken) == len(data)
     journal.path.write_bytes(broken)
