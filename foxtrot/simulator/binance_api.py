@@ -6,7 +6,7 @@ signature, the operation, and the faults that hit the answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 import msgspec
@@ -22,8 +22,7 @@ from foxtrot.simulator.faults import Fault
 from foxtrot.simulator.seen import Seen
 
 HTML = "<html><head><title>{title}</title></head><body><center>{title}</center></body></html>"
-_ORDER_COUNTED = ("place", "replace")
-_NAMING = ("place", "replace")
+_NEW_ORDERS = ("place", "replace")
 _LISTS = ("open_orders", "all_orders", "trades")
 
 _NO_ANSWER = (
@@ -117,7 +116,7 @@ class Api:
         self._venue.seen.requested(request.method, request.path, shown)
         key = self._venue.keys.find(request.shown.key)
         name = request.params.get("newClientOrderId")
-        if key is not None and name is not None and request.kind in _NAMING:
+        if key is not None and name is not None and request.kind in _NEW_ORDERS:
             self._venue.accounts[key.account].received[name] += 1
 
     def handle(self, request: Request) -> Reply:
@@ -149,7 +148,7 @@ class Api:
             headers = {k: v for k, v in error.headers.items() if k == "Retry-After"}
             return Reply(status=error.status, body=(error.text or "").encode(), headers=headers)
         reply = Reply(body=msgspec.json.encode(result), asker=asker)
-        if operation.kind in _ORDER_COUNTED:
+        if operation.kind in _NEW_ORDERS:
             reply.headers = self._venue.order_gate.headers(key.account, now_ms)
         return reply
 
@@ -217,10 +216,19 @@ def _canned_reply(fault: Fault) -> Reply:
 def _changed(body: bytes, fields: Mapping[str, object]) -> bytes:
     """The answer with some of its fields changed; a field of None is taken out."""
     answer = msgspec.json.decode(body)
-    if not isinstance(answer, dict):
-        return body
-    for name in fields.keys() & answer.keys():
-        answer[name] = fields[name]
-        if fields[name] is None:
-            del answer[name]
+    for row in _rows(answer):
+        for name in fields.keys() & row.keys():
+            row[name] = fields[name]
+            if fields[name] is None:
+                del row[name]
     return msgspec.json.encode(answer)
+
+
+def _rows(answer: object) -> Iterator[dict[str, object]]:
+    """The answer itself, and the answers inside it: a replacement has two, a list has many."""
+    if isinstance(answer, dict):
+        yield answer
+        yield from _rows(list(answer.values()))
+    elif isinstance(answer, list):
+        for each in answer:
+            yield from _rows(each)

@@ -150,7 +150,7 @@ class Matching:
         price = limit if price_e8 is None else price_e8
         if not 0 < quantity <= order.remaining_e8:
             raise ConfigurationError("fill", "quantity", "it is more than what is left, or nothing")
-        if price <= 0 or not _within(order, price):
+        if price <= 0 or not _fits(order.ticket, price):
             raise ConfigurationError("fill", "price", "it is beyond the order's limit")
         return self._execute(order, price, quantity, now_ms, maker=True)
 
@@ -273,7 +273,7 @@ class Matching:
             share = self._random.randint(0, trade.quantity_e8 // lot) * lot
             for order in queue:
                 part = min(share, order.remaining_e8)
-                if part and order.open and _within(order, trade.price_e8):
+                if part and order.open and _fits(order.ticket, trade.price_e8):
                     share -= part
                     self._execute(order, order.ticket.price_e8 or 0, part, now_ms, maker=True)
 
@@ -379,7 +379,3 @@ def _fits(ticket: Ticket, price_e8: int) -> bool:
     if limit is None:
         return True
     return price_e8 <= limit if ticket.side is Side.BUY else price_e8 >= limit
-
-
-def _within(order: Order, price_e8: int) -> bool:
-    return _fits(order.ticket, price_e8)

@@ -96,7 +96,12 @@ async def test_answers_may_name_another_order_or_none(trader: Trader) -> None:
     trader.sim.faults.inject("foreign_ack", request="place", body="theirs")
     assert (await trader.place(newClientOrderId="mine")).body["clientOrderId"] == "theirs"
     trader.sim.faults.inject("nameless_ack", request="place")
-    assert "orderId" not in (await trader.place()).body
+    assert "orderId" not in (await trader.place(newClientOrderId="next")).body
+    trader.sim.faults.inject("nameless_ack", request="replace")
+    order = trader.order(cancelOrigClientOrderId="next", cancelReplaceMode="STOP_ON_FAILURE")
+    body = (await trader.rest("POST", f"{ORDER}/cancelReplace", **order)).body
+    assert body["newOrderResult"] == "SUCCESS"
+    assert "orderId" not in body["newOrderResponse"]
 
 
 async def test_lists_lie_only_when_told_to(trader: Trader) -> None:
