@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from foxtrot import ContractData, OrderData, OrderType, Strategy, TickData
+from foxtrot import (
+    ContractData,
+    Direction,
+    OrderData,
+    OrderType,
+    Strategy,
+    TickData,
+    TradeData,
+)
 
 
 class MarketMaker(Strategy):
@@ -17,12 +25,12 @@ class MarketMaker(Strategy):
     parameters = ("volume", "distance", "tolerance", "most")
     variables = ("bid", "ask", "pnl")
 
-    volume = 0.001
-    distance = 0.0005
+    volume = 0.01
+    distance = 0.00005
     """From the middle to each quote, as a share of the price."""
-    tolerance = 0.0002
+    tolerance = 0.00005
     """How far the middle may move before the quotes follow, as a share of the price."""
-    most = 0.005
+    most = 0.05
 
     def on_init(self) -> None:
         """Begin without a quote."""
@@ -51,6 +59,12 @@ class MarketMaker(Strategy):
         """Forget an order that has ended."""
         if not order.is_active():
             self._open.discard(order.vt_orderid)
+
+    def on_trade(self, trade: TradeData) -> None:
+        """Say what it came to."""
+        side = "bought" if trade.direction is Direction.LONG else "sold"
+        made = "" if self.pnl is None else f"; made {self.pnl:+,.4f}"
+        self.write_log(f"{side} {trade.volume:g} at {trade.price:,.6g}{made}")
 
     def on_stop(self) -> None:
         """Leave no quote behind."""
