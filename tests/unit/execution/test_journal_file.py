@@ -237,12 +237,21 @@ def test_a_row_that_vanished_from_its_page_is_damage(opened: Opener, table: str)
     assert opened().set_aside
 
 
-def test_a_broken_table_is_damage(opened: Opener) -> None:
-    """Also where SQLite's own words about it cannot be read."""
+@pytest.mark.parametrize(
+    ("was", "is_"),
+    [
+        (b"symbol TEXT NOT NULL", b"symbol TEXT NOT N\xd9LL"),
+        (b"symbol TEXT NOT NULL", b"symbol TEYT NOT NULL"),
+        (b"SQLite format 3\0\x10\0\2\2", b"SQLite format 3\0\x10\0\1\1"),
+    ],
+    ids=["words that cannot be read", "another type", "not in WAL mode"],
+)
+def test_a_file_that_is_made_otherwise_is_damage(opened: Opener, was: bytes, is_: bytes) -> None:
+    """Also where SQLite would take it."""
     journal = opened()
     journal.close()
     data = journal.path.read_bytes()
-    broken = data.replace(b"symbol TEXT NOT NULL", b"symbol TEXT NOT N\xd9LL", 1)
+    broken = data.replace(was, is_, 1)
     assert broken != data
     assert len(broken) == len(data)
     journal.path.write_bytes(broken)
