@@ -27,10 +27,13 @@ from foxtrot.gateway.guard import Guard, Market
 from foxtrot.gateway.publisher import Publisher
 from foxtrot.gateway.trading import TradingListener, TradingSession
 from foxtrot.model.constants import Exchange, Status, StreamState
-from foxtrot.model.objects import ContractData, OrderData, TickData
+from foxtrot.model.objects import NS_PER_S, ContractData, OrderData, TickData
 from foxtrot.model.requests import CancelRequest, OrderRequest
 
 log = get_logger("foxtrot.gateway")
+
+_KEPT_NS = 30 * 86_400 * NS_PER_S
+"""How long the journal keeps orders that ended; venues list fills for less."""
 
 
 class OrderPort(Publisher, Listener, ABC):
@@ -257,10 +260,14 @@ class OrderPort(Publisher, Listener, ABC):
         flags, account = self.flags, self.account
         place = Path(flags.journal_directory) if flags.journal_directory else data_directory()
         durability = Durability(flags.journal_durability)
-        return await aside(
-            lambda: Journal.open(place, account, durability=durability, clock=self.clock),
-            f"journal-{account}",
-        )
+        forget_ns = self.clock.time_ns() - _KEPT_NS
+
+        def work() -> Journal:
+            journal = Journal.open(place, account, durability=durability, clock=self.clock)
+            journal.prune(forget_ns)
+            return journal
+
+        return await aside(work, f"journal-{account}")
 
 
 def _check_type(request: object, kind: type) -> None:
