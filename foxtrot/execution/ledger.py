@@ -106,8 +106,6 @@ class Ledger:
             return False
         if record.venue_id or not news.venue_id:
             return news.venue_id in ("", record.venue_id)
-        if (news.symbol, news.venue_id) in self.by_venue:
-            return False
         # Refused, or never arrived: what lives under its name is another order.
         return record.is_open or not _lives(news)
 

@@ -72,7 +72,7 @@ class _Question:
 
     def again(self, now_ns: int) -> None:
         """An answer came; if it does not settle the question, the next is due after a while."""
-        self.next_ns = now_ns + min(FIRST_NS << min(self.asks, 16), CAP_NS)
+        self.next_ns = min(self.next_ns, now_ns + min(FIRST_NS << min(self.asks, 16), CAP_NS))
 
 
 class Reconciler:
@@ -155,8 +155,8 @@ class Reconciler:
         suspects = (*missed, *self._tracker.fills_waiting())
         decisions: list[Decision] = [AddFill(fill) for fill in missed]
         for record in self._tracker.doubts():
-            found = any(self._may_be_of(record, fill) for fill in suspects)
-            if not found and self._is_proof(record, ask, asked):
+            proof = self._is_proof(record, ask, asked)
+            if proof and not any(self._may_be_of(record, fill) for fill in suspects):
                 decisions.append(Resolve(record.orderid))
         return decisions
 
@@ -225,18 +225,18 @@ class Reconciler:
         return not known or self._tracker.changed_since(orderid, mark)
 
     def _due(self, now_ns: int) -> list[Decision]:
-        decisions: list[Decision] = []
+        queries: list[Ask | AskFills] = []
         for key, question in self._orders.items():
             if question.next_ns <= now_ns:
                 question.emitted(now_ns)
-                decisions.append(self._query(key, question))
+                queries.append(self._query(key, question))
         for orderid, question in self._fills.items():
             if question.next_ns <= now_ns:
                 question.emitted(now_ns)
-                decisions.append(_ask_fills(self._known(orderid)))
-        return decisions
+                queries.append(_ask_fills(self._known(orderid)))
+        return _merged(queries)
 
-    def _query(self, key: str | VenueKey, question: _Question) -> Decision:
+    def _query(self, key: str | VenueKey, question: _Question) -> Ask | AskFills:
         if not isinstance(key, str):
             symbol, venue_id = key
             return Ask(symbol, "", venue_id)
@@ -308,25 +308,21 @@ class Reconciler:
 
     def _waiting_for(self, ask: AskFills) -> Iterable[_Question]:
         for record in self._tracker.fills_missing():
-            if _ask_fills(record) == ask and record.orderid in self._fills:
+            if _covers(ask, record) and record.orderid in self._fills:
                 yield self._fills[record.orderid]
         for record in self._tracker.doubts():
-            if _ask_fills(record) == ask and record.orderid in self._orders:
+            if _covers(ask, record) and record.orderid in self._orders:
                 yield self._orders[record.orderid]
 
     def _is_proof(self, record: OrderRecord, ask: AskFills, asked: Asked) -> bool:
         """Whether a list of fills that lacks an order is the last piece of proof against it."""
         question = self._orders.get(record.orderid)
-        wanted = _ask_fills(record)
         return (
             question is not None
             and question.absences >= ABSENCES
             and asked.ready
             and asked.at_ns >= question.absent_ns
-            and not self._tracker.changed_since(record.orderid, asked.mark)
-            and ask.venue_id == ""
-            and ask.symbol in ("", wanted.symbol)
-            and ask.since_ns <= wanted.since_ns
+            and _covers(ask, record)
         )
 
     def _may_be_of(self, record: OrderRecord, fill: FillReport) -> bool:
@@ -344,6 +340,28 @@ def _key(ask: Ask) -> str | VenueKey:
 def _ask_fills(record: OrderRecord) -> AskFills:
     since_ns = record.intent.created_ns - CLOCKS_APART_NS
     return AskFills(record.intent.request.symbol, since_ns, record.venue_id)
+
+
+def _covers(ask: AskFills, record: OrderRecord) -> bool:
+    """Whether a list of fills, if it is whole, has all those of an order."""
+    wanted = _ask_fills(record)
+    return (
+        ask.venue_id in ("", wanted.venue_id)
+        and ask.symbol in ("", wanted.symbol)
+        and ask.since_ns <= wanted.since_ns
+    )
+
+
+def _merged(queries: list[Ask | AskFills]) -> list[Decision]:
+    """One query for all the fills of a symbol, as old as the oldest that is wanted."""
+    since: dict[str, int] = {}
+    decisions: list[Decision] = []
+    for each in queries:
+        if isinstance(each, Ask) or each.venue_id:
+            decisions.append(each)
+        else:
+            since[each.symbol] = min(each.since_ns, since.get(each.symbol, each.since_ns))
+    return decisions + [AskFills(symbol, since_ns) for symbol, since_ns in since.items()]
 
 
 def _is_watched(record: OrderRecord) -> bool:

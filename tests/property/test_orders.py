@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -22,9 +25,9 @@ from foxtrot.execution.reports import (
     OrderIntent,
     OrderRecord,
     OrderReport,
-    OrderState,
     Unknown,
 )
+from foxtrot.execution.reports import OrderState as State
 from foxtrot.execution.transitions import TRANSITIONS, UNANSWERED
 from foxtrot.model.constants import Direction, Exchange, OrderType
 from foxtrot.model.requests import OrderRequest
@@ -34,8 +37,9 @@ S = 1_000_000_000
 symbols = st.sampled_from(["BTCUSDT", "ETHUSDT"])
 sides = st.sampled_from([Direction.LONG, Direction.SHORT])
 tenths = st.integers(1, 5)
-fates = st.sampled_from(["accepted", "accepted", "accepted", "refused", "lost", "late", "not sent"])
-deliveries = st.sampled_from(["once", "once", "and again", "never"])
+FATES = ["accepted", "accepted", "accepted", "refused", "lost", "late", "not sent"]
+DELIVERIES = ["once", "once", "and again", "never"]
+fates, deliveries = st.sampled_from(FATES), st.sampled_from(DELIVERIES)
 BINANCE = Exchange.BINANCE
 EXPLAINED = ("in doubt for more than", "does not show all of its fills")
 
@@ -97,7 +101,7 @@ class Orders(RuleBasedStateMachine):
         if before is not None:
             assert record.state is before.state or record.state in TRANSITIONS[before.state]
             assert record.traded >= before.traded
-        assert (record.state is not OrderState.FILLED) or record.traded == record.volume
+        assert (record.state is not State.FILLED) or record.traded == record.volume
         self.journal[record.orderid] = record
 
     def carry_out(self, decisions: list[Decision]) -> None:
@@ -170,8 +174,8 @@ class Orders(RuleBasedStateMachine):
     @rule()
     def arrive_late(self) -> None:
         """A request that took its time."""
-        request = self.requests.pop(0)
-        if self.now - request.sent_ns <= MAX_AGE_NS:
+        request = self.requests.pop(0) if self.requests else None
+        if request is not None and self.now - request.sent_ns <= MAX_AGE_NS:
             order = self.arrive(request)
             self.acks.append((request.intent.orderid, order.venue_id))
 
@@ -179,6 +183,8 @@ class Orders(RuleBasedStateMachine):
     @rule(which=st.integers(0, 9), lost=st.booleans())
     def acknowledge(self, which: int, lost: bool) -> None:
         """The venue's answer to an order arrives, or does not."""
+        if not self.acks:
+            return
         orderid, venue_id = self.acks.pop(which % len(self.acks))
         if lost:
             self.tell(self.tracker.doubted(orderid, "no answer", self.now))
@@ -190,7 +196,7 @@ class Orders(RuleBasedStateMachine):
     @rule(which=st.integers(0, 9))
     def give_up_waiting(self, which: int) -> None:
         """The answer to an order is late; it may come all the same."""
-        sent = [each for each in self.tracker.open_records() if each.state is OrderState.SENT]
+        sent = [each for each in self.tracker.open_records() if each.state is State.SENT]
         if sent:
             orderid = sent[which % len(sent)].orderid
             self.tell(self.tracker.doubted(orderid, "timeout", self.now))
@@ -210,8 +216,8 @@ class Orders(RuleBasedStateMachine):
                 volume = min(Decimal(part) / 10, order.volume - order.traded)
                 self.venue.fill(order, volume, self.now)
 
-    @rule(which=st.integers(0, 9), state=st.sampled_from([OrderState.CANCELED, OrderState.EXPIRED]))
-    def end(self, which: int, state: OrderState) -> None:
+    @rule(which=st.integers(0, 9), state=st.sampled_from([State.CANCELED, State.EXPIRED]))
+    def end(self, which: int, state: State) -> None:
         """The venue ends an order by itself."""
         alive = self.venue.open()
         if alive:
@@ -234,7 +240,7 @@ class Orders(RuleBasedStateMachine):
             and (each.venue_id == venue_id if venue_id else each.orderid == orderid)
         ]
         if fate == "done" and alive:
-            self.venue.end(alive[0], OrderState.CANCELED, self.now)
+            self.venue.end(alive[0], State.CANCELED, self.now)
         elif fate != "lost":
             self.tell(self.tracker.cancel_refused(orderid, "unknown order", self.now))
 
@@ -372,12 +378,49 @@ class Orders(RuleBasedStateMachine):
             assert record.traded == sums.get(record.orderid, ZERO)
         for orderid, record in self.journal.items():
             if orderid not in seen:
-                assert record.state is OrderState.REJECTED
+                assert record.state is State.REJECTED
                 assert not record.traded
         assert not [each for each in self.tracker.open_records() if each.state in UNANSWERED]
 
 
+def step(machine: Orders, dice: random.Random) -> None:
+    """Something of all that may happen, most often what makes orders and fills."""
+    which = lambda: dice.randrange(10)  # noqa: E731
+    side = dice.choice(list(Direction)[:2])
+    symbol, part = dice.choice(["BTCUSDT", "ETHUSDT"]), dice.randint(1, 5)
+    deeds: list[tuple[int, Callable[[], object]]] = [
+        (9, lambda: machine.send([(symbol, side, part, dice.choice(FATES))])),
+        (9, lambda: machine.fill([(which(), part)])),
+        (12, lambda: machine.push([(which(), dice.choice(DELIVERIES)) for _ in range(4)])),
+        (9, lambda: machine.answer([(which(), dice.random() < 0.3) for _ in range(3)])),
+        (9, lambda: machine.pass_time(dice.randint(1, 40))),
+        (6, lambda: machine.acknowledge(which(), dice.random() < 0.5)),
+        (4, lambda: machine.cancel(which(), dice.choice(["done", "lost", "refused"]))),
+        (3, lambda: machine.ask_for_all(dice.random() < 0.5)),
+        (2, lambda: machine.end(which(), dice.choice([State.CANCELED, State.EXPIRED]))),
+        (2, lambda: machine.give_up_waiting(which())),
+        (2, machine.arrive_late),
+        (2, lambda: machine.trade_by_hand(symbol, side, part)),
+        (1, machine.disconnect),
+        (6, machine.reconnect),
+        (1, machine.crash),
+    ]
+    dice.choices([deed for _, deed in deeds], [weight for weight, _ in deeds])[0]()
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_long_days(seed: int) -> None:
+    """Dozens of orders, and more mishaps; afterwards everything is as the venue says."""
+    dice = random.Random(seed)
+    machine = Orders()
+    machine.begin(dice.random() < 0.5)
+    for _ in range(500):
+        step(machine, dice)
+    machine.teardown()
+    assert len(machine.venue.orders) > 20
+
+
 Orders.TestCase.settings = settings(
-    max_examples=150, stateful_step_count=50, deadline=None, report_multiple_bugs=False
+    max_examples=60, stateful_step_count=50, deadline=None, report_multiple_bugs=False
 )
 TestOrders = Orders.TestCase

@@ -217,6 +217,22 @@ def test_only_the_right_fills_are_evidence(ask: AskFills, at_s: float, ready: bo
     assert glue.state() is State.IN_DOUBT
 
 
+def test_many_doubts_ask_for_the_fills_of_a_symbol_once() -> None:
+    """The query reaches back to the oldest of them, and its answer serves them all."""
+    tracker = tracker_with(venue_id="")
+    glue = Glue(tracker)
+    tracker.intend(intent("fx-2", created_ns=NOW - 9 * S), NOW)
+    for orderid in ("fx-1", "fx-2"):
+        tracker.doubted(orderid, "timeout", NOW)
+    glue.look(0)
+    for at_s in (5, 7):
+        glue.order(NONE, at_s)
+        glue.order(NONE, at_s, Ask(BTC, "fx-2", ""))
+    (ask,) = glue.look(7)
+    assert ask == AskFills(BTC, NOW - 9 * S - CLOCKS_APART_NS)
+    assert glue.fills(NO_FILLS, 8, ask) == [Resolve("fx-1"), Resolve("fx-2")]
+
+
 def test_fills_of_all_symbols_are_evidence_too() -> None:
     """One list of the whole account proves as much as one of the symbol."""
     glue = absent_twice()
@@ -374,6 +390,19 @@ def test_a_cancel_that_came_to_nothing_is_taken_back() -> None:
     assert glue.state() is State.ACCEPTED
 
 
+def test_an_answer_from_before_a_cancel_does_not_judge_it() -> None:
+    """It was refused and asked for again while a query was under way."""
+    tracker = tracker_with()
+    tracker.cancelling("fx-1", NOW)
+    glue = Glue(tracker)
+    glue.look(0)
+    asked = glue.reconciler.asked(6 * S, ready=True)
+    tracker.cancel_refused("fx-1", "busy", NOW)
+    tracker.cancelling("fx-1", NOW)
+    shown = Known((report(),))
+    assert glue.reconciler.order(Ask(BTC, "fx-1", "7"), shown, asked, 7 * S) == []
+
+
 def test_a_pending_cancel_is_asked_for_after_the_grace_period() -> None:
     """Its answer may have been lost."""
     tracker = tracker_with()
@@ -409,6 +438,18 @@ def test_an_ended_order_that_a_list_shows_is_asked_for_then_alarmed() -> None:
     assert glue.look(30) == [ask]
     assert glue.order(Known((report(),)), 30.5, ask) == []
     assert glue.state() is State.CANCELED
+
+
+def test_an_ended_order_that_is_not_found_is_not_asked_for_again() -> None:
+    """The list was older than its end."""
+    tracker = tracker_with()
+    tracker.reported(report(State.CANCELED), NOW)
+    glue = Glue(tracker)
+    glue.open(Known((report(),)))
+    ask = Ask(BTC, "fx-1", "7")
+    assert glue.look(0) == [ask]
+    assert glue.order(NONE, 0.5, ask) == []
+    assert glue.look(60) == []
 
 
 def test_missing_fills_are_asked_for() -> None:
