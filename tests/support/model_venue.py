@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.freshness import StreamFreshness
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.errors import (
@@ -31,6 +30,7 @@ MARKET_STEP_S = 2.0
 POLL_S = 2.0
 LOOK_S = 2.0
 """How often a session looks for streams that stand still."""
+_IDLE_S, _LONGEST_S = 10.0, 120.0
 ANSWER_S = 5.0
 """How long a session waits for the answer to a subscription."""
 
@@ -344,19 +344,19 @@ class ModelSession:
 
     async def _watch(self) -> None:
         """Find streams that stand still while their market moves, and ask for them afresh."""
-        config = StreamConfig()
-        idle_s, longest_s = config.stream_idle_s, config.stream_longest_s
-        freshness = StreamFreshness(idle_s=idle_s, longest_s=longest_s)
+        freshness = StreamFreshness(idle_s=_IDLE_S, longest_s=_LONGEST_S)
         while not self._lost.done():
             await asyncio.wait([self._lost], timeout=LOOK_S)
-            if self.deaf:
-                continue
-            activity = {key: self.told.get(key, -1) for key in self.held}
-            sighting = freshness.look(activity, self.venue.now)
-            for key in sighting.revived:
-                self.report(key, StreamState.ACTIVE, "data came")
-            for key in sighting.silent:
-                self._judge(freshness, key)
+            if not self.deaf:
+                self._look(freshness)
+
+    def _look(self, freshness: StreamFreshness) -> None:
+        activity = {key: self.told.get(key, -1) for key in self.held}
+        sighting = freshness.look(activity, self.venue.now)
+        for key in sighting.revived:
+            self.report(key, StreamState.ACTIVE, "data came")
+        for key in sighting.silent:
+            self._judge(freshness, key)
 
     def _judge(self, freshness: StreamFreshness, key: StreamKey) -> None:
         snapshot, told = self.venue.market[key], self.told.get(key)
