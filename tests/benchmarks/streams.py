@@ -52,7 +52,6 @@ class Cost:
     grown_mb: float
     """Resident memory, over what it was before connecting."""
     bytes_per_s: float
-    connections: int
     quotes_per_s: float
 
 
@@ -65,15 +64,13 @@ class Gauge:
     def cost(self, count: Callable[[], int], wait: Callable[[float], object]) -> Cost:
         """Measure while `wait` waits; `count` says how many quotes have come."""
         began, cpu, quotes = time.monotonic(), time.process_time(), count()
-        before = _received()
+        received = _received()
         wait(WINDOW_S)
         spent_s = time.monotonic() - began
-        grown = [size - before.get(name, 0) for name, size in _received().items()]
         return Cost(
             (time.process_time() - cpu) / spent_s,
             _resident_mb() - self._before_mb,
-            sum(grown) / spent_s,
-            sum(size > 0 for size in grown),
+            (_received() - received) / spent_s,
             (count() - quotes) / spent_s,
         )
 
@@ -147,6 +144,10 @@ def bare_cost(address: str, size: int) -> Cost:
     return asyncio.run(asyncio.wait_for(measure(), WAIT_S))
 
 
+def _connections(size: int) -> int:
+    return ceil(size / _SYMBOLS_PER_CONNECTION)
+
+
 def _names(some: list[str]) -> list[str]:
     return [f"{symbol.lower()}@{kind}" for symbol in some for kind in ("bookTicker", "ticker")]
 
@@ -156,14 +157,14 @@ def _resident_mb() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _received() -> dict[str, int]:
-    """Bytes that each of this process's TCP sockets has received, by its descriptor."""
-    found = {}
+def _received() -> int:
+    """Bytes that this process's open TCP sockets have received."""
+    found = 0
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(name))) as end:
             if end.type == socket.SOCK_STREAM and end.family == socket.AF_INET:
                 info = end.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-                found[name] = struct.unpack_from("Q", info, _RECEIVED_AT)[0]
+                found += struct.unpack_from("Q", info, _RECEIVED_AT)[0]
     return found
 
 
@@ -176,8 +177,7 @@ def run(rounds: int) -> list[Comparison]:
     bare: Costs = {size: [] for size in SIZES}
     for _ in range(min(rounds, ROUNDS)):
         for size in SIZES:
-            connections = ceil(size / _SYMBOLS_PER_CONNECTION)
-            rate_hz = QUOTES_HZ * size / connections
+            rate_hz = QUOTES_HZ * size / _connections(size)
             with flooding_venue(rate_hz=rate_hz, count=size) as address:
                 ours[size].append(in_fresh_process(foxtrot_cost, address, size))
                 bare[size].append(in_fresh_process(bare_cost, address, size))
@@ -210,13 +210,12 @@ def _memory(ours: Costs) -> list[Comparison]:
         Comparison(
             f"memory per connection, {size} streams",
             "MB",
-            [cost.grown_mb / max(cost.connections, 1) for cost in ours[size]],
+            [cost.grown_mb / _connections(size) for cost in ours[size]],
             "ceiling",
             [CEILING_MB] * len(ours[size]),
             1.0,
             smaller_is_better=True,
-            note=f"{ours[size][0].connections} connections, "
-            f"{ours[size][0].quotes_per_s:,.0f} quotes/s",
+            note=f"{_connections(size)} of them, {ours[size][0].quotes_per_s:,.0f} quotes/s",
         )
         for size in SIZES
     ]
