@@ -101,6 +101,10 @@ class Ledger:
             ZERO,
         )
 
+    def awaits(self, vt_orderid: str) -> bool:
+        """Whether something of an order is still to be told: its end, or a fill."""
+        return vt_orderid in self._sent
+
     def active_orders(self) -> dict[str, str]:
         """The orders that may still trade, with the vt_symbol of each."""
         return {key: sent.vt_symbol for key, sent in self._sent.items() if sent.is_active}

@@ -264,11 +264,10 @@ class StrategyRunner:
         """Ask to cancel an open order of this strategy."""
         with self._lock:
             vt_symbol = self._ledger.active_orders().get(vt_orderid)
-            if vt_symbol is not None:
-                self.cancelling.add(vt_orderid)
-        if vt_symbol is None:
-            log.warning("cancel_ignored", strategy=self.name, vt_orderid=vt_orderid)
-            return
+            if vt_symbol is None:
+                log.warning("cancel_ignored", strategy=self.name, vt_orderid=vt_orderid)
+                return
+            self.cancelling.add(vt_orderid)
         orderid = vt_orderid.removeprefix(f"{self.adapter_name}.")
         self.engine.cancel_order(CancelRequest(orderid, *split(vt_symbol)), self.adapter_name)
 
@@ -309,9 +308,7 @@ class StrategyRunner:
 
     def _price(self, vt_symbol: str) -> float:
         tick = self.engine.get_tick(vt_symbol)
-        if tick is None:
-            return 0.0
-        return tick.last_price or (tick.bid_price_1 + tick.ask_price_1) / 2
+        return tick.last_price if tick is not None else 0.0
 
     # -- what it knows ----------------------------------------------------------------------
 
@@ -319,6 +316,10 @@ class StrategyRunner:
         """What the strategy holds of a symbol."""
         with self._lock:
             return float(self._ledger.position(vt_symbol))
+
+    def awaits(self, vt_orderid: str) -> bool:
+        """Whether something of an order is still to be told."""
+        return self._ledger.awaits(vt_orderid)
 
     def positions(self) -> dict[str, float]:
         """All that the strategy holds."""
@@ -332,7 +333,7 @@ class StrategyRunner:
         return None if profit is None else float(profit)
 
     def now(self) -> dt.datetime:
-        """The time of the adapter's clock."""
+        """The time, by the adapter."""
         return utc(self.engine.adapter(self.adapter_name).clock.time_ns())
 
     # -- bars of the past -------------------------------------------------------------------

@@ -32,7 +32,7 @@ DRAIN_S = 2.0
 CANCEL_S = 1.5
 """Longest that closing waits for orders to end that strategies cancelled."""
 ORDERS_MAX = 100_000
-"""Most orders of which it is remembered whose they are; the oldest are forgotten first."""
+"""Most ended orders of which it is remembered whose they are; the oldest are forgotten first."""
 
 _CALL = "eStrategyCall"
 
@@ -144,8 +144,12 @@ class StrategyEngine:
         """Remember whose an order is."""
         with self.lock:
             self._owners[vt_orderid] = runner
-            if len(self._owners) > ORDERS_MAX:
-                del self._owners[next(iter(self._owners))]
+            # Two, so that it shrinks even where every other one still rests.
+            for oldest in tuple(itertools.islice(self._owners, 2)):
+                if len(self._owners) > ORDERS_MAX:
+                    owner = self._owners.pop(oldest)
+                    if owner.awaits(oldest):
+                        self._owners[oldest] = owner
 
     def refused_id(self) -> str:
         """A fresh id for an order that no adapter has seen."""

@@ -189,20 +189,23 @@ def test_orders_of_others_reach_no_strategy(engine: MainEngine, adapter: Trading
     assert cross.orders == []
 
 
-def test_whose_an_order_is_is_remembered_up_to_a_bound(
+def test_whose_an_order_was_is_remembered_up_to_a_bound(
     engine: MainEngine, adapter: TradingAdapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that runs for a year does not fill up; the oldest are forgotten first."""
+    """A year of orders fills nothing up; but one that rests all the while is never forgotten."""
     monkeypatch.setattr(strategies, "ORDERS_MAX", 2)
     cross = engine.add_strategy(Cross, "c", A)
     adapter.settle()
-    ids = [cross.buy(1, 1) for _ in range(3)]
-    adapter.settle()
+    resting = cross.buy(1, 1)
+    for _ in range(10):
+        adapter.fill(cross.buy(1, 1))
+        adapter.settle()
+    assert len(engine._strategies._owners) == 2
     cross.orders.clear()
-    for each in ids:
-        adapter.accept(each)
+    adapter.fill(resting)
     adapter.settle()
-    assert [order.vt_orderid for order in cross.orders] == ids[1:]
+    assert [order.vt_orderid for order in cross.orders] == [resting]
+    assert cross.pos == 11
 
 
 # ------------------------------------------------------------------ from the settings
