@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -68,6 +69,7 @@ class OrderDesk:
         guard: Judges new orders.
         listener: Who is told.
         flags: The settings of the moment.
+        rng: Spreads the delays between attempts to connect.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class OrderDesk:
         clock: Clock,
         config: StreamConfig,
         flags: Callable[[], FeatureFlags],
+        rng: random.Random | None = None,
     ) -> None:
         self._name, self._guard, self._market = adapter_name, guard, market
         self._listener, self._bridge, self._clock, self._flags = listener, bridge, clock, flags
@@ -118,6 +121,7 @@ class OrderDesk:
             bridge=bridge,
             clock=clock,
             config=config,
+            rng=rng,
         )
 
     # -- lifecycle, on the loop thread ------------------------------------------------------
