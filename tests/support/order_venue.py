@@ -12,6 +12,9 @@ from foxtrot.model.constants import Direction, Exchange, OrderType
 MAX_AGE_NS = 5_000_000_000
 """A request that was longer under way is not carried out, as by Binance's `recvWindow`."""
 
+LAG_NS = 1_900_000_000
+"""For so long a new order is not found by the query for one order."""
+
 
 @dataclass(slots=True)
 class VenueOrder:
@@ -22,6 +25,7 @@ class VenueOrder:
     symbol: str
     direction: Direction
     volume: Decimal
+    placed_ns: int
     ts_ns: int
     traded: Decimal = ZERO
     state: OrderState = OrderState.ACCEPTED
@@ -45,7 +49,7 @@ class OrderVenue:
     ) -> VenueOrder:
         """Take an order."""
         number = 1 + sum(each.symbol == symbol for each in self.orders)
-        order = VenueOrder(str(number), orderid, symbol, direction, volume, now_ns)
+        order = VenueOrder(str(number), orderid, symbol, direction, volume, now_ns, now_ns)
         self.orders.append(order)
         self.pushes.append(report_of(order))
         return order
@@ -85,12 +89,15 @@ class OrderVenue:
         """The answer to the question for all open orders."""
         return tuple(report_of(each) for each in self.open())
 
-    def look_up(self, symbol: str, orderid: str, venue_id: str) -> tuple[OrderReport, ...]:
-        """The answer to the question for one order."""
+    def look_up(
+        self, symbol: str, orderid: str, venue_id: str, now_ns: int
+    ) -> tuple[OrderReport, ...]:
+        """The answer to the question for one order; late to know of a new one."""
         return tuple(
             report_of(each)
             for each in self.orders
             if each.symbol == symbol
+            and each.placed_ns + LAG_NS <= now_ns
             and (each.venue_id == venue_id if venue_id else each.orderid == orderid)
         )
 
