@@ -46,6 +46,9 @@ class StreamConfig:
     breaker_threshold: int = 5
     breaker_open_s: float = 60.0
 
+    # Orders: all lists are asked for again, though the venue pushes
+    reconcile_s: float = 60.0
+
     # Polling
     polling_interval_s: float = 1.0
 

@@ -32,7 +32,7 @@ from foxtrot.execution.reports import (
     order_data,
 )
 from foxtrot.gateway.guard import Guard, Market
-from foxtrot.gateway.lookout import FULL_S, LOOK_S, Lookout
+from foxtrot.gateway.lookout import LOOK_S, Lookout
 from foxtrot.gateway.order_flow import OrderFlow, OrderListener, Trading
 from foxtrot.gateway.trading import Balances, TradingListener, TradingSession
 from foxtrot.model.constants import ConnectionState, StreamState
@@ -329,7 +329,7 @@ class OrderDesk:
     def _every_s(self, session: TradingSession) -> float:
         """How often to ask for everything: a venue that does not push is asked all the time."""
         if session.pushes:
-            return FULL_S
+            return self._supervisor.config.reconcile_s
         return max(self._flags().polling_interval, session.least_poll_s)
 
 

@@ -26,9 +26,6 @@ log = get_logger("foxtrot.gateway.lookout")
 LOOK_S = 0.25
 """How often the reconciler is asked what is due."""
 
-FULL_S = 60.0
-"""How often all lists are asked for, though the venue pushes."""
-
 
 class Lookout:
     """Drives the reconciler against a session. Belongs to the loop thread.
