@@ -125,7 +125,9 @@ class Dispatcher:
             if self._started or self._closed:
                 raise InvalidState(f"an EventEngine starts once; this one is {self._state}")
             self._wakeup = make_wakeup()
-            self._timer_at = self._monotonic() + self._interval
+            self._now = self._turn_at = self._last_turn_at = self._monotonic()
+            self._latest.mark = self._now
+            self._timer_at = self._now + self._interval
             self._thread.start()
             self._started = True
 
@@ -283,7 +285,6 @@ class Dispatcher:
     # ------------------------------------------------------------------ dispatcher
 
     def _run(self) -> None:
-        self._rested()
         go_on = True
         while go_on:
             try:
@@ -310,15 +311,16 @@ class Dispatcher:
 
     def _serve_lanes(self) -> None:
         """Serve at least what is queued now, RELIABLE first, the other lanes in turn."""
-        trades, ticks = len(self._bounded.queue), len(self._latest)
+        lane = self._latest
+        trades, ticks = len(self._bounded.queue), len(lane)
         ticks_turn = False
         while self._now < self._give_up_at:
             if self._reliable:
                 self._serve(self._reliable.popleft, len(self._reliable), _NEVER, (), ())
-            elif self._bounded.queue and not (ticks_turn and self._latest):
+            elif self._bounded.queue and not (ticks_turn and lane):
                 trades -= self._serve_bounded()
                 ticks_turn = True
-            elif self._latest:
+            elif lane.queue or lane.folded or lane.spill:
                 ticks -= self._serve_latest()
                 ticks_turn = False
             else:
@@ -336,7 +338,7 @@ class Dispatcher:
         if not fresh:
             return self._serve(lane.next_conflated, lane.fold(), _NEVER, self._reliable, trades)
         served = self._serve(lane.queue.popleft, fresh, lane.stale_at, self._reliable, trades)
-        lane.took(served)
+        lane.fresh_left -= served
         return served
 
     def _serve(
@@ -392,13 +394,10 @@ class Dispatcher:
             self._current = None
             self._turn_at = self._last_turn_at = _NEVER  # nothing is old while nothing is queued
             self._wakeup.wait(min(self._timer_at - self._now, _LONGEST_REST_S))
-            self._rested()
+            self._now = self._turn_at = self._last_turn_at = lane.mark = self._monotonic()
         self._idle = False
         if self._now >= self._timer_at:
             self._put_timer()
-
-    def _rested(self) -> None:
-        self._now = self._turn_at = self._last_turn_at = self._latest.mark = self._monotonic()
 
     def _end_episodes(self) -> None:
         backlog = {_RELIABLE: len(self._reliable), _BOUNDED: len(self._bounded.queue)}

@@ -56,7 +56,7 @@ class LatestLane:
         self.conflate_after_s = conflate_after_s
         self._monotonic = monotonic
         self.mark = monotonic()
-        self._fresh_left = 0
+        self.fresh_left = 0
         self._conflated = 0
         self._conflated_on_arrival = 0  # under the lock
         self._lock = threading.RLock()  # re-entrant for the same reason as above
@@ -81,18 +81,17 @@ class LatestLane:
             self.spill[key] = event
 
     def fresh(self, now: float) -> int:
-        """How many may be taken from the queue before `stale_at`; 0: conflate."""
+        """How many may be taken from the queue before `stale_at`; 0: conflate.
+
+        Whoever takes them counts them off `fresh_left`.
+        """
         if self.folded:
             return 0
-        if not self._fresh_left:
+        if not self.fresh_left:
             self.stale_at = self.mark + self.conflate_after_s
             self.mark = now
-            self._fresh_left = len(self.queue)
-        return self._fresh_left if now < self.stale_at else 0
-
-    def took(self, count: int) -> None:
-        """Note that `count` were taken from the queue."""
-        self._fresh_left -= count
+            self.fresh_left = len(self.queue)
+        return self.fresh_left if now < self.stale_at else 0
 
     def next_conflated(self) -> Event:
         """Take the event that waits longest, after the newest have found their places.
@@ -111,7 +110,7 @@ class LatestLane:
             How many are left.
         """
         folded, popleft = self.folded, self.queue.popleft
-        self.mark, self._fresh_left = self._monotonic(), 0
+        self.mark, self.fresh_left = self._monotonic(), 0
         taken, before = len(self.queue), len(folded)
         for _ in range(taken):
             event = popleft()
