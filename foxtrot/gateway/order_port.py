@@ -118,7 +118,13 @@ class OrderPort(Publisher, Listener, ABC):
         return f"{self.adapter_name}.{desk.send(request)}"
 
     def modify_order(self, orderid: str, *, price: float = 0.0, volume: float = 0.0) -> str:
-        """Replace an open order by one of another price or volume; 0 leaves it as it is.
+        """Replace an open order by one of another price or volume.
+
+        Args:
+            orderid: The open order.
+            price: Of the new order; 0 leaves it as it is.
+            volume: Of the new order; 0 is what is left of the open one. Beware: what the venue
+                fills of the open order until it is replaced is not taken off.
 
         Returns:
             The `vt_orderid` of the new order; what becomes of both is told by their events.
@@ -129,9 +135,9 @@ class OrderPort(Publisher, Listener, ABC):
             self.log.warning("modify_refused", orderid=orderid, reason="no such order is known")
             self.write_log(f"{self.adapter_name}: no order {orderid} is known, nothing to modify")
             return ""
-        asked = {"price": price, "volume": volume}
-        changes = {field: value for field, value in asked.items() if value}
-        request = msgspec.structs.replace(record.intent.request, **changes)
+        asked = record.intent.request
+        left = float(record.volume - record.traded)
+        request = msgspec.structs.replace(asked, price=price or asked.price, volume=volume or left)
         return f"{self.adapter_name}.{desk.modify(orderid, request)}"
 
     def cancel_order(self, request: CancelRequest) -> None:

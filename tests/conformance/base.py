@@ -14,8 +14,11 @@ from typing import ClassVar
 
 import pytest
 
-from foxtrot.model.constants import Channel
+from foxtrot.execution import reconciler
+from foxtrot.model.constants import Channel, OrderType
+from foxtrot.model.objects import NS_PER_S
 from tests.support.rig import Rig, running
+from tests.support.trading_rig import TradingRig, trading
 from tests.support.venues import VenueUnderTest
 
 
@@ -59,6 +62,40 @@ class Cards:
         """Skip the card if the venue gives no history."""
         if not rig.adapter.capabilities.history:
             pytest.skip(f"{rig.name} gives no history")
+
+
+class TradingCards(Cards):
+    """The fixtures of the cards about orders; evidence is gathered in fractions of a second."""
+
+    @pytest.fixture
+    def rig(self, venue: VenueUnderTest) -> Iterator[TradingRig]:
+        """An engine with the venue's adapter and its keys, not connected yet."""
+        with trading(venue) as rig:
+            self.needs_orders(rig)
+            yield rig
+
+    @pytest.fixture(autouse=True)
+    def quick_evidence(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A request is known to be late after a fraction of a second."""
+        monkeypatch.setattr(reconciler, "GRACE_NS", NS_PER_S // 2)
+        monkeypatch.setattr(reconciler, "APART_NS", NS_PER_S // 5)
+
+    @staticmethod
+    def needs_orders(rig: Rig) -> None:
+        """Skip the card if the venue does not trade."""
+        if not rig.adapter.capabilities.orders:
+            pytest.skip(f"{rig.name} does not trade")
+
+    @staticmethod
+    def needs_order(rig: Rig, type_: OrderType) -> None:
+        """Skip the card if the venue has no such order."""
+        if type_ not in rig.adapter.capabilities.orders:
+            pytest.skip(f"{rig.name} has no {type_.value} orders")
+
+    @staticmethod
+    def above(rig: Rig) -> float:
+        """A price above the market, at which a limit order trades at once."""
+        return round(rig.venue.crossing_price(rig.venue.symbols[0]) * 1.01, 2)
 
 
 class _Started:

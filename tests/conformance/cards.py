@@ -7,7 +7,12 @@ from tests.conformance.connection import ConnectionCards
 from tests.conformance.history import HistoryCards
 from tests.conformance.market_data import MarketDataCards
 from tests.conformance.modes import ModeCards
+from tests.conformance.orders import OrderCards
 
 
 class AdapterConformance(ConnectionCards, MarketDataCards, ModeCards, HistoryCards, ClosingCards):
     """The suite. A venue sets `venue_class`."""
+
+
+class TradingConformance(OrderCards):
+    """The suite of orders; a venue that does not trade skips it by its capabilities."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-for card in ("base", "connection", "market_data", "modes", "history", "closing"):
+for card in ("base", "connection", "market_data", "modes", "history", "closing", "orders"):
     pytest.register_assert_rewrite(f"tests.conformance.{card}")
-pytest.register_assert_rewrite("tests.support.rig")
+pytest.register_assert_rewrite("tests.support.rig", "tests.support.trading_rig")
 
 from tests.support.rig import nothing_left  # noqa: E402
 

@@ -9,10 +9,12 @@ from foxtrot.adapter.binance import BinanceAdapter
 from foxtrot.gateway.base import BaseAdapter, Setting
 from foxtrot.model.constants import Channel, Exchange
 from foxtrot.model.health import StreamKey
-from foxtrot.simulator.binance import Limits, SimulatedBinance, SimulatedBinanceThread
+from foxtrot.simulator.accounts import Order
+from foxtrot.simulator.binance import ApiKey, Limits, SimulatedBinance, SimulatedBinanceThread
+from foxtrot.simulator.binance_keys import SIMULATED_KEY, SIMULATED_SECRET, Keys
 from foxtrot.simulator.faults import FaultBoard
 from foxtrot.simulator.listings import E8
-from tests.support.venues import Quote, VenueUnderTest
+from tests.support.venues import Held, Quote, Traded, VenueUnderTest
 
 _CHANNELS = {
     "ticker": Channel.TICK,
@@ -32,6 +34,7 @@ class BinanceUnderTest(VenueUnderTest):
         symbols: What it trades; a few by default.
         rate_hz: How often its market moves by itself.
         limits: Its rules for clients.
+        may_trade: Whether the key may send orders.
     """
 
     adapter_class: ClassVar[type[BaseAdapter]] = BinanceAdapter
@@ -54,9 +57,11 @@ class BinanceUnderTest(VenueUnderTest):
         *,
         rate_hz: float = 0.0,
         limits: Limits | None = None,
+        may_trade: bool = True,
     ) -> None:
         listed = list(symbols or self.symbols)
-        self.sim = SimulatedBinance(listed, seed=7, rate_hz=rate_hz, limits=limits)
+        keys = (ApiKey(may_trade=may_trade),)
+        self.sim = SimulatedBinance(listed, seed=7, rate_hz=rate_hz, limits=limits, keys=keys)
         self._thread = SimulatedBinanceThread(self.sim)
 
     @property
@@ -115,9 +120,84 @@ class BinanceUnderTest(VenueUnderTest):
         """Handshakes that were answered."""
         return self.sim.seen.connections
 
+    # -- trading ----------------------------------------------------------------------------
+
+    def keys(self) -> dict[str, str]:
+        """The canary that opens nothing."""
+        return {"api_key": SIMULATED_KEY, "secret": SIMULATED_SECRET}
+
+    def forget_keys(self) -> None:
+        """Every key is unknown."""
+        self.sim.keys = Keys(())
+
+    def resting_price(self, symbol: str) -> float:
+        """A tenth below the best bid, on the grid of prices."""
+        return round(self.newest(symbol)[0] * 0.9, 2 if symbol.endswith("USDT") else 5)
+
+    def crossing_price(self, symbol: str) -> float:
+        """The best ask."""
+        return self.newest(symbol)[1]
+
+    def fill(self, orderid: str, volume: float | None = None) -> None:
+        """At its limit."""
+        self.sim.desk.fill(orderid, volume)
+
+    def end(self, orderid: str, *, expired: bool = False) -> None:
+        """By the desk."""
+        (self.sim.desk.expire if expired else self.sim.desk.cancel)(orderid)
+
+    def place_by_hand(self, symbol: str, volume: float, price: float) -> str:
+        """By the desk."""
+        return str(self.sim.desk.place(symbol, "BUY", volume, price).order_id)
+
+    def held(self) -> list[Held]:
+        """The books of the account."""
+        return [_held(order) for order in self.sim.desk.account().orders]
+
+    def traded(self) -> list[Traded]:
+        """The fills of the account."""
+        return [
+            Traded(fill.symbol, str(fill.trade_id), fill.client_id, fill.quantity_e8 / E8)
+            for fill in self.sim.desk.account().fills
+        ]
+
+    def received(self) -> Mapping[str, int]:
+        """As the account counted them."""
+        return dict(self.sim.desk.account().received)
+
+    def cancels(self) -> list[str]:
+        """Out of what was requested."""
+        return [
+            params.get("origClientOrderId") or params["orderId"]
+            for method, path, params in self.sim.seen.requests
+            if (method, path) == ("DELETE", "/api/v3/order")
+        ]
+
+    def balances(self) -> dict[str, tuple[float, float]]:
+        """The books of the account."""
+        return {
+            asset: ((balance.free_e8 + balance.locked_e8) / E8, balance.locked_e8 / E8)
+            for asset, balance in self.sim.desk.account().balances.items()
+        }
+
+    def deposit(self, asset: str, amount: float) -> None:
+        """By the desk."""
+        self.sim.desk.deposit(asset, amount)
+
     def _last_trade(self, symbol: str) -> int:
         trades = self.sim.market.trades(symbol)
         return trades[-1].trade_id if trades else 0
+
+
+def _held(order: Order) -> Held:
+    return Held(
+        str(order.order_id),
+        order.client_id,
+        order.symbol,
+        order.quantity_e8 / E8,
+        order.filled_e8 / E8,
+        order.open,
+    )
 
 
 def _keys(names: Sequence[str]) -> list[StreamKey]:

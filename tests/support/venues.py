@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+import msgspec
+
 from foxtrot.gateway.base import BaseAdapter, Setting
 from foxtrot.model.constants import Channel, Exchange
 from foxtrot.model.health import StreamKey
@@ -13,6 +15,26 @@ from foxtrot.simulator.faults import FaultBoard
 
 Quote = tuple[float, float]
 """Best bid and best ask."""
+
+
+class Held(msgspec.Struct, frozen=True):
+    """One order in the venue's own books; `orderid` is the client's name for it."""
+
+    venue_id: str
+    orderid: str
+    symbol: str
+    volume: float
+    traded: float
+    open: bool
+
+
+class Traded(msgspec.Struct, frozen=True, order=True):
+    """One fill in the venue's own books."""
+
+    symbol: str
+    trade_id: str
+    orderid: str
+    volume: float
 
 
 class VenueUnderTest(ABC):
@@ -80,3 +102,61 @@ class VenueUnderTest(ABC):
     def key(self, symbol: str, channel: Channel = Channel.TICK) -> StreamKey:
         """The stream of a channel; bars are of a minute."""
         return StreamKey(channel, symbol, "1m" if channel is Channel.BAR else "")
+
+    # -- trading: for a venue whose adapter can send orders ---------------------------------
+
+    def keys(self) -> dict[str, str]:
+        """What `connect` takes beside `setting` to trade."""
+        raise NotImplementedError
+
+    def forget_keys(self) -> None:
+        """Know the keys no more: whoever shows them is refused."""
+        raise NotImplementedError
+
+    def resting_price(self, symbol: str) -> float:
+        """A price at which an order to buy rests."""
+        raise NotImplementedError
+
+    def crossing_price(self, symbol: str) -> float:
+        """A price at which an order to buy trades at once."""
+        raise NotImplementedError
+
+    def fill(self, orderid: str, volume: float | None = None) -> None:
+        """Fill an order that rests, or a part of it."""
+        raise NotImplementedError
+
+    def end(self, orderid: str, *, expired: bool = False) -> None:
+        """Cancel an order by another hand, or let it expire."""
+        raise NotImplementedError
+
+    def place_by_hand(self, symbol: str, volume: float, price: float) -> str:
+        """Place an order to buy by another hand; the venue's id of it."""
+        raise NotImplementedError
+
+    def held(self) -> list[Held]:
+        """Every order that the venue ever took, oldest first."""
+        raise NotImplementedError
+
+    def traded(self) -> list[Traded]:
+        """Every fill of the account."""
+        raise NotImplementedError
+
+    def received(self) -> Mapping[str, int]:
+        """Every client order id that ever came in with a new order, and how often."""
+        raise NotImplementedError
+
+    def cancels(self) -> list[str]:
+        """The client order id, or the venue's id, of every cancel that came in, in order."""
+        raise NotImplementedError
+
+    def balances(self) -> dict[str, tuple[float, float]]:
+        """Total and frozen amount of each asset."""
+        raise NotImplementedError
+
+    def deposit(self, asset: str, amount: float) -> None:
+        """Add to a balance."""
+        raise NotImplementedError
+
+    def by_id(self, venue_id: str, symbol: str) -> Held:
+        """The order that the venue calls so."""
+        return next(h for h in self.held() if (h.venue_id, h.symbol) == (venue_id, symbol))
