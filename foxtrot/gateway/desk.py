@@ -20,7 +20,13 @@ from foxtrot.core.bridge import AsyncThreadBridge
 from foxtrot.core.clock import Clock
 from foxtrot.core.logs import get_logger
 from foxtrot.core.settings import FeatureFlags
-from foxtrot.errors import BridgeNotRunning, FoxtrotError, JournalError, VenueUnavailable
+from foxtrot.errors import (
+    BridgeNotRunning,
+    FoxtrotError,
+    JournalError,
+    StaleStream,
+    VenueUnavailable,
+)
 from foxtrot.execution.journal import Journal
 from foxtrot.execution.order_tracker import OrderTracker
 from foxtrot.execution.reports import (
@@ -35,6 +41,7 @@ from foxtrot.gateway.guard import Guard, Market
 from foxtrot.gateway.lookout import LOOK_S, Lookout
 from foxtrot.gateway.order_flow import OrderFlow, OrderListener, Trading
 from foxtrot.gateway.trading import Balances, TradingListener, TradingSession
+from foxtrot.gateway.untold import Untold
 from foxtrot.model.constants import ConnectionState, StreamState
 from foxtrot.model.health import ConnectionStatus, SessionHealth, StreamKey, TradingHealth
 from foxtrot.model.objects import NS_PER_S, AccountData, PositionData
@@ -93,12 +100,13 @@ class OrderDesk:
         self._journal: Journal | None = None
         self._supervised: TradingSession | None = None
         self._refused_ids = itertools.count(1)
-        self._trading = Trading()
+        self._trading, self._untold = Trading(), Untold(clock)
         self._tracker = OrderTracker(adapter_name)
         self._flow = OrderFlow(
             adapter_name,
             tracker=self._tracker,
             trading=self._trading,
+            untold=self._untold,
             guard=guard,
             listener=listener,
             unpriced=lambda intent: guard.unpriced(intent.request, market(intent.request)),
@@ -111,6 +119,7 @@ class OrderDesk:
             self._tracker,
             take=self._flow.apply,
             balances=self.on_balances,
+            untold=self._untold,
             clock=clock,
         )
         self._supervisor = Supervisor(
@@ -173,7 +182,7 @@ class OrderDesk:
 
     def _begin(self, request: OrderRequest, submit: Callable[[OrderIntent], None]) -> str:
         now_ns, journal = self._clock.time_ns(), self._journal
-        refusal = self._unready()
+        refusal = self._unready() if journal is not None else "not_ready: there is no journal yet"
         if refusal or journal is None:
             number = next(self._refused_ids)
             return self._refuse(OrderIntent(f"local-{number}", request, now_ns), refusal)
@@ -199,7 +208,7 @@ class OrderDesk:
         if state is not ConnectionState.READY:
             reason = self._supervisor.health().reason
             return f"not_ready: trading is {state.value}, not ready ({reason})"
-        return "" if self._journal is not None else "not_ready: there is no journal"
+        return ""
 
     def _refuse(self, intent: OrderIntent, refusal: str) -> str:
         self._guard.ended(intent.orderid)
@@ -249,6 +258,7 @@ class OrderDesk:
     def on_connection(self, status: ConnectionStatus) -> None:
         """Pass a change of state on."""
         if status.state is ConnectionState.READY and self._supervised is not None:
+            self._untold.begin(pushes=self._supervised.pushes)
             self._trading.begin(self._supervised)
         elif status.previous is ConnectionState.READY:
             self._trading.end()
@@ -289,7 +299,11 @@ class OrderDesk:
         if self._journal is not None:
             return
         journal = await self._open_journal()
-        self._flow.restore(journal)
+        try:
+            self._flow.restore(journal)
+        except BaseException:
+            journal.close()
+            raise
         self._journal = journal
 
     async def reconcile(self, session: TradingSession, *, ready: bool) -> None:
@@ -310,7 +324,8 @@ class OrderDesk:
         full_at = self._clock.monotonic() + self._every_s(session)
         while True:
             missed = await self._lookout.wait(LOOK_S)
-            self._flow.tend()
+            if self._untold.overdue:
+                raise StaleStream("of the account")
             if missed:
                 await self.reconcile(session, ready=True)
             elif self._clock.monotonic() >= full_at:
@@ -318,6 +333,12 @@ class OrderDesk:
             if missed or self._clock.monotonic() >= full_at:
                 full_at = self._clock.monotonic() + self._every_s(session)
             await self._lookout.look(session, ready=True)
+
+    async def keep_cancelling(self) -> None:
+        """Cancel again what is to end, however long questions wait for their turn."""
+        while True:
+            self._flow.tend()
+            await asyncio.sleep(LOOK_S)
 
     async def _reconcile_again(self, session: TradingSession) -> None:
         """Look whether all is as it was told; nothing is known to be missing."""
@@ -365,6 +386,7 @@ class _DeskSession:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._venue.run())
             group.create_task(self._desk.tend(self._venue))
+            group.create_task(self._desk.keep_cancelling())
 
     async def probe(self) -> None:
         """Ask for a sign of life."""

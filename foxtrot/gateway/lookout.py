@@ -9,16 +9,21 @@ from foxtrot.core.clock import Clock
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import VenueUnavailable
 from foxtrot.execution.decisions import (
+    AddFill,
+    Adopt,
     Ask,
     Asked,
     AskFills,
+    Correct,
     Decision,
+    Resolve,
     apply,
 )
 from foxtrot.execution.order_tracker import Changes, OrderTracker
 from foxtrot.execution.reconciler import Reconciler
-from foxtrot.execution.reports import Unknown
+from foxtrot.execution.reports import FillReport, OrderReport, Unknown
 from foxtrot.gateway.trading import Balances, TradingSession
+from foxtrot.gateway.untold import Untold
 from foxtrot.model.objects import NS_PER_S
 
 log = get_logger("foxtrot.gateway.lookout")
@@ -35,6 +40,7 @@ class Lookout:
         tracker: What is known.
         take: Is given what changes.
         balances: Is given what the account holds.
+        untold: Is told what lists told first.
         clock: Both times.
     """
 
@@ -45,10 +51,11 @@ class Lookout:
         *,
         take: Callable[[Changes], None],
         balances: Callable[[Balances], None],
+        untold: Untold,
         clock: Clock,
     ) -> None:
         self._venue, self._tracker, self._clock = venue, tracker, clock
-        self._take, self._balances = take, balances
+        self._take, self._balances, self._untold = take, balances, untold
         self._reconciler = Reconciler(tracker)
         self._missed = asyncio.Event()
         self.last_full_ns = 0
@@ -120,7 +127,15 @@ class Lookout:
 
     def _follow(self, decisions: Iterable[Decision]) -> None:
         for decision in decisions:
-            self._take(apply(self._tracker, decision, self._clock.time_ns()))
+            changes = apply(self._tracker, decision, self._clock.time_ns())
+            self._take(changes)
+            if changes.records or changes.fills:
+                self._note(_news_of(decision))
+
+    def _note(self, news: OrderReport | FillReport | None) -> None:
+        record = self._tracker.match(news) if news is not None else None
+        if record is not None and news is not None:
+            self._untold.owe(record.orderid, news.ts_ns)
 
     def _need(self, what: str, answer: object) -> None:
         if isinstance(answer, Unknown):
@@ -132,3 +147,13 @@ class Lookout:
     @property
     def _now_ns(self) -> int:
         return round(self._clock.monotonic() * NS_PER_S)
+
+
+def _news_of(decision: Decision) -> OrderReport | FillReport | None:
+    """What a venue's list told that its stream should have told, too."""
+    match decision:
+        case Adopt(report) | Correct(report) | Resolve(_, report):
+            return report
+        case AddFill(fill):
+            return fill
+    return None

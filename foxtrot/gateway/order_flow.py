@@ -6,7 +6,8 @@ Every piece of news goes through the tracker; what it changes is written down, t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
+from decimal import Decimal
 from typing import Protocol
 
 import msgspec
@@ -16,7 +17,7 @@ from foxtrot.core.clock import Clock
 from foxtrot.core.logs import get_logger
 from foxtrot.core.settings import FeatureFlags
 from foxtrot.execution.journal import Journal
-from foxtrot.execution.order_tracker import Changes, OrderTracker
+from foxtrot.execution.order_tracker import NOTHING, Changes, OrderTracker
 from foxtrot.execution.reports import (
     FillReport,
     OrderIntent,
@@ -37,6 +38,7 @@ from foxtrot.gateway.trading import (
     Refused,
     TradingSession,
 )
+from foxtrot.gateway.untold import Untold
 from foxtrot.model.objects import OrderData, TradeData
 
 log = get_logger("foxtrot.gateway.orders")
@@ -105,6 +107,7 @@ class OrderFlow:
         adapter_name: Whose orders these are.
         tracker: What is known of them.
         trading: The session of the moment.
+        untold: Is told what answers told first.
         guard: Counts what is open, and is told of refusals.
         listener: Who is told.
         unpriced: Whether a request's notional can be judged only with a price of the venue's.
@@ -117,6 +120,7 @@ class OrderFlow:
         *,
         tracker: OrderTracker,
         trading: Trading,
+        untold: Untold,
         guard: Guard,
         listener: OrderListener,
         unpriced: Callable[[OrderIntent], bool],
@@ -126,6 +130,7 @@ class OrderFlow:
     ) -> None:
         self._name, self._tracker, self._trading = adapter_name, tracker, trading
         self._guard, self._listener, self._unpriced = guard, listener, unpriced
+        self._untold = untold
         self._bridge, self._clock, self._flags = bridge, clock, flags
         self._journal: Journal | None = None
         self._doomed: dict[str, float] = {}
@@ -140,12 +145,16 @@ class OrderFlow:
         return len(self._doomed)
 
     def restore(self, journal: Journal) -> None:
-        """Take up what the journal knows, and tell it once."""
-        self._journal = journal
+        """Take up what the journal knows, and tell it once.
+
+        Raises:
+            JournalError: It cannot be read; nothing was taken up.
+        """
         records = journal.open_records()
         fills = journal.fills_of(each.orderid for each in records)
         now_ns = self._clock.time_ns()
         self._tracker.restore(records, fills, trade_keys=journal.trade_keys(), now_ns=now_ns)
+        self._journal = journal
         for record in self._tracker.open_records():
             if not record.external:
                 self._guard.opened(record.orderid)
@@ -198,10 +207,29 @@ class OrderFlow:
     def on_report(self, report: OrderReport) -> None:
         """An order, as it is now or was a moment ago."""
         self.apply(self._tracker.reported(report, self._now_ns))
+        self._was_told(report)
 
     def on_fill(self, fill: FillReport) -> None:
         """A fill."""
         self.apply(self._tracker.filled(fill, self._now_ns))
+        self._was_told(fill)
+
+    def _was_told(self, news: OrderReport | FillReport) -> None:
+        record = self._tracker.match(news)
+        if record is not None:
+            self._untold.told(record.orderid)
+
+    # -- what an answer says ----------------------------------------------------------------
+
+    def _learn(self, report: OrderReport, fills: Iterable[FillReport] = ()) -> None:
+        changes = NOTHING
+        for fill in fills:
+            changes += self._tracker.filled(fill, self._now_ns)
+        changes += self._tracker.reported(report, self._now_ns)
+        self.apply(changes)
+        record = self._tracker.match(report)
+        if record is not None and (changes.records or changes.fills):
+            self._untold.owe(record.orderid, report.ts_ns)
 
     # -- new orders -------------------------------------------------------------------------
 
@@ -232,13 +260,15 @@ class OrderFlow:
         return session
 
     async def _place(self, session: TradingSession, intent: OrderIntent) -> None:
-        refusal = await self._judge_price(session, intent) if self._unpriced(intent) else ""
+        refusal = await self._judge_price(session, intent)
         if refusal:
             self._not_sent(intent, refusal)
             return
-        self._tracker.sent(intent.orderid, self._now_ns)
-        self._take(intent.orderid, await self._within(session.place(intent)))
-        self.tend()
+        now = self._session_for(intent)  # while it was judged, something may have come in the way
+        if now is not None:
+            self._tracker.sent(intent.orderid, self._now_ns)
+            self._take(intent.orderid, await self._within(now.place(intent)))
+            self.tend()
 
     async def _replace(
         self, session: TradingSession, record: OrderRecord, intent: OrderIntent
@@ -251,7 +281,19 @@ class OrderFlow:
         self._take(intent.orderid, new)
 
     async def _judge_price(self, session: TradingSession, intent: OrderIntent) -> str:
-        price = await session.reference_price(intent.request.symbol)
+        """Why an order is too large by a price that only the venue knows; empty if it is not."""
+        timeout_s = self._flags().orders_timeout_s
+        price: Decimal | Unknown
+        try:
+            if not self._unpriced(intent):
+                return ""
+            async with asyncio.timeout(timeout_s):
+                price = await session.reference_price(intent.request.symbol)
+        except TimeoutError:
+            price = Unknown(f"no answer within {timeout_s:g} s")
+        except Exception as error:  # noqa: BLE001 - boundary: a venue's code may raise anything
+            self._log.exception("reference_price_failed")
+            price = Unknown(type(error).__name__)
         if isinstance(price, Unknown):
             return f"max_notional: no price is known to judge it by ({price.reason})"
         return self._guard.judge_notional(intent.request, price)
@@ -278,9 +320,7 @@ class OrderFlow:
         match answer:
             case Accepted(report, fills):
                 self._guard.accepted()
-                for fill in fills:
-                    self.on_fill(fill)
-                self.on_report(report)
+                self._learn(report, fills)
             case Refused(reason, hold_s):
                 self._guard.rejected()
                 self._hold(hold_s, reason)
@@ -330,7 +370,9 @@ class OrderFlow:
             record = self._tracker.record(orderid)
             if record is None or not record.is_open:
                 del self._doomed[orderid]
-            elif record.state in _CANCELLABLE and again_at <= now:
+            elif orderid in self._cancelling or record.state not in _CANCELLABLE:
+                continue
+            elif again_at <= now:
                 if len(self._cancelling) >= CANCELS_AT_ONCE:
                     return
                 self._doomed[orderid] = now + CANCEL_AGAIN_S
@@ -358,7 +400,7 @@ class OrderFlow:
     def _take_cancel(self, orderid: str, answer: Answer | tuple[Answer, Answer]) -> None:
         match answer:
             case Accepted(report):
-                self.on_report(report)
+                self._learn(report)
             case Refused(reason) | NotSent(reason):
                 self.apply(self._tracker.cancel_refused(orderid, reason, self._now_ns))
             case Doubtful(reason):

@@ -8,11 +8,13 @@ from tests.conformance.history import HistoryCards
 from tests.conformance.market_data import MarketDataCards
 from tests.conformance.modes import ModeCards
 from tests.conformance.orders import OrderCards
+from tests.conformance.outcomes import OutcomeCards
+from tests.conformance.reconciling import ReconcilingCards
 
 
 class AdapterConformance(ConnectionCards, MarketDataCards, ModeCards, HistoryCards, ClosingCards):
     """The suite. A venue sets `venue_class`."""
 
 
-class TradingConformance(OrderCards):
+class TradingConformance(OrderCards, OutcomeCards, ReconcilingCards):
     """The suite of orders; a venue that does not trade skips it by its capabilities."""

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-for card in ("base", "connection", "market_data", "modes", "history", "closing", "orders"):
+for card in ("base", "connection", "market_data", "modes", "history", "closing"):
+    pytest.register_assert_rewrite(f"tests.conformance.{card}")
+for card in ("orders", "outcomes", "reconciling"):
     pytest.register_assert_rewrite(f"tests.conformance.{card}")
 pytest.register_assert_rewrite("tests.support.rig", "tests.support.trading_rig")
 

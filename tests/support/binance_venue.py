@@ -146,6 +146,14 @@ class BinanceUnderTest(VenueUnderTest):
         """By the desk."""
         (self.sim.desk.expire if expired else self.sim.desk.cancel)(orderid)
 
+    def forget_orders(self) -> None:
+        """Another one at its place, as the testnet is once a month."""
+        self.stop()
+        port = self.sim.port
+        self.sim = SimulatedBinance(list(self.sim.market.listings), seed=7, rate_hz=0.0, port=port)
+        self._thread = SimulatedBinanceThread(self.sim)
+        self.start()
+
     def place_by_hand(self, symbol: str, volume: float, price: float) -> str:
         """By the desk."""
         return str(self.sim.desk.place(symbol, "BUY", volume, price).order_id)

@@ -129,6 +129,10 @@ class VenueUnderTest(ABC):
         """Cancel an order by another hand, or let it expire."""
         raise NotImplementedError
 
+    def forget_orders(self) -> None:
+        """Begin anew: know no order and no fill any more, and be the same venue otherwise."""
+        raise NotImplementedError
+
     def place_by_hand(self, symbol: str, volume: float, price: float) -> str:
         """Place an order to buy by another hand; the venue's id of it."""
         raise NotImplementedError

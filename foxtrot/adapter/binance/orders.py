@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import TypeVar
@@ -23,7 +22,6 @@ from foxtrot.errors import (
     FoxtrotError,
     NotSupported,
     RateLimited,
-    StaleStream,
     StreamingError,
     VenueError,
     VenueUnavailable,
@@ -37,7 +35,7 @@ from foxtrot.execution.reports import (
     Unknown,
 )
 from foxtrot.gateway.counters import FeedCounters
-from foxtrot.gateway.trading import Accepted, Answer, Balances, NotSent, TradingListener
+from foxtrot.gateway.trading import Answer, Balances, NotSent, TradingListener
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import ContractData
 
@@ -48,9 +46,6 @@ T = TypeVar("T")
 _NS_PER_MS = 1_000_000
 _PAGE = 1000
 _PAGES_LIMIT = 100
-_SILENCE_S = 5.0
-"""How long after an answer the user stream may take to tell of the same order."""
-
 _STREAM_RETRY_S = 60.0
 _NO_SUCH_ORDER = "-2013"
 
@@ -76,7 +71,6 @@ class OrderSession(BinanceSession):
         self._listener, self._interest = listener, interest
         self._stream = UserStream(self, counters)
         self._ledger = Ledger(venue.name)
-        self._awaited: dict[str, float] = {}
         self._clock_wrong = asyncio.Event()
         self.least_poll_s = limits.ACCOUNT_POLL_S
         self.pushes = False
@@ -144,16 +138,10 @@ class OrderSession(BinanceSession):
         return await self._stream.request(method, params, self._venue.config.request_timeout_s)
 
     async def _watch_stream(self) -> None:
-        """See that it tells what answers have told already; try again where it could not be had."""
-        loop = asyncio.get_running_loop()
-        retry_at = loop.time() + _STREAM_RETRY_S
+        """Try again where it could not be had."""
         while True:
-            await asyncio.sleep(_SILENCE_S / 5)
-            now = loop.time()
-            if any(until < now for until in self._awaited.values()):
-                self.fail(StaleStream("of the account"))
-            if not self.pushes and self._stream_wanted and now >= retry_at:
-                retry_at = now + _STREAM_RETRY_S
+            await asyncio.sleep(_STREAM_RETRY_S)
+            if not self.pushes and self._stream_wanted:
                 await self._try_to_listen()
 
     async def _try_to_listen(self) -> None:
@@ -179,8 +167,6 @@ class OrderSession(BinanceSession):
 
     def on_execution(self, report: OrderReport, fill: FillReport | None) -> None:
         """Pass on what happened to an order."""
-        self._awaited.pop(report.orderid, None)
-        self._awaited.pop(report.venue_id, None)
         if fill is not None:
             self._listener.on_fill(fill)
         self._listener.on_report(report)
@@ -208,17 +194,14 @@ class OrderSession(BinanceSession):
             params = order_mapping.parameters(intent, self._venue.name)
         except NotSupported as error:
             return NotSent(str(error))
-        self._await_push(intent.orderid)
         reply = await self._command("post", "order", params)
-        return self._answered(intent.orderid, evidence.placed(reply, intent.orderid))
+        return evidence.placed(reply, intent.orderid)
 
     async def cancel(self, record: OrderRecord) -> Answer:
         """Cancel an order by its client order id, or by the venue's if it is not ours."""
         params = {"symbol": record.intent.request.symbol, **_named(record)}
-        key = record.venue_id or record.orderid
-        self._await_push(key)
         reply = await self._command("delete", "order", params)
-        return self._answered(key, evidence.cancelled(reply, record))
+        return evidence.cancelled(reply, record)
 
     async def replace(self, record: OrderRecord, intent: OrderIntent) -> tuple[Answer, Answer]:
         """Cancel and send anew in one request; the new order goes only if the cancel does."""
@@ -229,28 +212,14 @@ class OrderSession(BinanceSession):
             return answer, answer
         named = {f"cancel{key[0].upper()}{key[1:]}": each for key, each in _named(record).items()}
         params |= {"cancelReplaceMode": "STOP_ON_FAILURE", **named}
-        self._await_push(intent.orderid)
         reply = await self._command("post", "order/cancelReplace", params)
-        cancel, new = evidence.replaced(reply, record, intent.orderid)
-        return cancel, self._answered(intent.orderid, new)
+        return evidence.replaced(reply, record, intent.orderid)
 
     async def _command(self, method: str, path: str, params: Mapping[str, str]) -> Reply | Unheard:
         reply = await self._client.command(method, path, params)
         if evidence.is_about_the_clock(reply):
             self._clock_wrong.set()
         return reply
-
-    def _await_push(self, key: str) -> None:
-        if self.pushes:
-            self._awaited[key] = math.inf
-
-    def _answered(self, key: str, answer: Answer) -> Answer:
-        """An order that the venue took must be told by the stream too, unless it was already."""
-        if not isinstance(answer, Accepted):
-            self._awaited.pop(key, None)
-        elif key in self._awaited:
-            self._awaited[key] = asyncio.get_running_loop().time() + _SILENCE_S
-        return answer
 
     # -- TradingSession: questions ----------------------------------------------------------
 
