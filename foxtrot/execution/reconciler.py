@@ -205,11 +205,11 @@ class Reconciler:
             (each.symbol, each.venue_id) for each in self._tracker.fills_waiting()
         )
         missing = dict.fromkeys(each.orderid for each in self._tracker.fills_missing())
+        renewed = {key: self._renewed(key, each, now_ns) for key, each in self._orders.items()}
         self._orders = {
             key: each
-            for key, each in self._orders.items()
-            if (key in watched or key in waiting or each.flagged)
-            and not (isinstance(key, str) and self._has_moved(key, each.mark))
+            for key, each in renewed.items()
+            if each is not None and (key in watched or key in waiting or each.flagged)
         }
         self._fills = {key: each for key, each in self._fills.items() if key in missing}
         for orderid, record in watched.items():
@@ -219,6 +219,17 @@ class Reconciler:
             self._orders.setdefault(key, _Question(now_ns, first, mark))
         for orderid in missing:
             self._fills.setdefault(orderid, _Question(now_ns, first, mark))
+
+    def _renewed(
+        self, key: str | VenueKey, question: _Question, now_ns: int
+    ) -> _Question | None:
+        """The question as the order is now. A fill does not settle what a list said of it."""
+        if not isinstance(key, str) or not self._has_moved(key, question.mark):
+            return question
+        record = self._tracker.record(key)
+        if question.flagged and record is not None and record.is_open:
+            return _Question(now_ns, now_ns, self._tracker.mark, flagged=True)
+        return None
 
     def _has_moved(self, orderid: str, mark: int) -> bool:
         known = self._tracker.record(orderid) is not None

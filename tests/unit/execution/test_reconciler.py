@@ -314,6 +314,20 @@ def test_an_order_that_a_list_wrongly_lacks_is_asked_for_once() -> None:
     assert glue.look(60) == []
 
 
+def test_a_fill_does_not_settle_what_a_list_said_of_its_order() -> None:
+    """Canceled elsewhere after a part was traded: the fill that comes first is not the whole."""
+    glue = Glue(tracker_with())
+    glue.open(NONE)
+    glue.fills(Known((fill("a", "0.4"),)), 0.1)
+    assert glue.state() is State.PARTIALLY_FILLED
+    ask = Ask(BTC, "fx-1", "7")
+    assert glue.look(0.25) == [ask]
+    shown = report(State.CANCELED, "0.4")
+    assert glue.order(Known((shown,)), 0.5, ask) == [Correct(shown)]
+    assert glue.state() is State.CANCELED
+    assert glue.look(60) == []
+
+
 def test_a_list_of_one_symbol_judges_that_symbol() -> None:
     """Orders in other symbols are not missing from it."""
     glue = Glue(tracker_with())
@@ -346,12 +360,51 @@ def test_an_accepted_order_is_never_given_up() -> None:
     glue = Glue(tracker_with())
     ask = Ask(BTC, "fx-1", "7")
     glue.open(NONE)
-    text = "shown by the venue before, unknown to it now"
+    text = "shown by the venue before, unknown to it now; cancel it to close it here"
     assert glue.look(0) == [ask]
     assert glue.order(NONE, 6, ask) == [Alarm("fx-1", text)]
     assert glue.look(7) == [ask]
     assert glue.order(NONE, 9, ask) == []
     assert glue.fills(NO_FILLS, 10) == []
+    assert glue.state() is State.ACCEPTED
+
+
+def vanished() -> tuple[Glue, Ask]:
+    """An order to be cancelled since second 0, of which the venue says that it does not know it."""
+    glue, ask = Glue(tracker_with()), Ask(BTC, "fx-1", "7")
+    glue.tracker.cancelling("fx-1", NOW)
+    glue.look(0)
+    glue.order(NONE, 5, ask)
+    glue.order(NONE, 7, ask)
+    return glue, ask
+
+
+OF_ORDER = AskFills(BTC, NOW - 60 * S, "7")
+
+
+def test_an_order_to_be_cancelled_that_the_venue_forgot_is_closed() -> None:
+    """On the same proof as for a doubt: twice not found, and its fills are all known."""
+    glue, _ = vanished()
+    assert glue.look(8) == [OF_ORDER]
+    assert glue.fills(NO_FILLS, 8, OF_ORDER) == [Resolve("fx-1")]
+    assert glue.state() is State.CANCELED
+    assert glue.told.records[-1].reason.endswith("the venue does not know it any more")
+    assert [alarm.partition(": ")[0] for alarm in glue.told.alarms] == ["fx-1"]
+
+
+def test_a_fill_of_it_that_was_missed_comes_first() -> None:
+    """What has traded is not closed by the same list that shows the trade."""
+    glue, _ = vanished()
+    missed = fill("1", "0.4", orderid="")
+    assert glue.fills(Known((missed,)), 8, OF_ORDER) == [AddFill(missed)]
+    assert glue.state() is State.PENDING_CANCEL
+
+
+def test_a_cancel_whose_order_is_shown_again_is_no_end() -> None:
+    """The venue knows it after all: open, so the cancel came to nothing."""
+    glue, ask = vanished()
+    shown = report()
+    assert StillOpen("fx-1") in glue.order(Known((shown,)), 8, ask)
     assert glue.state() is State.ACCEPTED
 
 
