@@ -35,7 +35,10 @@ class AddFill(msgspec.Struct, frozen=True):
 
 
 class Resolve(msgspec.Struct, frozen=True):
-    """An order was in doubt: the venue shows it, or it never arrived (`report` is None)."""
+    """An order was in doubt: the venue shows it, or there is proof that it does not know it.
+
+    Without a `report` that is: it never arrived or, if it was to be cancelled, it is gone.
+    """
 
     orderid: str
     report: OrderReport | None = None
@@ -85,7 +88,7 @@ def apply(tracker: OrderTracker, decision: Decision, now_ns: int) -> Changes:
             return tracker.filled(fill, now_ns)
         case Resolve(orderid, report):
             if report is None:
-                return tracker.never_arrived(orderid, now_ns)
+                return tracker.proved_absent(orderid, now_ns)
             return tracker.reported(report, now_ns)
         case StillOpen(orderid):
             return tracker.cancel_refused(orderid, "the venue still shows it as open", now_ns)

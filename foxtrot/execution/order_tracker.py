@@ -35,6 +35,7 @@ from foxtrot.model.constants import OrderType
 from foxtrot.model.requests import OrderRequest
 
 NEVER_ARRIVED = "never reached the venue"
+GONE = "cancelled here: the venue does not know it any more"
 STOPPED = "foxtrot stopped before the venue answered"
 NOT_SENT = "local:not_sent: "
 """How the reason begins of an order that certainly was not sent."""
@@ -164,9 +165,10 @@ class OrderTracker:
             return Changes(alarms=self._once(entry, "refused", alarm))
         return self._move(orderid, UNANSWERED, S.REJECTED, reason, now_ns)
 
-    def never_arrived(self, orderid: str, now_ns: int) -> Changes:
-        """There is proof that it did not reach the venue (see `Reconciler`)."""
-        return self._move(orderid, {S.IN_DOUBT}, S.REJECTED, NEVER_ARRIVED, now_ns)
+    def proved_absent(self, orderid: str, now_ns: int) -> Changes:
+        """There is proof that the venue does not know it (see `Reconciler`)."""
+        changes = self._move(orderid, {S.IN_DOUBT}, S.REJECTED, NEVER_ARRIVED, now_ns)
+        return changes or self._move(orderid, {S.PENDING_CANCEL}, S.CANCELED, GONE, now_ns)
 
     def cancel_refused(self, orderid: str, reason: str, now_ns: int) -> Changes:
         """The venue did not cancel it: it is as open as before."""
@@ -237,8 +239,11 @@ class OrderTracker:
         return self._after(entry, report) != entry.record
 
     def open_records(self) -> tuple[OrderRecord, ...]:
-        """Every order that may live, or come to live, at the venue; the oldest first."""
-        return tuple(entry.record for entry in self._ledger.open.values())
+        """Every order that may live, or come to live, at the venue; the oldest first.
+
+        May be called from any thread, like `doubts` and `record`.
+        """
+        return tuple(entry.record for entry in tuple(self._ledger.open.values()))
 
     def doubts(self) -> tuple[OrderRecord, ...]:
         """Orders of which nobody knows whether they reached the venue."""

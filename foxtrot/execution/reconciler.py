@@ -43,6 +43,9 @@ KEEP_ALARMED = 10_000
 CLOCKS_APART_NS = 60 * NS_PER_S
 """By how much the venue's clock may differ from ours, when fills are asked for since a time."""
 
+VANISHED = "shown by the venue before, unknown to it now; cancel it to close it here"
+
+_PROVABLE = frozenset({S.IN_DOUBT, S.PENDING_CANCEL})
 _OPEN = frozenset({S.ACCEPTED, S.PARTIALLY_FILLED, S.PENDING_CANCEL})
 
 
@@ -78,9 +81,9 @@ class _Question:
 class Reconciler:
     """Judges the venue's answers against the tracker's records.
 
-    "Not found" is evidence only of an order in doubt, when asked on a READY session `GRACE_NS`
-    after the doubt began, twice and `APART_NS` apart, with a list of fills that was asked for
-    afterwards and lacks it, too. A list of open orders is evidence of what it shows; what it lacks
+    "Not found" is evidence only of an order in doubt, and of one that somebody wants to be
+    cancelled, when asked on a READY session `GRACE_NS` after that began, twice and `APART_NS`
+    apart, with a list of fills that was asked for afterwards and lacks it, too. A list of open orders is evidence of what it shows; what it lacks
     is asked for singly. What changed after a query was made is not judged by its answer.
 
     Thread safety: owned by the loop thread, like the tracker, which it only reads. `now_ns` is of
@@ -154,7 +157,7 @@ class Reconciler:
         missed = [each for each in answer.items if not known(each.symbol, each.trade_id)]
         suspects = (*missed, *self._tracker.fills_waiting())
         decisions: list[Decision] = [AddFill(fill) for fill in missed]
-        for record in self._tracker.doubts():
+        for record in self._provable():
             proof = self._is_proof(record, ask, asked)
             if proof and not any(self._may_be_of(record, fill) for fill in suspects):
                 decisions.append(Resolve(record.orderid))
@@ -300,17 +303,20 @@ class Reconciler:
         now_ns: int,
     ) -> list[Decision]:
         """What it means that the venue does not know an order we asked for."""
-        if record is not None and record.state is S.IN_DOUBT:
+        if record is not None and record.state in _PROVABLE:
             _count_absence(question, asked, now_ns)
-            return []
+            if record.state is S.IN_DOUBT:
+                return []
         if record is not None and not (record.venue_id and record.is_open):
             question.flagged = question.flagged and record.is_open
             return []
         if not asked.ready:
             return []
-        return self._once(
-            ask.orderid or ask.venue_id, "shown by the venue before, unknown to it now"
-        )
+        return self._once(ask.orderid or ask.venue_id, VANISHED)
+
+    def _provable(self) -> Iterable[OrderRecord]:
+        """Orders that have ended if the venue does not know them."""
+        return (each for each in self._tracker.open_records() if each.state in _PROVABLE)
 
     def _known(self, orderid: str) -> OrderRecord:
         record = self._tracker.record(orderid)
@@ -321,7 +327,7 @@ class Reconciler:
         for record in self._tracker.fills_missing():
             if _covers(ask, record) and record.orderid in self._fills:
                 yield self._fills[record.orderid]
-        for record in self._tracker.doubts():
+        for record in self._provable():
             if _covers(ask, record) and record.orderid in self._orders:
                 yield self._orders[record.orderid]
 
@@ -339,9 +345,11 @@ class Reconciler:
     def _may_be_of(self, record: OrderRecord, fill: FillReport) -> bool:
         if fill.orderid:
             return fill.orderid == record.orderid
+        matched = self._tracker.match(fill)
+        if matched is not None:
+            return matched.orderid == record.orderid
         request = record.intent.request
-        same = (fill.symbol, fill.direction) == (request.symbol, request.direction)
-        return same and self._tracker.match(fill) is None
+        return (fill.symbol, fill.direction) == (request.symbol, request.direction)
 
 
 def _key(ask: Ask) -> str | VenueKey:

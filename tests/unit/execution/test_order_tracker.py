@@ -181,11 +181,11 @@ def test_what_was_not_sent_is_rejected_locally() -> None:
 def test_only_a_doubt_never_arrived() -> None:
     """An order that the venue showed is not rejected because a query does not find it."""
     tracker = tracker_with()
-    assert tracker.never_arrived("fx-1", LATER) == NOTHING
+    assert tracker.proved_absent("fx-1", LATER) == NOTHING
     tracker = tracker_with(venue_id="")
-    assert tracker.never_arrived("fx-1", LATER) == NOTHING
+    assert tracker.proved_absent("fx-1", LATER) == NOTHING
     tracker.doubted("fx-1", "timeout", LATER)
-    (record,) = tracker.never_arrived("fx-1", LATER).records
+    (record,) = tracker.proved_absent("fx-1", LATER).records
     assert (record.state, record.reason) == (State.REJECTED, "never reached the venue")
 
 
@@ -368,11 +368,11 @@ def test_a_rejected_order_that_lives_is_shown() -> None:
     """It had been given up, and then it appears: alarmed, and there to be cancelled."""
     tracker = tracker_with(venue_id="")
     tracker.doubted("fx-1", "timeout", LATER)
-    tracker.never_arrived("fx-1", LATER)
+    tracker.proved_absent("fx-1", LATER)
     assert tracker.reported(report(State.REJECTED), LATER).alarms == ()
     tracker = tracker_with(venue_id="")
     tracker.doubted("fx-1", "timeout", LATER)
-    tracker.never_arrived("fx-1", LATER)
+    tracker.proved_absent("fx-1", LATER)
     changes = tracker.accepted("fx-1", "7", LATER)
     assert "another order of this name, 7" in changes.alarms[0]
     assert [each.orderid for each in tracker.open_records()] == ["ext-7"]
