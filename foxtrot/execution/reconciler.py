@@ -83,8 +83,9 @@ class Reconciler:
 
     "Not found" is evidence only of an order in doubt, and of one that somebody wants to be
     cancelled, when asked on a READY session `GRACE_NS` after that began, twice and `APART_NS`
-    apart, with a list of fills that was asked for afterwards and lacks it, too. A list of open orders is evidence of what it shows; what it lacks
-    is asked for singly. What changed after a query was made is not judged by its answer.
+    apart, with a list of fills that was asked for afterwards and lacks it, too. A list of open
+    orders is evidence of what it shows; what it lacks is asked for singly. What changed after a
+    query was made is not judged by its answer.
 
     Thread safety: owned by the loop thread, like the tracker, which it only reads. `now_ns` is of
     a clock that never goes back; only what a venue is asked about is of the wall clock.
@@ -223,9 +224,7 @@ class Reconciler:
         for orderid in missing:
             self._fills.setdefault(orderid, _Question(now_ns, first, mark))
 
-    def _renewed(
-        self, key: str | VenueKey, question: _Question, now_ns: int
-    ) -> _Question | None:
+    def _renewed(self, key: str | VenueKey, question: _Question, now_ns: int) -> _Question | None:
         """The question as the order is now. A fill does not settle what a list said of it."""
         if not isinstance(key, str) or not self._has_moved(key, question.mark):
             return question

@@ -282,7 +282,9 @@ class OrderDesk:
         self._flow.on_fill(fill)
 
     def on_missed(self, what: str) -> None:
-        """Ask for everything soon."""
+        """Ask for everything soon; what was missed is not owed."""
+        session = self._trading.session
+        self._untold.begin(pushes=session is not None and session.pushes)
         self._lookout.miss(what)
 
     def on_balances(self, balances: Balances) -> None:

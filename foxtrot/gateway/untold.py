@@ -23,7 +23,7 @@ class Untold:
         self._since_ns: int | None = None
 
     def begin(self, *, pushes: bool) -> None:
-        """A session is ready; if it pushes, all that happens from now on is to be told by it."""
+        """If a session pushes, all that happens from now on is to be told by it."""
         self._owed.clear()
         self._since_ns = self._clock.time_ns() if pushes else None
 

@@ -385,7 +385,7 @@ class ReconcilingCards(TradingCards):
         rig.venue.faults.inject("http_error", status=503, request=request_)
         rig.venue.faults.inject("rst")
         rig.wait_trading(S.RECONNECTING, since)
-        eventually(lambda: len(rig.states("trading", since)) >= 2, "it tried")
+        eventually(lambda: rig.attempts() >= 2, "it tried again")
         assert rig.refused(rig.send()).startswith("local:not_ready: ")
         assert S.READY not in rig.states("trading", since)
         rig.venue.faults.clear()

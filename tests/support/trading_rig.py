@@ -160,6 +160,10 @@ class TradingRig(Rig):
         assert health is not None
         return health
 
+    def attempts(self) -> int:
+        """How often the trading session was tried since it was ready."""
+        return next(s.attempt for s in self.adapter.health().sessions if s.name == TRADING)
+
     def held(self, orderid: str) -> Held:
         """The venue's newest order of that client order id."""
         return next(each for each in reversed(self.venue.held()) if each.orderid == orderid)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -56,8 +56,9 @@ class PushedHolding(msgspec.Struct):
 
 
 class AccountPush(msgspec.Struct):
-    """`outboundAccountPosition`: the assets that changed, as they are now."""
+    """`outboundAccountPosition`: the assets that changed, as they were at `u`."""
 
+    u: int
     B: list[PushedHolding]
 
 
@@ -90,8 +91,8 @@ class UserListener(Protocol):
     def on_execution(self, report: OrderReport, fill: FillReport | None) -> None:
         """Something happened to an order."""
 
-    def on_holdings(self, holdings: Iterable[Holding]) -> None:
-        """These assets changed."""
+    def on_holdings(self, holdings: Sequence[Holding], ts_ms: int) -> None:
+        """These assets changed, at a moment of the venue's clock."""
 
     def on_missed(self, what: str) -> None:
         """Something happened that the stream did not tell, or not readably."""
@@ -213,7 +214,7 @@ class UserStream:
 
     def _on_holdings(self, event: bytes) -> None:
         push = _holdings.decode(event)
-        self._listener.on_holdings(Holding(each.a, each.f, each.l) for each in push.B)
+        self._listener.on_holdings([Holding(each.a, each.f, each.l) for each in push.B], push.u)
 
     def _on_terminated(self, event: bytes) -> None:
         self._listener.on_stream_lost(None, _GOING_AWAY)
@@ -225,23 +226,38 @@ class Ledger:
     def __init__(self, adapter_name: str) -> None:
         self._adapter_name = adapter_name
         self._held: dict[str, Holding] = {}
+        self._pushed_ms: dict[str, int] = {}
+        self._since_asked: set[str] = set()
 
-    def take(self, holdings: Iterable[Holding], *, whole: bool = False) -> list[str]:
-        """Take holdings as the venue shows them; returns the assets that changed.
+    def asking(self) -> None:
+        """All is about to be asked for: what is pushed from now on is not older than the answer."""
+        self._since_asked.clear()
 
-        Args:
-            holdings: Some, or all.
-            whole: What is not among them is held no more.
+    def answered(self, holdings: Iterable[Holding]) -> None:
+        """Take all that the venue says is held; what is not among it is held no more.
 
         Raises:
             ValueError: A number cannot be believed.
         """
-        now = {each.asset: each for each in holdings}
-        for each in now.values():
-            if not (each.free.is_finite() and each.locked.is_finite()):
-                raise ValueError(f"{each.asset}: a balance is not a number")
-        gone = self._held.keys() - now.keys() if whole else ()
+        now = _believed(holdings)
+        gone = self._held.keys() - now.keys()
         now |= {asset: Holding(asset, Decimal(0), Decimal(0)) for asset in gone}
+        self._held |= {k: each for k, each in now.items() if k not in self._since_asked}
+        self._pushed_ms = {k: at for k, at in self._pushed_ms.items() if k in self._since_asked}
+
+    def overtaken(self, holdings: Iterable[Holding], ts_ms: int) -> bool:
+        """Whether a push is older than another that came before it."""
+        return any(ts_ms < self._pushed_ms.get(each.asset, ts_ms) for each in holdings)
+
+    def pushed(self, holdings: Iterable[Holding], ts_ms: int) -> list[str]:
+        """Take the holdings that the venue pushes; returns the assets that changed.
+
+        Raises:
+            ValueError: A number cannot be believed.
+        """
+        now = _believed(holdings)
+        self._pushed_ms |= dict.fromkeys(now, ts_ms)
+        self._since_asked |= now.keys()
         changed = [asset for asset, each in now.items() if self._held.get(asset) != each]
         self._held |= now
         return changed
@@ -275,3 +291,10 @@ class Ledger:
             float(held.free + held.locked),
             float(held.locked),
         )
+
+
+def _believed(holdings: Iterable[Holding]) -> dict[str, Holding]:
+    for each in (found := {each.asset: each for each in holdings}).values():
+        if not (each.free.is_finite() and each.locked.is_finite()):
+            raise ValueError(f"{each.asset}: a balance is not a number")
+    return found

@@ -138,6 +138,11 @@ class BinanceClient:
             raise VenueUnavailable(self._venue, "", "the venue's time is not readable")
         self._opened().options["timeDifference"] = (before_ms + after_ms) // 2 - theirs
 
+    def venue_ms(self, ts_ns: int) -> int:
+        """A moment of our clock by the venue's, in its milliseconds."""
+        difference = self._opened().options.get("timeDifference", 0)
+        return max(ts_ns // _NS_PER_MS - int(difference), 0)
+
     def signed(self) -> dict[str, str | int]:
         """Parameters of a signed websocket request that needs no others."""
         return self._opened().sign_params({})  # type: ignore[no-any-return]
@@ -181,9 +186,14 @@ class BinanceClient:
         exchange = self._opened()
         client = exchange.raw_client(url, receiver)
         socket = Socket(client)
-        self._sockets.append(socket)
+        self._sockets = [each for each in self._sockets if not each.over] + [socket]
         client.connect(exchange.session)
         return socket
+
+    async def hang_up(self, socket: Socket) -> None:
+        """Be done with one connection, open or not yet; another one may take its place."""
+        self._opened().clients.pop(socket.url, None)
+        await socket.retire()
 
     async def close(self) -> None:
         """Close everything; nothing is waited for longer than a second."""
@@ -238,6 +248,7 @@ class BinanceClient:
                 "fetchMarkets": {"types": ["spot"]},
                 "fetchCurrencies": False,
                 "fetchMargins": False,
+                "recvWindow": limits.RECEIVE_WINDOW_MS,
                 "ws": {"compress": 0},
             },
             "urls": {
@@ -266,6 +277,16 @@ class Socket:
         self._client = client
         self._spacing = limits.send_spacing()
 
+    @property
+    def url(self) -> str:
+        """Where it leads."""
+        return str(self._client.url)
+
+    @property
+    def over(self) -> bool:
+        """Whether it is closed, and no handshake is under way that would open it."""
+        return bool(self._client.closed()) and not self._client.connecting
+
     async def opened(self) -> None:
         """Wait until the handshake is done. A failed one is told to the receiver instead."""
         await asyncio.shield(self._client.connected)
@@ -293,6 +314,11 @@ class Socket:
         except (ConnectionError, aiohttp.ClientError) as error:
             raise ConnectionClosed(1006, "lost while sending") from error
 
+    async def retire(self) -> None:
+        """Close it; whoever listened to it hears no more, also if it opens after this."""
+        self._client.receiver = _Nobody()
+        await self.close()
+
     async def close(self) -> None:
         """Say goodbye, briefly, and end the pump."""
         with contextlib.suppress(ConnectionError, aiohttp.ClientError):
@@ -301,6 +327,16 @@ class Socket:
         if pump is not None:
             pump.cancel()
             await asyncio.wait([pump])
+
+
+class _Nobody:
+    """A receiver to whom nothing matters."""
+
+    def on_frame(self, data: bytes) -> None:
+        """Nobody listens any more."""
+
+    def on_lost(self, error: BaseException | None, code: int) -> None:
+        """Nobody minds."""
 
 
 async def _refuse_redirects(

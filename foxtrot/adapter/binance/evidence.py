@@ -43,7 +43,8 @@ _OPEN = frozenset({-1000, -1001, -1006, -1007, -1008, -1016, -1034})
 """Codes after which an order may have been executed all the same."""
 
 _AT_THE_DOOR = frozenset({-1002, -1003, -1013, -1014, -1015, -1020, -1021, -1022, -1099, -2010})
-_TOO_MANY = frozenset({-1003, -1015})
+_TOO_MANY_ORDERS = -1015
+_TOO_MANY = frozenset({-1003, _TOO_MANY_ORDERS})
 _KEYS = frozenset({-1002, -1022, -2014, -2015})
 _UNKNOWN_SYMBOL = -1121
 _BANNED, _LIMITED = 418, 429
@@ -144,6 +145,13 @@ def _half(result: str, body: msgspec.Raw, reply: Reply) -> Reply:
 def is_about_the_clock(reply: Reply | Unheard) -> bool:
     """Whether the venue refused a request for its time alone."""
     return isinstance(reply, Reply) and reply.status != OK and words_of(reply).code == CLOCK
+
+
+def is_about_the_address(reply: Reply) -> bool:
+    """Whether nothing at all may be sent for a while; too many new orders stop new orders alone."""
+    return reply.status == _BANNED or (
+        reply.status == _LIMITED and words_of(reply).code != _TOO_MANY_ORDERS
+    )
 
 
 def words_of(reply: Reply) -> Words:

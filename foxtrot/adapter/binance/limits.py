@@ -56,5 +56,9 @@ ACCOUNT_WEIGHT = 20
 MY_TRADES_WEIGHT = 20
 OPEN_ORDERS_WEIGHT = 80
 
+RECEIVE_WINDOW_MS = 5_000
+"""A signed request that is older is not carried out. No longer than `reconciler.GRACE_NS`: an order
+that is not found after that time will not come any more."""
+
 ACCOUNT_POLL_S = 3.0
 """A round of open orders, balances and one symbol's fills weighs 120: half of the budget."""

@@ -18,7 +18,9 @@ from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import (
     Action,
+    AuthenticationError,
     ConnectionClosed,
+    ConnectTimeout,
     FoxtrotError,
     NotSupported,
     RateLimited,
@@ -43,9 +45,9 @@ log = get_logger("foxtrot.binance.orders")
 
 T = TypeVar("T")
 
-_NS_PER_MS = 1_000_000
 _PAGE = 1000
 _PAGES_LIMIT = 100
+_FILLS_MOST = _PAGE * _PAGES_LIMIT
 _STREAM_RETRY_S = 60.0
 _NO_SUCH_ORDER = "-2013"
 
@@ -81,12 +83,16 @@ class OrderSession(BinanceSession):
     async def open(self) -> None:
         """Set the clock, prove the keys, and listen to the account."""
         await self._client.set_clock()
-        await self._ask_holdings()
+        try:
+            await self._ask_holdings()
+        except AuthenticationError as error:
+            shown = f"{error.text}; the key was {self._venue.settings.api_key}"
+            raise AuthenticationError(error.venue, error.code, shown) from None
         if not self._stream_wanted:
             log.info("user_stream_off", venue=self._venue.name, instead="polling")
             return
         try:
-            await self._listen()
+            await self._listen_in_time()
         except (StreamingError, VenueUnavailable) as error:
             if not self._venue.flags.websocket_fallback_on_error:
                 raise
@@ -120,19 +126,33 @@ class OrderSession(BinanceSession):
     def _stream_wanted(self) -> bool:
         return self._venue.flags.websocket_enabled and not missing_names()
 
+    async def _listen_in_time(self) -> None:
+        timeout_s = self._venue.config.connect_timeout_s / 2  # polling must be in time to step in
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._listen()
+        except TimeoutError:
+            raise ConnectTimeout(self.endpoint, timeout_s) from None
+
     async def _listen(self) -> None:
         socket = await self._client.dial_trading(self._stream)
         try:
             await self._stream.attach(socket)
-            params = self._client.signed()
-            reply = await self._ask_stream("userDataStream.subscribe.signature", params)
+            await self._subscribe_to_account()
+            self.pushes = True
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - boundary: ccxt hands on whatever it met
             raise self._client.translated(error, "the user stream") from None
+        finally:
+            if not self.pushes:
+                await self._client.hang_up(socket)
+
+    async def _subscribe_to_account(self) -> None:
+        params = self._client.signed()
+        reply = await self._ask_stream("userDataStream.subscribe.signature", params)
         if reply.status != evidence.OK:
             raise evidence.refusal(reply, self._venue.name, "the user stream")
-        self.pushes = True
 
     async def _ask_stream(self, method: str, params: Mapping[str, str | int]) -> Reply:
         return await self._stream.request(method, params, self._venue.config.request_timeout_s)
@@ -146,9 +166,8 @@ class OrderSession(BinanceSession):
 
     async def _try_to_listen(self) -> None:
         try:
-            async with asyncio.timeout(self._venue.config.connect_timeout_s):
-                await self._listen()
-        except (FoxtrotError, TimeoutError):
+            await self._listen_in_time()
+        except FoxtrotError:
             log.info("user_stream_still_off", venue=self._venue.name, retry_s=_STREAM_RETRY_S)
             return
         log.info("user_stream_back", venue=self._venue.name)
@@ -171,9 +190,12 @@ class OrderSession(BinanceSession):
             self._listener.on_fill(fill)
         self._listener.on_report(report)
 
-    def on_holdings(self, holdings: Iterable[Holding]) -> None:
-        """Pass on what changed of the account."""
-        changed = self._ledger.take(holdings)
+    def on_holdings(self, holdings: Sequence[Holding], ts_ms: int) -> None:
+        """Pass on what changed of the account; what is older than that is asked for instead."""
+        if self._ledger.overtaken(holdings, ts_ms):
+            self._listener.on_missed("balances came out of order")
+            return
+        changed = self._ledger.pushed(holdings, ts_ms)
         self._listener.on_balances(self._ledger.balances(changed, self._interest()))
 
     def on_missed(self, what: str) -> None:
@@ -219,6 +241,8 @@ class OrderSession(BinanceSession):
         reply = await self._client.command(method, path, params)
         if evidence.is_about_the_clock(reply):
             self._clock_wrong.set()
+        if isinstance(reply, Reply) and evidence.is_about_the_address(reply):
+            self.fail(evidence.refusal(reply, self._venue.name, path))
         return reply
 
     # -- TradingSession: questions ----------------------------------------------------------
@@ -288,13 +312,15 @@ class OrderSession(BinanceSession):
     async def _fills(self, symbols: Sequence[str], since_ns: int) -> tuple[FillReport, ...]:
         found: list[FillReport] = []
         for symbol in symbols:
-            params: dict[str, str | int] = {"startTime": max(since_ns // _NS_PER_MS, 0)}
+            params: dict[str, str | int] = {"startTime": self._client.venue_ms(since_ns)}
             for _ in range(_PAGES_LIMIT):
                 trades = await self._trades({"symbol": symbol, "limit": _PAGE, **params})
                 found += map(order_mapping.fill_of_trade, trades)
                 if len(trades) < _PAGE:
                     break
                 params = {"fromId": trades[-1].id + 1}
+            else:
+                raise VenueUnavailable(self._venue.name, "", f"more than {_FILLS_MOST} fills")
         return tuple(found)
 
     async def _trades(self, params: Mapping[str, str | int]) -> list[TradeAnswer]:
@@ -302,9 +328,12 @@ class OrderSession(BinanceSession):
         return self._venue.converted(answer, list[TradeAnswer], "myTrades")
 
     async def _ask_holdings(self) -> None:
+        self._ledger.asking()
         answer = await self._client.ask_signed("account", weight=limits.ACCOUNT_WEIGHT)
         account = self._venue.converted(answer, AccountAnswer, "account")
-        self._ledger.take(account.balances, whole=True)
+        if not account.balances:  # it lists what is zero, too
+            raise VenueUnavailable(self._venue.name, "", "the list of balances is empty")
+        self._ledger.answered(account.balances)
 
 
 def _named(record: OrderRecord) -> dict[str, str]:
