@@ -43,6 +43,7 @@ DEFAULT_BALANCES: Mapping[str, Amount] = MappingProxyType(
     {"USDT": 100_000, "BTC": 2, "ETH": 20, "BNB": 50}
 )
 
+_TRADES_AFTER = 4_000
 _STOP_S = 2.0
 _LAST_TURNS = 5
 _HOP_S = 5.0
@@ -60,6 +61,8 @@ class SimulatedBinance:
         limits: The rules for clients.
         keys: Who may trade; one key that says of itself that it is simulated, by default.
         balances: What every account starts with.
+        first_id: The id of the first order; by default the time of day, so that a venue that begins
+            anew at the same port repeats none.
 
     Thread safety: lives on the loop that `start` ran on; `faults` and `desk` may be used from any
     thread, and `accounts` read.
@@ -76,6 +79,7 @@ class SimulatedBinance:
         limits: Limits | None = None,
         keys: Sequence[ApiKey] = (ApiKey(),),
         balances: Mapping[str, Amount] = DEFAULT_BALANCES,
+        first_id: int | None = None,
     ) -> None:
         if not _is_loopback(host):
             raise ConfigurationError("simulated Binance", "host", f"{host} is no loopback address")
@@ -87,7 +91,10 @@ class SimulatedBinance:
         self.port = port
         self.market = Market.of(symbols or DEFAULT_SYMBOLS, seed=seed, now_ms=self.now_ms())
         self.market.on_step = self._on_step
-        self.matching = Matching(self.market, seed=seed)
+        first = self._clock_ms() if first_id is None else first_id
+        self.matching = Matching(
+            self.market, seed=seed, first_order=first, first_trade=first + _TRADES_AFTER
+        )
         self.matching.on_report = self._on_report
         self.keys = Keys(keys)
         self.accounts: Mapping[str, Account] = {

@@ -30,7 +30,6 @@ from foxtrot.simulator.accounts import (
 from foxtrot.simulator.listings import E8, Listing, notional_e8
 from foxtrot.simulator.market import Market, Step
 
-_FIRST_ORDER, _FIRST_TRADE = 1_001, 5_001
 _LEFT = {TimeInForce.IOC: "QUANTITY", TimeInForce.FOK: "ORDER"}
 
 
@@ -59,13 +58,18 @@ class Matching:
     Args:
         market: What they trade with.
         seed: Same seed, same market, same fills.
+        first_order: The id of the first order of each symbol.
+        first_trade: The id of the first fill of each symbol.
 
     Thread safety: none; one thread owns it.
     """
 
-    def __init__(self, market: Market, *, seed: int = 0) -> None:
+    def __init__(
+        self, market: Market, *, seed: int = 0, first_order: int = 1_001, first_trade: int = 5_001
+    ) -> None:
         self.on_report: Callable[[Report], None] | None = None
         self._market = market
+        self._first_order, self._first_trade = first_order, first_trade
         # S311: fills of a toy market, not secrets
         self._random = random.Random(f"{seed}:matching")  # noqa: S311
         self._open: dict[str, list[Order]] = {}
@@ -86,7 +90,7 @@ class Matching:
         """
         self._check(account, ticket)
         order = Order(
-            order_id=self._orders.get(ticket.symbol, _FIRST_ORDER),
+            order_id=self._orders.get(ticket.symbol, self._first_order),
             account=account,
             ticket=ticket,
             quantity_e8=self._quantity(ticket),
@@ -321,7 +325,7 @@ class Matching:
         turnover = notional_e8(price_e8, quantity_e8)
         bought = ticket.side is Side.BUY
         fill = Fill(
-            trade_id=self._trades.get(order.symbol, _FIRST_TRADE),
+            trade_id=self._trades.get(order.symbol, self._first_trade),
             order_id=order.order_id,
             client_id=order.client_id,
             symbol=order.symbol,
