@@ -234,7 +234,7 @@ class Ledger:
         self._since_asked.clear()
 
     def answered(self, holdings: Iterable[Holding]) -> None:
-        """Take all that the venue says is held; what is not among it is held no more.
+        """Take all that the venue says is held; what it lacks is held no more.
 
         Raises:
             ValueError: A number cannot be believed.
@@ -242,11 +242,12 @@ class Ledger:
         now = _believed(holdings)
         gone = self._held.keys() - now.keys()
         now |= {asset: Holding(asset, Decimal(0), Decimal(0)) for asset in gone}
-        self._held |= {k: each for k, each in now.items() if k not in self._since_asked}
-        self._pushed_ms = {k: at for k, at in self._pushed_ms.items() if k in self._since_asked}
+        older = {asset: each for asset, each in now.items() if asset not in self._since_asked}
+        self._held |= older
+        self._pushed_ms = {k: at for k, at in self._pushed_ms.items() if k not in older}
 
     def overtaken(self, holdings: Iterable[Holding], ts_ms: int) -> bool:
-        """Whether a push is older than another that came before it."""
+        """Whether a push is older than one that came before it."""
         return any(ts_ms < self._pushed_ms.get(each.asset, ts_ms) for each in holdings)
 
     def pushed(self, holdings: Iterable[Holding], ts_ms: int) -> list[str]:
