@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from foxtrot.core.directories import DATA_VARIABLE
+from tests.support.fault_table import FaultTables
 from tests.support.matrix_guard import MatrixGuard
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Watch over the matrix; here, since this is read where xdist's reports arrive as well."""
+    """Watch over the matrix and count; here, as xdist's reports arrive where this is read."""
+    config.pluginmanager.register(FaultTables())
     config.pluginmanager.register(MatrixGuard(Path(__file__).parent / "faults"))
 
 

@@ -9,7 +9,9 @@ import sys
 from collections.abc import Sequence
 
 from tests.faults.play import play, repeat, shortest
+from tests.faults.venue_order_play import play_orders_many
 from tests.faults.venue_play import VENUES, play_many
+from tests.support.fault_table import Cells, table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,8 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--trace", action="store_true", help="show what happened")
     help_text = "over the real client and a simulated venue, some at a time; else in virtual time"
     parser.add_argument("--venue", choices=VENUES, help=help_text)
+    parser.add_argument("--orders", action="store_true", help="what befalls orders; needs --venue")
     options = parser.parse_args(arguments)
     seeds = range(options.seed, options.seed + options.count)
+    if options.orders:
+        if options.venue is None:
+            parser.error("--orders needs --venue")
+        return _play_orders(seeds, options.upto, trace=options.trace)
     if options.venue is not None:
         return _play_venue(options.venue, seeds, options.upto, trace=options.trace)
     return _play_virtually(seeds, options.upto, trace=options.trace)
@@ -44,8 +51,7 @@ def _play_virtually(seeds: range, upto: int | None, *, trace: bool) -> int:
 
 
 def _play_venue(venue: str, seeds: range, upto: int | None, *, trace: bool) -> int:
-    for name in ("foxtrot", "aiohttp"):  # outages are what it is about
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    _hush()
     failed = 0
     for report in play_many(venue, seeds, upto):
         failed += bool(report.problem)
@@ -53,6 +59,23 @@ def _play_venue(venue: str, seeds: range, upto: int | None, *, trace: bool) -> i
             _say(report.text)
     _say(f"{len(seeds)} schedules played, {failed} failed")
     return 1 if failed else 0
+
+
+def _play_orders(seeds: range, upto: int | None, *, trace: bool) -> int:
+    _hush()
+    failed, cells = 0, Cells()
+    for report in play_orders_many(seeds, upto):
+        failed += bool(report.problem)
+        cells.update(report.cells)
+        if trace or report.problem:
+            _say(report.text)
+    _say(table(cells), f"{len(seeds)} schedules played, {failed} failed")
+    return 1 if failed else 0
+
+
+def _hush() -> None:
+    for name in ("foxtrot", "aiohttp"):  # outages are what it is about
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _say(*lines: str) -> None:
