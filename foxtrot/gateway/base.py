@@ -240,8 +240,7 @@ class BaseAdapter(OrderPort):
     async def _end(self) -> None:
         async with self._serial:
             await self._stop_sessions()
-            if self._desk is not None:
-                await self._desk.close()
+            await self._close_desks()
 
     async def _stop_sessions(self) -> None:
         feeds, self._feeds = self._feeds, None

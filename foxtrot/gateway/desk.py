@@ -98,6 +98,8 @@ class OrderDesk:
         self._listener, self._bridge, self._clock, self._flags = listener, bridge, clock, flags
         self._open_journal = open_journal
         self._journal: Journal | None = None
+        self._opening: asyncio.Task[JournalError | None] | None = None
+        self._closed = False
         self._supervised: TradingSession | None = None
         self._refused_ids = itertools.count(1)
         self._trading, self._untold = Trading(), Untold(clock)
@@ -146,6 +148,9 @@ class OrderDesk:
     async def close(self) -> None:
         """End for good, and let go of the journal."""
         await self.stop()
+        self._closed = True
+        if self._opening is not None:
+            await asyncio.wait([self._opening], timeout=self._supervisor.config.close_timeout_s)
         journal, self._journal = self._journal, None
         if journal is not None:
             journal.close()
@@ -182,7 +187,7 @@ class OrderDesk:
 
     def _begin(self, request: OrderRequest, submit: Callable[[OrderIntent], None]) -> str:
         now_ns, journal = self._clock.time_ns(), self._journal
-        refusal = self._unready() if journal is not None else "not_ready: there is no journal yet"
+        refusal = self._unready() or ("" if journal else "not_ready: there is no journal")
         if refusal or journal is None:
             number = next(self._refused_ids)
             return self._refuse(OrderIntent(f"local-{number}", request, now_ns), refusal)
@@ -297,16 +302,35 @@ class OrderDesk:
     # -- the session's life, on the loop thread ---------------------------------------------
 
     async def take_journal(self) -> None:
-        """Open the journal the first time, and take up what it knows."""
+        """Open the journal the first time, and take up what it knows.
+
+        Raises:
+            JournalError: It cannot be opened.
+        """
         if self._journal is not None:
             return
-        journal = await self._open_journal()
+        if self._opening is None or self._opening.done():
+            self._opening = self._bridge.spawn(self._opened(), name=f"{self._name}.journal")
+        # A session may be taken back meanwhile; a journal that is open must not be lost with it.
+        error = await asyncio.shield(self._opening)
+        if error is not None:
+            raise error
+
+    async def _opened(self) -> JournalError | None:
         try:
-            self._flow.restore(journal)
-        except BaseException:
-            journal.close()
-            raise
-        self._journal = journal
+            journal = await self._open_journal()
+        except JournalError as error:
+            return error
+        try:
+            if not self._closed:
+                self._flow.restore(journal)
+                self._journal = journal
+        except JournalError as error:
+            return error
+        finally:
+            if self._journal is None:
+                journal.close()
+        return None
 
     async def reconcile(self, session: TradingSession, *, ready: bool) -> None:
         """Learn what happened since the journal was last told of everything."""

@@ -62,7 +62,7 @@ class OrderPort(Publisher, Listener, ABC):
         self._contracts: dict[str, ContractData] = {}
         self._refused_ids = itertools.count(1)
         self._desk: OrderDesk | None = None
-        self._desk_account = ""
+        self._desks: dict[str, OrderDesk] = {}
 
     # -- what a venue implements ------------------------------------------------------------
 
@@ -239,20 +239,26 @@ class OrderPort(Publisher, Listener, ABC):
 
     async def _start_desk(self) -> None:
         """Trade, if there is an account; what is known of it is kept over reconnects."""
-        if self._desk is not None and self._desk_account != self.account:
+        account = self.account
+        if self._desk is not None and self._desk is not self._desks.get(account):
             desk, self._desk = self._desk, None
-            await desk.close()
-        if not self.account or not self.capabilities.orders:
+            await desk.stop()
+        if not account or not self.capabilities.orders:
             return
-        if self._desk is None:
-            self._desk, self._desk_account = self._open_desk(), self.account
+        if account not in self._desks:
+            self._desks[account] = self._open_desk(account)
+        self._desk = self._desks[account]
         self._desk.start()
 
-    def _open_desk(self) -> OrderDesk:
+    async def _close_desks(self) -> None:
+        for desk in self._desks.values():
+            await desk.close()
+
+    def _open_desk(self, account: str) -> OrderDesk:
         return OrderDesk(
             self.adapter_name,
             make_session=self.make_trading_session,
-            open_journal=self._open_journal,
+            open_journal=lambda: self._open_journal(account),
             market=self._market,
             guard=self.guard,
             listener=self,
@@ -262,8 +268,8 @@ class OrderPort(Publisher, Listener, ABC):
             flags=lambda: self.flags,
         )
 
-    async def _open_journal(self) -> Journal:
-        flags, account = self.flags, self.account
+    async def _open_journal(self, account: str) -> Journal:
+        flags = self.flags
         place = Path(flags.journal_directory) if flags.journal_directory else data_directory()
         durability = Durability(flags.journal_durability)
         forget_ns = self.clock.time_ns() - _KEPT_NS

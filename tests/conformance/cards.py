@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.conformance.closing import ClosingCards
+from tests.conformance.conditions import ConditionCards
 from tests.conformance.connection import ConnectionCards
 from tests.conformance.history import HistoryCards
 from tests.conformance.market_data import MarketDataCards
@@ -16,5 +17,5 @@ class AdapterConformance(ConnectionCards, MarketDataCards, ModeCards, HistoryCar
     """The suite. A venue sets `venue_class`."""
 
 
-class TradingConformance(OrderCards, OutcomeCards, ReconcilingCards):
+class TradingConformance(OrderCards, OutcomeCards, ReconcilingCards, ConditionCards):
     """The suite of orders; a venue that does not trade skips it by its capabilities."""

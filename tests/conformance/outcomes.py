@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from foxtrot.model.constants import OrderType, Status
 from foxtrot.model.constants import ConnectionState as S
+from foxtrot.model.constants import OrderType, Status
 from tests.conformance.base import TradingCards
 from tests.support.rig import eventually
 from tests.support.trading_rig import TradingRig, in_doubt, trading
@@ -192,7 +192,7 @@ class OutcomeCards(TradingCards):
     def test_OU100_a_doubt_that_nobody_can_resolve_is_alarmed(
         self, venue: VenueUnderTest, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """OU100: an order stays in doubt as long as the venue does not answer for it, with an alarm.
+        """OU100: an order stays in doubt while the venue does not answer for it, with an alarm.
 
         Prerequisite: an order got lost, and questions for it are not answered. Action: wait.
         Expected: a log line. Pass: the order is never REJECTED by silence; then it is resolved.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+import pytest
+
 from foxtrot.adapter.binance import BinanceAdapter
 from foxtrot.gateway.base import BaseAdapter, Setting
 from foxtrot.model.constants import Channel, Exchange
@@ -125,6 +127,10 @@ class BinanceUnderTest(VenueUnderTest):
     def keys(self) -> dict[str, str]:
         """The canary that opens nothing."""
         return {"api_key": SIMULATED_KEY, "secret": SIMULATED_SECRET}
+
+    def allow_polling(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A minute's budget lasts for some ten seconds, then."""
+        monkeypatch.setattr("foxtrot.adapter.binance.limits.ACCOUNT_POLL_S", 0.0)
 
     def forget_keys(self) -> None:
         """Every key is unknown."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from foxtrot.connectivity.config import StreamConfig
+from foxtrot.core.settings import Settings
 from foxtrot.model.constants import ConnectionState, Direction, OrderType, Status
 from foxtrot.model.events import EVENT_ACCOUNT, EVENT_LOG, EVENT_ORDER, EVENT_POSITION, EVENT_TRADE
 from foxtrot.model.health import TradingHealth
@@ -87,6 +88,10 @@ class TradingRig(Rig):
         """Cancel an order."""
         symbol = symbol or self.venue.symbols[0]
         self.engine.cancel_order(CancelRequest(orderid, symbol, self.venue.exchange), self.name)
+
+    def change_settings(self, flags: Mapping[str, object]) -> None:
+        """Follow other settings, as if their file was saved."""
+        self.engine.reload_settings(Settings.parse({**self.flags, **flags}))
 
     # -- what a test waits for --------------------------------------------------------------
 

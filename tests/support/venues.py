@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import msgspec
+import pytest
 
 from foxtrot.gateway.base import BaseAdapter, Setting
 from foxtrot.model.constants import Channel, Exchange
@@ -107,6 +108,10 @@ class VenueUnderTest(ABC):
 
     def keys(self) -> dict[str, str]:
         """What `connect` takes beside `setting` to trade."""
+        raise NotImplementedError
+
+    def allow_polling(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the account be asked for as often as the settings say."""
         raise NotImplementedError
 
     def forget_keys(self) -> None:
