@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from foxtrot.errors import FoxtrotError
 from foxtrot.model.constants import Direction, Exchange, Offset, OrderType, Status
 from foxtrot.model.objects import OrderData, TradeData, utc
 from foxtrot.model.requests import OrderRequest
@@ -132,9 +133,13 @@ class Known(msgspec.Struct, Generic[T], frozen=True):
 
 
 class Unknown(msgspec.Struct, frozen=True):
-    """No answer, or none that could be read. Never the same as an empty list."""
+    """No answer, or none that could be read. Never the same as an empty list.
+
+    `error` is why nothing more should be asked for now, if that is so.
+    """
 
     reason: str
+    error: FoxtrotError | None = None
 
 
 _SHOWN = {

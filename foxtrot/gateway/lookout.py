@@ -75,7 +75,7 @@ class Lookout:
             The moment, on the wall clock, up to which everything is known now.
 
         Raises:
-            VenueUnavailable: A list was not answered. That is not an empty list.
+            FoxtrotError: A list was not answered. That is not an empty list.
         """
         self._missed.clear()
         until_ns = self._clock.time_ns()
@@ -84,8 +84,7 @@ class Lookout:
         self._need("open orders", orders)
         self._follow(self._reconciler.open_orders(orders, asked, self._now_ns))
         for ask in self._reconciler.backfill(symbols, since_ns):
-            if not await self._fills(session, ask, ready):
-                raise VenueUnavailable(self._venue, "", "the list of fills was not answered")
+            self._need("fills", await self._fills(session, ask, ready))
         held = await session.balances()
         self._need("balances", held)
         if isinstance(held, Balances):
@@ -113,17 +112,17 @@ class Lookout:
             return False
         return True
 
-    async def _one(self, session: TradingSession, ask: Ask, ready: bool) -> bool:
+    async def _one(self, session: TradingSession, ask: Ask, ready: bool) -> object:
         asked = self._asked(ready)
         answer = await session.find(ask.symbol, ask.orderid, ask.venue_id)
         self._follow(self._reconciler.order(ask, answer, asked, self._now_ns))
-        return not isinstance(answer, Unknown)
+        return answer
 
-    async def _fills(self, session: TradingSession, ask: AskFills, ready: bool) -> bool:
+    async def _fills(self, session: TradingSession, ask: AskFills, ready: bool) -> object:
         asked = self._asked(ready)
         answer = await session.fills([ask.symbol], ask.since_ns)
         self._follow(self._reconciler.fills(ask, answer, asked, self._now_ns))
-        return not isinstance(answer, Unknown)
+        return answer
 
     def _follow(self, decisions: Iterable[Decision]) -> None:
         for decision in decisions:
@@ -139,7 +138,8 @@ class Lookout:
 
     def _need(self, what: str, answer: object) -> None:
         if isinstance(answer, Unknown):
-            raise VenueUnavailable(self._venue, "", f"{what}: {answer.reason}")
+            unheard = VenueUnavailable(self._venue, "", f"{what}: {answer.reason}")
+            raise answer.error or unheard
 
     def _asked(self, ready: bool) -> Asked:
         return self._reconciler.asked(self._now_ns, ready=ready)

@@ -286,13 +286,13 @@ class OrderSession(BinanceSession):
 
     def _unknown(self, error: Exception) -> Unknown:
         """No answer; where asking on would hammer or help nothing, the session ends too."""
-        if isinstance(error, RateLimited) or (
-            isinstance(error, FoxtrotError) and error.action is Action.STOP
-        ):
-            self.fail(error)
-        text = str(error) if isinstance(error, FoxtrotError) else "an answer cannot be believed"
-        log.warning("question_unanswered", venue=self._venue.name, reason=text)
-        return Unknown(text)
+        if not isinstance(error, FoxtrotError):
+            error = VenueUnavailable(self._venue.name, "", "an answer cannot be believed")
+        log.warning("question_unanswered", venue=self._venue.name, reason=str(error))
+        if not isinstance(error, RateLimited) and error.action is not Action.STOP:
+            return Unknown(str(error))
+        self.fail(error)
+        return Unknown(str(error), error)
 
     async def _open_orders(self) -> tuple[OrderReport, ...]:
         answer = await self._client.ask_signed("openOrders", weight=limits.OPEN_ORDERS_WEIGHT)
