@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from tests.faults.kill_play import play_kills
 from tests.faults.play import play, repeat, shortest
 from tests.faults.venue_order_play import play_orders_many
 from tests.faults.venue_play import VENUES, play_many
@@ -24,8 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     help_text = "over the real client and a simulated venue, some at a time; else in virtual time"
     parser.add_argument("--venue", choices=VENUES, help=help_text)
     parser.add_argument("--orders", action="store_true", help="what befalls orders; needs --venue")
+    parser.add_argument("--kill", action="store_true", help="programs that are killed; real ones")
     options = parser.parse_args(arguments)
     seeds = range(options.seed, options.seed + options.count)
+    if options.kill:
+        return _play_kills(seeds, trace=options.trace)
     if options.orders:
         if options.venue is None:
             parser.error("--orders needs --venue")
@@ -70,6 +74,21 @@ def _play_orders(seeds: range, upto: int | None, *, trace: bool) -> int:
         if trace or report.problem:
             _say(report.text)
     _say(table(cells), f"{len(seeds)} schedules played, {failed} failed")
+    return 1 if failed else 0
+
+
+def _play_kills(seeds: range, *, trace: bool) -> int:
+    _hush()
+    failed, starts = 0, []
+    for report in play_kills(seeds):
+        failed += bool(report.problem)
+        starts += report.ready_s
+        if trace or report.problem:
+            _say(report.text)
+    _say(
+        f"{len(seeds)} programs killed, {failed} failed",
+        f"{len(starts)} starts, the longest until ready: {max(starts, default=0.0):.1f} s",
+    )
     return 1 if failed else 0
 
 

@@ -6,14 +6,14 @@ binance --seed S` plays one again.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.faults.venue_order_play import AT_ONCE, play_orders_many
 from tests.faults.venue_order_schedules import LABELS, LEAST_ORDERS, Do, order_schedule
 from tests.support.binance_venue import BinanceUnderTest
-from tests.support.fault_table import Cells, noted
+from tests.support.fault_table import Cells, note
 
 COUNT, LONG_COUNT, LONG_FIRST = 30, 300, 1_000
 SYMBOLS = BinanceUnderTest.symbols
@@ -31,13 +31,13 @@ def silent() -> Iterator[None]:
         logging.getLogger(name).setLevel(level)
 
 
-def check(first: int, record_property: Callable[[str, object], None]) -> None:
+def check(first: int, request: pytest.FixtureRequest) -> None:
     """Play as many schedules as go at a time; those that fail are told with all that happened."""
     reports = list(play_orders_many(range(first, first + AT_ONCE)))
     cells: Cells = Counter()
     for report in reports:
         cells.update(report.cells)
-    record_property(*noted("over the real client", cells))
+    note(request.node, "over the real client", cells)
     failed = [report for report in reports if report.problem]
     assert not failed, "\n".join(report.text for report in failed)
     assert all(report.orders >= LEAST_ORDERS for report in reports)
@@ -45,21 +45,19 @@ def check(first: int, record_property: Callable[[str, object], None]) -> None:
 
 @pytest.mark.timeout(150)
 @pytest.mark.parametrize("first", range(0, COUNT, AT_ONCE))
-def test_no_order_is_lost_doubled_or_lied_about(
-    first: int, record_property: Callable[[str, object], None]
-) -> None:
+def test_no_order_is_lost_doubled_or_lied_about(first: int, request: pytest.FixtureRequest) -> None:
     """After any faults: each fill told once, sums, ends, open orders and balances the venue's."""
-    check(first, record_property)
+    check(first, request)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(150)
 @pytest.mark.parametrize("first", range(LONG_FIRST, LONG_FIRST + LONG_COUNT, AT_ONCE))
 def test_three_hundred_schedules_end_with_books_that_agree(
-    first: int, record_property: Callable[[str, object], None]
+    first: int, request: pytest.FixtureRequest
 ) -> None:
     """The promise holds for schedules that nobody has looked at."""
-    check(first, record_property)
+    check(first, request)
 
 
 def test_the_thirty_hold_every_fault_of_orders() -> None:

@@ -75,12 +75,12 @@ def told_by(events: Iterable[object]) -> Told:
 
 def problems(told: Told, account: Account) -> list[str]:
     """Every difference between what was told and the venue's books; none, hopefully."""
-    names = dict(_names(told, account.orders))
+    called = dict(names(told, account.orders))
     return [
-        *_ways(told.orders),
-        *_fills(told.trades, account.fills, names),
-        *_orders(told, account.orders, names),
-        *_holdings(told, account),
+        *ways(told.orders),
+        *_fills(told.trades, account.fills, called),
+        *_orders(told, account.orders, called),
+        *holdings(told, account),
         *twice(account),
     ]
 
@@ -92,19 +92,21 @@ def twice(account: Account) -> Iterator[str]:
             yield f"I7: {name} came in {times} times"
 
 
-def _names(told: Told, orders: Iterable[Order]) -> Iterator[tuple[tuple[str, int], str]]:
+def names(told: Told, orders: Iterable[Order]) -> Iterator[tuple[tuple[str, int], str]]:
     """Under which orderid each order of the venue is to be found here."""
     symbols = {o.orderid: o.symbol for o in told.orders}
     for order in orders:
         name = order.client_id
         if order.by_hand:
             name = f"{_EXTERNAL}{order.order_id}"
-            if symbols.get(name, order.symbol) != order.symbol:
-                name += f"-{order.symbol}"
+            longer = f"{name}-{order.symbol}"
+            if longer in symbols or symbols.get(name, order.symbol) != order.symbol:
+                name = longer
         yield (order.symbol, order.order_id), name
 
 
-def _ways(orders: Iterable[OrderData]) -> Iterator[str]:
+def ways(orders: Iterable[OrderData]) -> Iterator[str]:
+    """Orders that went a way that is not allowed (I3)."""
     before: dict[str, OrderData] = {}
     for order in orders:
         last = before.setdefault(order.orderid, order)
@@ -170,7 +172,8 @@ def _differences(shown: OrderData, order: Order, told_e8: int) -> Iterator[str]:
         yield f"I2: {name}: order, fills and venue traded {amounts}"
 
 
-def _holdings(told: Told, account: Account) -> Iterator[str]:
+def holdings(told: Told, account: Account) -> Iterator[str]:
+    """Balances and positions that are not the venue's (I5)."""
     for asset, balance in account.balances.items():
         total = (balance.free_e8 + balance.locked_e8) / E8
         frozen = balance.locked_e8 / E8

@@ -16,9 +16,10 @@ Cells = Counter[tuple[str, str]]
 _PROPERTY = "faults and states: "
 
 
-def noted(title: str, cells: Mapping[tuple[str, str], int]) -> tuple[str, list[list[object]]]:
-    """The property under which a test hands its cells in, by pytest's `record_property`."""
-    return f"{_PROPERTY}{title}", [[fault, state, count] for (fault, state), count in cells.items()]
+def note(test: pytest.Item, title: str, cells: Mapping[tuple[str, str], int]) -> None:
+    """Hand in the cells of a test; a worker of xdist passes them on with its report."""
+    rows = [[fault, state, count] for (fault, state), count in cells.items()]
+    test.user_properties.append((f"{_PROPERTY}{title}", rows))
 
 
 def table(cells: Mapping[tuple[str, str], int], states: Sequence[str] = STATES) -> str:

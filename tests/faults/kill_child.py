@@ -1,0 +1,273 @@
+"""A program that trades until it is killed at a chosen place; started by `kill_play`.
+
+It takes its `Errand` as JSON in its only argument and prints what it is told as JSON lines. A line
+`look` on its input has it ask the venue for everything; SIGTERM ends it in good order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import itertools
+import os
+import random
+import select
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
+
+from foxtrot import MainEngine
+from foxtrot.adapter.binance import BinanceAdapter
+from foxtrot.adapter.binance.client import BinanceClient
+from foxtrot.adapter.binance.orders import OrderSession
+from foxtrot.app.stop import Stop
+from foxtrot.execution.journal import Journal
+from foxtrot.gateway.lookout import Lookout
+from foxtrot.gateway.order_flow import OrderFlow
+from foxtrot.model.constants import ConnectionState, Direction, Exchange, OrderType
+from foxtrot.model.events import (
+    EVENT_ACCOUNT,
+    EVENT_CONNECTION,
+    EVENT_LOG,
+    EVENT_ORDER,
+    EVENT_POSITION,
+    EVENT_TRADE,
+    Event,
+)
+from foxtrot.model.health import ConnectionStatus, TradingHealth
+from foxtrot.model.requests import OrderRequest
+from foxtrot.simulator.binance_keys import SIMULATED_KEY, SIMULATED_SECRET
+from tests.support.rig import QUICK, SHORT
+
+TOLD = (EVENT_ORDER, EVENT_TRADE, EVENT_ACCOUNT, EVENT_POSITION, EVENT_LOG)
+STATE, TRADED, LOOKED = "state", "traded", "looked"
+_LOTS = {"BTCUSDT": 0.002, "ETHUSDT": 0.02, "ETHBTC": 0.02}
+_DIGITS = {"BTCUSDT": 2, "ETHUSDT": 2, "ETHBTC": 5}
+_TURN_S = 0.02
+_UNDER_WAY_S = 0.003
+
+
+class Errand(msgspec.Struct, frozen=True):
+    """What the program is to do: so many acts, and to die at the `passes`-th pass of a point.
+
+    `prices` are those of the market that stands still, by symbol.
+    """
+
+    rest_url: str
+    websocket_url: str
+    directory: str
+    seed: int
+    prices: dict[str, float]
+    acts: int = 30
+    point: str = ""
+    passes: int = 1
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line that the program prints."""
+
+    kind: str
+    data: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class When:
+    """At which moment of a call the program dies."""
+
+    BEFORE, DURING, AFTER = "before", "during", "after"
+
+
+def _changes_something(client: object, method: str, *rest: object) -> bool:
+    return method != "get"
+
+
+Place = tuple[type, str, Callable[..., bool]]
+_ANY: Callable[..., bool] = lambda *arguments: True  # noqa: E731 - every call counts
+_PLACES: Mapping[str, Place] = {
+    "intent": (Journal, "intend", _ANY),
+    "record": (Journal, "record", _ANY),
+    "seen": (Journal, "seen", _ANY),
+    "request": (BinanceClient, "command", _changes_something),
+    "fill": (OrderFlow, "on_fill", _ANY),
+    "report": (OrderFlow, "on_report", _ANY),
+    "telling": (OrderFlow, "apply", _ANY),
+    "cancel": (OrderSession, "cancel", _ANY),
+    "replace": (OrderSession, "replace", _ANY),
+    "restore": (OrderFlow, "restore", _ANY),
+    "reconcile": (Lookout, "reconcile", _ANY),
+    "open orders": (OrderSession, "open_orders", _ANY),
+    "fills": (OrderSession, "fills", _ANY),
+    "balances": (OrderSession, "balances", _ANY),
+}
+_RARE = frozenset({"restore", "reconcile", "open orders", "fills", "balances", "seen"})
+_COMMIT = "commit, before"
+
+POINTS: Mapping[str, int] = {
+    **{
+        f"{place}, {when}": 3 if place in _RARE else 12
+        for place in _PLACES
+        for when in (When.BEFORE, When.AFTER)
+    },
+    "request, during": 12,
+    _COMMIT: 30,
+}
+"""Where the program may be killed, and how many passes there are at least, about."""
+
+
+def install(point: str, passes: int) -> None:
+    """Have this process kill itself at a point of the product."""
+    count = itertools.count(1)
+
+    def pass_by() -> None:
+        if next(count) == passes:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if point == _COMMIT:
+        _before_commits(pass_by)
+        return
+    place, _, when = point.partition(", ")
+    owner, name, counts = _PLACES[place]
+    original = getattr(owner, name)
+
+    async def awaited(*arguments: object, **options: object) -> object:
+        hit = counts(*arguments)
+        if hit and when == When.BEFORE:
+            pass_by()
+        if hit and when == When.DURING:
+            asyncio.get_running_loop().call_later(_UNDER_WAY_S, pass_by)
+        result = await original(*arguments, **options)
+        if hit and when == When.AFTER:
+            pass_by()
+        return result
+
+    def called(*arguments: object, **options: object) -> object:
+        if when == When.BEFORE:
+            pass_by()
+        result = original(*arguments, **options)
+        if when == When.AFTER:
+            pass_by()
+        return result
+
+    setattr(owner, name, awaited if inspect.iscoroutinefunction(original) else called)
+
+
+def _before_commits(pass_by: Callable[[], None]) -> None:
+    """Die with everything executed and nothing committed."""
+    original = Journal._transaction
+
+    @contextlib.contextmanager
+    def transaction(self: Journal) -> Iterator[object]:
+        with original(self) as connection:
+            yield connection
+            pass_by()
+
+    Journal._transaction = transaction  # type: ignore[assignment]
+
+
+class Trader:
+    """Does seeded things with orders."""
+
+    def __init__(self, errand: Errand, engine: MainEngine) -> None:
+        self._engine, self._adapter = engine, engine.adapter("BINANCE")
+        self._errand, self._dice = errand, random.Random(errand.seed)
+
+    def act(self) -> None:
+        """Do something: mostly, send an order."""
+        toss, active = self._dice.random(), self._engine.get_all_active_orders()
+        ours = [order for order in active if not order.orderid.startswith("ext-")]
+        if toss < 0.55 or not ours:
+            self._engine.send_order(self._request(), "BINANCE")
+        elif toss < 0.75:
+            self._engine.cancel_order(self._dice.choice(ours).create_cancel_request(), "BINANCE")
+        elif toss < 0.88:
+            order = self._dice.choice(ours)
+            away = self._away(order.symbol, order.direction is Direction.LONG)
+            self._adapter.modify_order(order.orderid, price=away)
+        else:
+            self._adapter.query_account()
+
+    def _request(self) -> OrderRequest:
+        symbol, buys = self._dice.choice(list(_LOTS)), self._dice.random() < 0.6
+        volume = round(_LOTS[symbol] * self._dice.randint(1, 5), 5)
+        if self._dice.random() < 0.3:
+            type_, price = OrderType.MARKET, 0.0
+        else:
+            type_, price = OrderType.LIMIT, self._away(symbol, buys)
+        direction = Direction.LONG if buys else Direction.SHORT
+        return OrderRequest(symbol, Exchange.BINANCE, direction, type_, volume, price)
+
+    def _away(self, symbol: str, buys: bool) -> float:
+        share = self._dice.uniform(0.005, 0.05)
+        price = self._errand.prices[symbol] * (1.0 - share if buys else 1.0 + share)
+        return round(price, _DIGITS[symbol])
+
+
+def say(kind: str, data: object = None) -> None:
+    """Print a line, at once."""
+    sys.stdout.buffer.write(msgspec.json.encode({"kind": kind, "data": data}) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _tell(event: Event) -> None:
+    if not isinstance(event.data, ConnectionStatus):
+        say(event.type, event.data)
+    elif event.data.session == "trading":
+        say(STATE, {"state": event.data.state.value, "reason": event.data.reason})
+
+
+def _trading(engine: MainEngine) -> TradingHealth | None:
+    return engine.adapter("BINANCE").health().trading
+
+
+def _is_ready(engine: MainEngine) -> bool:
+    trading = _trading(engine)
+    return trading is not None and trading.state is ConnectionState.READY
+
+
+def _look(engine: MainEngine, stop: Stop) -> None:
+    """Ask for everything, and say so when all was answered."""
+    before = _trading(engine)
+    engine.adapter("BINANCE").query_account()
+    while not stop.wait(_TURN_S):
+        now = _trading(engine)
+        if before is not None and now is not None and now.reconciled_ns > before.reconciled_ns:
+            engine.event_engine.drain(5.0)
+            say(LOOKED, now)
+            return
+
+
+def main() -> None:
+    """Trade, then do as is asked until the end."""
+    errand = msgspec.json.decode(sys.argv[1], type=Errand)
+    if errand.point:
+        install(errand.point, errand.passes)
+    flags = {**QUICK, "journal.directory": errand.directory, "orders.max_per_second": 1000}
+    connect = {
+        "environment": "simulated",
+        "rest_url": errand.rest_url,
+        "websocket_url": errand.websocket_url,
+        "api_key": SIMULATED_KEY,
+        "secret": SIMULATED_SECRET,
+    }
+    with Stop() as stop, MainEngine(settings=flags) as engine:
+        engine.add_adapter(BinanceAdapter, config=SHORT)
+        for type_ in (*TOLD, EVENT_CONNECTION):
+            engine.register(type_, _tell)
+        engine.connect(connect, "BINANCE")
+        while not _is_ready(engine) and not stop.wait(_TURN_S):
+            pass
+        trader = Trader(errand, engine)
+        for _ in range(errand.acts):
+            if stop.wait(_TURN_S):
+                break
+            trader.act()
+        say(TRADED)
+        while not stop.requested:
+            if select.select([sys.stdin], [], [], _TURN_S)[0] and sys.stdin.readline():
+                _look(engine, stop)
+
+
+if __name__ == "__main__":
+    main()
