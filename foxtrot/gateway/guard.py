@@ -176,6 +176,11 @@ class Guard:
             self._open.add(orderid)
         return ""
 
+    @property
+    def open_orders(self) -> int:
+        """How many orders count as open."""
+        return len(self._open)
+
     def opened(self, orderid: str) -> None:
         """Count an order of ours as open that was not admitted here: one of an earlier run."""
         with self._lock:

@@ -1,0 +1,293 @@
+"""What an order goes through between the caller and the venue, when a venue's code misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foxtrot.execution.reports import OrderState as S
+from foxtrot.execution.reports import Unknown
+from foxtrot.gateway import order_flow, untold
+from foxtrot.gateway.trading import Accepted, Doubtful, NotSent, Refused
+from tests.support.orders import fill, report
+from tests.support.scripted_trading import Floor, ScriptedSession, on_floor, settled
+
+
+def test_a_verb_that_raises_proves_nothing() -> None:
+    """Whatever a venue's code raises, the order is in doubt, and named so."""
+
+    async def play(floor: Floor) -> None:
+        floor.submit()
+        await settled()
+        floor.session.answer("place", "fx-1", KeyError("spot"))
+        await settled()
+        assert floor.state() is S.IN_DOUBT
+        assert floor.reason() == "KeyError while it was sent"
+        assert floor.told[-1].extra == {"outcome": "unknown"}
+
+    on_floor(play)
+
+
+def test_no_answer_in_time_is_a_doubt_and_a_late_report_settles_it() -> None:
+    """The request is given up after `orders.timeout_s`; what is pushed later counts."""
+
+    async def play(floor: Floor) -> None:
+        floor.submit()
+        await asyncio.sleep(floor.flags.orders_timeout_s + 0.1)
+        assert floor.state() is S.IN_DOUBT
+        floor.flow.on_report(report())
+        assert floor.state() is S.ACCEPTED
+        assert floor.told[-1].extra is None
+
+    on_floor(play)
+
+
+def test_no_order_passes_a_halt_while_its_price_is_asked_for() -> None:
+    """The gate is looked at again when the price is there."""
+
+    async def play(floor: Floor) -> None:
+        asked = asyncio.Event()
+        floor.unpriced = True
+        floor.session.price = lambda: slow_price(asked)
+        floor.submit()
+        await settled()
+        floor.guard.halt("now")
+        asked.set()
+        await settled()
+        assert floor.reason() == "local:not_sent: halted: now"
+        assert ("place", "fx-1") not in floor.session.calls
+
+    on_floor(play)
+
+
+def test_an_order_whose_price_was_asked_for_goes_by_the_session_of_now() -> None:
+    """The session that was asked is gone: the next one sends it, or nobody."""
+
+    async def play(floor: Floor) -> None:
+        asked = asyncio.Event()
+        floor.unpriced = True
+        floor.session.price = lambda: slow_price(asked)
+        floor.submit("fx-1")
+        await settled()
+        first, second = floor.session, ScriptedSession()
+        floor.trading.end()
+        floor.begin(second)
+        asked.set()
+        await settled()
+        assert [call for call in first.calls if call[0] == "place"] == []
+        assert ("place", "fx-1") in second.calls
+        second.answer("place", "fx-1", Refused("-1: no"))
+        await settled()
+
+    on_floor(play)
+
+
+@pytest.mark.parametrize(
+    ("price", "words"),
+    [
+        (Unknown("no answer"), "no price is known to judge it by (no answer)"),
+        (ValueError("x"), "no price is known to judge it by (ValueError)"),
+        (None, "no price is known to judge it by (no answer within 10 s)"),
+    ],
+    ids=["unknown", "raises", "hangs"],
+)
+def test_what_cannot_be_judged_is_not_sent(price: Unknown | Exception | None, words: str) -> None:
+    """A price that does not come refuses the order in words, and frees its place."""
+
+    async def play(floor: Floor) -> None:
+        async def answer() -> Decimal | Unknown:
+            if isinstance(price, Exception):
+                raise price
+            if price is None:
+                await asyncio.Event().wait()
+            return price or Unknown("")
+
+        floor.unpriced = True
+        floor.session.price = answer
+        floor.submit()
+        await asyncio.sleep(11.0)
+        assert words in floor.reason()
+        assert floor.state() is S.REJECTED
+        assert floor.guard.open_orders == 0
+
+    on_floor(play)
+
+
+def test_a_price_that_cannot_be_judged_at_all_refuses() -> None:
+    """Not even whether a price is needed is known: the order is refused, and does not hang."""
+
+    async def play(floor: Floor) -> None:
+        def broken(intent: object) -> bool:
+            raise RuntimeError("no market")
+
+        floor.flow._unpriced = broken
+        floor.submit()
+        await settled()
+        assert floor.state() is S.REJECTED
+        assert floor.guard.open_orders == 0
+
+    on_floor(play)
+
+
+def test_an_order_is_not_cancelled_twice_at_once() -> None:
+    """A cancel of `cancel_all` that hangs is waited for before the next one goes."""
+
+    async def play(floor: Floor) -> None:
+        floor.submit()
+        await settled()
+        floor.session.answer("place", "fx-1", Doubtful("who knows"))
+        await settled()
+        floor.flow.doom()
+        await settled()
+        await asyncio.sleep(order_flow.CANCEL_AGAIN_S * 3)
+        floor.flow.tend()
+        await settled()
+        assert floor.session.calls.count(("cancel", "fx-1")) == 1
+        floor.session.answer("cancel", "fx-1", Refused("-2011: no"))
+        await settled()
+        await asyncio.sleep(order_flow.CANCEL_AGAIN_S)
+        floor.flow.tend()
+        await settled()
+        assert floor.session.calls.count(("cancel", "fx-1")) == 2
+        floor.flow.on_report(report(S.CANCELED))
+        floor.session.answer("cancel", "fx-1", Doubtful(""))
+        await settled()
+        assert floor.flow.doomed == 0
+
+    on_floor(play)
+
+
+def test_cancel_all_sends_no_more_than_so_many_at_once() -> None:
+    """The next goes when one is answered."""
+
+    async def play(floor: Floor) -> None:
+        names = [f"fx-{n}" for n in range(order_flow.CANCELS_AT_ONCE + 5)]
+        for number, name in enumerate(names):
+            floor.submit(name)
+            await settled()
+            shown = report(orderid=name, venue_id=str(number))
+            floor.session.answer("place", name, Accepted(shown))
+            await settled()
+        floor.flow.doom()
+        await settled()
+        sent = [name for verb, name in floor.session.calls if verb == "cancel"]
+        assert len(sent) == order_flow.CANCELS_AT_ONCE
+        for number, name in enumerate(names):
+            await settled()
+            ended = report(S.CANCELED, orderid=name, venue_id=str(number))
+            floor.session.answer("cancel", name, Accepted(ended))
+        await settled()
+        assert floor.flow.doomed == 0
+        assert floor.guard.open_orders == 0
+
+    on_floor(play)
+
+
+def test_what_an_answer_tells_first_the_stream_owes() -> None:
+    """An answer that nobody pushes is a silent stream; what was pushed before it is not owed."""
+
+    async def play(floor: Floor) -> None:
+        now = floor.clock.time_ns() + 1
+        for name, venue_id in (("fx-1", "7"), ("fx-2", "8")):
+            floor.submit(name)
+            await settled()
+            shown = report(orderid=name, venue_id=venue_id, ts_ns=now)
+            if name == "fx-1":
+                floor.flow.on_report(shown)
+            floor.session.answer("place", name, Accepted(shown))
+            await settled()
+            await asyncio.sleep(untold.SILENCE_S + 0.1)
+            assert floor.untold.overdue is (name == "fx-2")
+        floor.flow.on_report(report(orderid="fx-2", venue_id="8", ts_ns=now))
+        assert not floor.untold.overdue
+
+    on_floor(play)
+
+
+def test_a_refusal_is_owed_by_nobody() -> None:
+    """No stream tells of orders that never were."""
+
+    async def play(floor: Floor) -> None:
+        for number, answer in enumerate((Refused("-1: no"), NotSent("no line"), Doubtful("?"))):
+            floor.submit(f"fx-{number}")
+            await settled()
+            floor.session.answer("place", f"fx-{number}", answer)
+            await settled()
+        await asyncio.sleep(untold.SILENCE_S + 0.1)
+        assert not floor.untold.overdue
+
+    on_floor(play)
+
+
+def test_without_pushes_nothing_is_owed() -> None:
+    """Who polls learns everything by answers."""
+
+    async def play(floor: Floor) -> None:
+        floor.untold.begin(pushes=False)
+        floor.submit()
+        await settled()
+        floor.session.answer("place", "fx-1", Accepted(report(ts_ns=floor.clock.time_ns())))
+        await asyncio.sleep(untold.SILENCE_S + 0.1)
+        assert not floor.untold.overdue
+
+    on_floor(play)
+
+
+answers = st.sampled_from(["accepted", "filled", "refused", "not sent", "doubtful", "raises"])
+ends = st.sampled_from(["filled", "canceled", "expired", "never arrived"])
+
+
+@given(st.lists(st.tuples(answers, ends, st.booleans()), min_size=1, max_size=6))
+def test_no_order_that_has_ended_is_counted_as_open(script: list[tuple[str, str, bool]]) -> None:
+    """Whatever was answered, pushed and proved: when all have ended, the guard counts none."""
+
+    async def play(floor: Floor) -> None:
+        for number, (answer, end, early) in enumerate(script):
+            await live(floor, f"fx-{number}", str(number), answer, end, early=early)
+        assert all(not record.is_open for record in floor.tracker.open_records())
+        assert floor.guard.open_orders == 0
+        traded = [trade.tradeid for trade in floor.trades]
+        assert len(traded) == len(set(traded))
+
+    on_floor(play)
+
+
+async def live(
+    floor: Floor, name: str, venue_id: str, answer: str, end: str, *, early: bool
+) -> None:
+    """Let an order live: sent, answered, ended; `early` pushes come before the answer."""
+    given = {
+        "accepted": Accepted(report(orderid=name, venue_id=venue_id)),
+        "filled": Accepted(
+            report(S.FILLED, "1", orderid=name, venue_id=venue_id),
+            (fill(venue_id, "1", orderid=name, venue_id=venue_id),),
+        ),
+        "refused": Refused("-1: no"),
+        "not sent": NotSent("no line"),
+        "doubtful": Doubtful("?"),
+        "raises": ValueError("?"),
+    }
+    floor.submit(name)
+    await settled()
+    lives = answer in ("accepted", "filled")
+    if early and lives:
+        floor.flow.on_report(report(orderid=name, venue_id=venue_id))
+    floor.session.answer("place", name, given[answer])
+    await settled()
+    if not lives and (end == "never arrived" or answer not in ("doubtful", "raises")):
+        floor.flow.apply(floor.tracker.proved_absent(name, floor.clock.time_ns()))
+    elif end == "filled":
+        floor.flow.on_fill(fill(venue_id, "1", orderid=name, venue_id=venue_id))
+    else:
+        state = S.EXPIRED if end == "expired" else S.CANCELED
+        floor.flow.on_report(report(state, orderid=name, venue_id=venue_id))
+
+
+async def slow_price(asked: asyncio.Event) -> Decimal | Unknown:
+    """A price that comes when the test says so."""
+    await asked.wait()
+    return Decimal(100)
