@@ -171,6 +171,11 @@ class Journal:
             records = list(self._open.values())
         return sorted(records, key=lambda record: record.intent.created_ns)
 
+    def ended_since(self, since_ns: int) -> list[OrderRecord]:
+        """Orders that ended since then: a fill of theirs may have been missed."""
+        records = self._read(rows.ORDERS_SINCE, since_ns, rows.checked_order)
+        return [record for record in records if not record.is_open]
+
     def fills_of(self, orderids: Iterable[str]) -> list[FillReport]:
         """All fills of these orders that are known, oldest first."""
         fills = [

@@ -39,7 +39,7 @@ from foxtrot.gateway.trading import (
     TradingSession,
 )
 from foxtrot.gateway.untold import Untold
-from foxtrot.model.objects import OrderData, TradeData
+from foxtrot.model.objects import NS_PER_S, OrderData, TradeData
 
 log = get_logger("foxtrot.gateway.orders")
 
@@ -51,6 +51,9 @@ CANCEL_AGAIN_S = 1.0
 
 CANCELS_AT_ONCE = 20
 """How many cancels of a `cancel_all` are under way at a time."""
+
+_OVERLAP_NS = 60 * NS_PER_S
+"""For so long before all was known last, orders that ended are taken up again at the start."""
 
 _CANCELLABLE = frozenset({OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.IN_DOUBT})
 
@@ -145,12 +148,15 @@ class OrderFlow:
         return len(self._doomed)
 
     def restore(self, journal: Journal) -> None:
-        """Take up what the journal knows, and tell it once.
+        """Take up what the journal knows, and tell once what is open.
+
+        Orders that ended lately are known as well: a fill of theirs may have been missed.
 
         Raises:
             JournalError: It cannot be read; nothing was taken up.
         """
-        records = journal.open_records()
+        ended = journal.ended_since(journal.last_seen_ns - _OVERLAP_NS)
+        records = [*ended, *journal.open_records()]
         fills = journal.fills_of(each.orderid for each in records)
         now_ns = self._clock.time_ns()
         self._tracker.restore(records, fills, trade_keys=journal.trade_keys(), now_ns=now_ns)
@@ -159,8 +165,10 @@ class OrderFlow:
             if not record.external:
                 self._guard.opened(record.orderid)
             self._listener.on_order(order_data(record, self._name))
+        over = {each.orderid for each in ended}
         for fill in fills:
-            self._tell_fill(fill)
+            if fill.orderid not in over:
+                self._tell_fill(fill)
         if journal.set_aside is not None:
             self.alarm("the journal was damaged and is kept aside; the venue is asked for all")
 

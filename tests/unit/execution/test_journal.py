@@ -136,6 +136,16 @@ def test_the_newest_fill_of_a_symbol_is_known(opened: Opener) -> None:
     assert journal.last_fill_ns("SOLUSDT") == 0
 
 
+def test_orders_that_ended_lately_can_be_asked_for(opened: Opener) -> None:
+    """A fill of theirs may have been missed; what is open, or ended long ago, is not among them."""
+    journal = opened()
+    intend(journal)
+    old, young = intend(journal), intend(journal)
+    for order, time_ns in ((old, 10), (young, 20)):
+        journal.record([outcome(order, OrderState.CANCELED, updated_ns=time_ns)])
+    assert [each.orderid for each in journal.ended_since(20)] == [young.orderid]
+
+
 def test_symbols_of_interest_are_those_we_dealt_in(opened: Opener) -> None:
     """Open orders always count, closed ones and fills if they are young enough."""
     journal = opened()
