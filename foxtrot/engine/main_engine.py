@@ -351,7 +351,7 @@ class MainEngine:
         return self.oms.orders.get(vt_orderid)
 
     def get_trade(self, vt_tradeid: str) -> TradeData | None:
-        """A fill."""
+        """A fill; of those with this id in several symbols, the first."""
         return self.oms.trades.get(vt_tradeid)
 
     def get_position(self, vt_positionid: str) -> PositionData | None:

@@ -111,7 +111,11 @@ class OmsEngine:
 
     def _on_trade(self, event: Event) -> None:
         trade: TradeData = event.data  # type: ignore[assignment]
-        self.trades.put(trade.vt_tradeid, trade)
+        key = trade.vt_tradeid
+        known = self.trades.get(key)
+        if known is not None and known.vt_symbol != trade.vt_symbol:
+            key = f"{key}.{trade.vt_symbol}"  # venues number the fills of each symbol anew
+        self.trades.put(key, trade)
 
     def _on_position(self, event: Event) -> None:
         position: PositionData = event.data  # type: ignore[assignment]

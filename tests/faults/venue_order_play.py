@@ -386,6 +386,8 @@ class OrderPlay:
         moving = [name for name in self._sent if self._is_moving(name)]
         if moving:
             found.append(f"not settled: {moving}")
+        if len(self._rig.engine.get_all_trades()) != len(self._account.fills):
+            found.append("I1: the engine keeps more fills than there are, or less")
         if trading.in_doubt or trading.cancels_pending or trading.journal:
             found.append(f"trading is not at rest: {trading}")
         return found if self._is_ready() else [*found, f"trading is {trading.state.value}"]

@@ -97,6 +97,16 @@ def adapter(engine: MainEngine) -> BaseAdapter:
     return engine.add_adapter(FakeAdapter)
 
 
+def test_fills_of_two_symbols_may_have_one_id(engine: MainEngine, adapter: BaseAdapter) -> None:
+    """Venues number the fills of each symbol anew; none of them hides another."""
+    fills = [TradeData("FAKE", name, Exchange.BINANCE, f"o-{name}", "7") for name in "AB"]
+    for fill in (*fills, *fills):
+        adapter.on_trade(fill)
+    assert engine.event_engine.drain(WAIT_S)
+    assert engine.get_all_trades() == fills
+    assert engine.get_trade("FAKE.7") == fills[0]
+
+
 @pytest.mark.parametrize(
     ("push", "first", "second", "get", "all_"), CASES, ids=[case[0] for case in CASES]
 )
