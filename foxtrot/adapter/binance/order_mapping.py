@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from foxtrot.core.redaction import TEXT_LIMIT, scrub
 from foxtrot.errors import NotSupported
 from foxtrot.execution.reports import (
     ZERO,
@@ -24,6 +25,7 @@ from foxtrot.model.constants import Direction, Exchange, OrderType
 NS_PER_MS = 1_000_000
 
 _LARGEST = Decimal(10) ** 15
+_LATEST_MS = 10**14
 _SIDES = {Direction.LONG: "BUY", Direction.SHORT: "SELL"}
 _DIRECTIONS = {side: direction for direction, side in _SIDES.items()}
 _KINDS: Mapping[OrderType, Mapping[str, str]] = {
@@ -175,7 +177,7 @@ def order_report(answer: OrderAnswer) -> OrderReport:
         volume=answer.origQty,
         traded=answer.executedQty,
         state=_state(answer.status),
-        ts_ns=(answer.transactTime or answer.updateTime) * NS_PER_MS,
+        ts_ns=_moment(answer.transactTime or answer.updateTime),
         price=answer.price,
         stop_price=answer.stopPrice,
         reason=_ended(answer.status, ""),
@@ -190,7 +192,7 @@ def fills_of(answer: OrderAnswer) -> tuple[FillReport, ...]:
     """
     direction = _direction(answer.side)
     for fill in answer.fills:
-        _believable(fill.price, fill.qty)
+        _traded(fill.price, fill.qty)
     return tuple(
         FillReport(
             trade_id=str(fill.tradeId),
@@ -201,7 +203,7 @@ def fills_of(answer: OrderAnswer) -> tuple[FillReport, ...]:
             direction=direction,
             price=fill.price,
             volume=fill.qty,
-            ts_ns=answer.transactTime * NS_PER_MS,
+            ts_ns=_moment(answer.transactTime),
             fee=fill.commission,
             fee_currency=fill.commissionAsset,
         )
@@ -215,7 +217,7 @@ def fill_of_trade(trade: TradeAnswer) -> FillReport:
     Raises:
         ValueError: Its numbers cannot be believed.
     """
-    _believable(trade.price, trade.qty)
+    _traded(trade.price, trade.qty)
     return FillReport(
         trade_id=str(trade.id),
         venue_id=str(trade.orderId),
@@ -225,7 +227,7 @@ def fill_of_trade(trade: TradeAnswer) -> FillReport:
         direction=Direction.LONG if trade.isBuyer else Direction.SHORT,
         price=trade.price,
         volume=trade.qty,
-        ts_ns=trade.time * NS_PER_MS,
+        ts_ns=_moment(trade.time),
         fee=trade.commission,
         fee_currency=trade.commissionAsset,
     )
@@ -248,7 +250,7 @@ def report_of_push(push: ExecutionReport) -> OrderReport:
         volume=push.q,
         traded=push.z,
         state=_state(push.X),
-        ts_ns=push.T * NS_PER_MS,
+        ts_ns=_moment(push.T),
         price=push.p,
         stop_price=push.P,
         reason=_ended(push.X, push.r),
@@ -263,7 +265,7 @@ def fill_of_push(push: ExecutionReport) -> FillReport | None:
     """
     if push.x != "TRADE":
         return None
-    _believable(push.L, push.l)
+    _traded(push.L, push.l)
     return FillReport(
         trade_id=str(push.t),
         venue_id=str(push.i),
@@ -273,7 +275,7 @@ def fill_of_push(push: ExecutionReport) -> FillReport | None:
         direction=_direction(push.S),
         price=push.L,
         volume=push.l,
-        ts_ns=push.T * NS_PER_MS,
+        ts_ns=_moment(push.T),
         fee=push.n,
         fee_currency=push.N or "",
     )
@@ -283,6 +285,18 @@ def _believable(*numbers: Decimal) -> None:
     for number in numbers:
         if not number.is_finite() or not ZERO <= number < _LARGEST:
             raise ValueError(f"{number} is no price or volume")
+
+
+def _moment(time_ms: int) -> int:
+    if not 0 <= time_ms < _LATEST_MS:
+        raise ValueError("the time is none of this age")
+    return time_ms * NS_PER_MS
+
+
+def _traded(price: Decimal, volume: Decimal) -> None:
+    _believable(price, volume)
+    if not price or not volume:
+        raise ValueError("nothing was traded, or for nothing")
 
 
 def _direction(side: str) -> Direction:
@@ -305,6 +319,6 @@ def _state(status: str) -> OrderState:
 def _ended(status: str, why: str) -> str:
     """Why an order ended that nobody cancelled, in words."""
     if why and why != "NONE":
-        return f"the venue says {why}"
+        return f"the venue says {scrub(why, limit=TEXT_LIMIT)}"
     words = {"EXPIRED": "expired", "EXPIRED_IN_MATCH": "expired: it would have met an own order"}
     return words.get(status, "")
