@@ -209,9 +209,11 @@ def _on_question(label: str, name: str, *, hides: bool = False, **params: object
     return made
 
 
-def _while(label: str, name: str, *, drops: bool = False, **params: object) -> Maker:
+def _while(
+    label: str, name: str, *, drops: bool = False, hides: bool = False, **params: object
+) -> Maker:
     def made(dice: Dice, do: Do) -> Fault:
-        return Fault(label, name, dict(params), dice.uniform(0.4, 1.5), drops=drops)
+        return Fault(label, name, params, dice.uniform(0.4, 1.5), drops=drops, hides=hides)
 
     return made
 
@@ -237,7 +239,7 @@ AROUND: Mapping[str, Maker] = {
     "refuse": _while("refuse", "refuse", drops=True),
     "outage": _while("outage", "refuse", drops=True, rest=True),
     "slow handshake": _while("slow handshake", "slow_handshake", drops=True, seconds=1.5),
-    "mute": _while("mute", "mute", rest=True),
+    "mute": _while("mute", "mute", rest=True, hides=True),
     "no pong": _while("no pong", "no_pong"),
     "garbage frame": _on_reports("garbage frame", "garbage_frame"),
     "unknown event": _on_reports("unknown event", "unknown_event"),
