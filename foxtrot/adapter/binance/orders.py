@@ -49,7 +49,8 @@ _PAGE = 1000
 _PAGES_LIMIT = 100
 _FILLS_MOST = _PAGE * _PAGES_LIMIT
 _STREAM_RETRY_S = 60.0
-_NO_SUCH_ORDER = "-2013"
+_NO_SUCH_ORDER = frozenset({"-2013", "-2026"})
+"""It does not exist, or it was archived: it ended 90 days ago, and nothing of it was traded."""
 
 
 class OrderSession(BinanceSession):
@@ -303,7 +304,7 @@ class OrderSession(BinanceSession):
         try:
             answer = await self._client.ask_signed("order", params, weight=limits.ORDER_WEIGHT)
         except VenueError as error:
-            if error.code == _NO_SUCH_ORDER:
+            if error.code in _NO_SUCH_ORDER:
                 return ()
             raise
         order = self._venue.converted(answer, OrderAnswer, "order")
