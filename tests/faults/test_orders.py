@@ -216,6 +216,68 @@ def test_without_fall_back_the_socket_is_waited_for(venue: BinanceUnderTest) -> 
         rig.rest()
 
 
+def test_under_maintenance_orders_are_refused_here(rig: TradingRig) -> None:
+    """F70: in words, and at once; what rested is there when it is over."""
+    rig.trade()
+    orderid = rig.rest()
+    since = len(rig.log)
+    rig.venue.faults.inject("maintenance")
+    rig.venue.faults.inject("close", path=TRADING_SOCKET)
+    rig.wait_trading(S.RECONNECTING, since)
+    assert rig.refused(rig.send()).startswith("local:not_ready: ")
+    rig.venue.faults.clear()
+    rig.wait_trading(S.READY, since)
+    rig.cancel(orderid)
+    rig.wait_order(orderid, Status.CANCELLED)
+    rig.wait_agreed()
+
+
+def test_an_answer_behind_its_time_changes_nothing(rig: TradingRig) -> None:
+    """F82: the reports were there before; no second order is sent for the one without an answer."""
+    rig.trade()
+    rig.venue.faults.inject("late_ack", request="place", seconds=1.5)
+    orderid = rig.send()
+    rig.wait_order(orderid, Status.NOTTRADED)
+    rig.venue.fill(orderid, 0.2)
+    rig.wait_order(orderid, Status.PARTTRADED)
+    eventually(lambda: not placing(rig, orderid), "the answer was given up")
+    rig.wait_agreed()
+    assert rig.venue.received() == {orderid: 1}
+    assert rig.statuses_of(orderid)[-1] is Status.PARTTRADED
+
+
+def test_a_line_cut_between_the_parts_of_a_fill(rig: TradingRig) -> None:
+    """F83: the traded total is the venue's after it, each part told once."""
+    rig.trade()
+    orderid = rig.rest()
+    for part in range(4):
+        rig.venue.fill(orderid, 0.1)
+        if part % 2:
+            since = len(rig.log)
+            rig.venue.faults.inject("rst", path=TRADING_SOCKET)
+            rig.venue.fill(orderid, 0.02)
+            rig.wait_trading(S.READY, since)
+    rig.wait_trades(orderid, 6)
+    rig.wait_agreed()
+
+
+def test_a_cancel_while_nobody_is_there(rig: TradingRig) -> None:
+    """F84: it waits for a moment, then it is refused in words; the order is as open as it was."""
+    rig.trade()
+    orderid = rig.rest()
+    since = len(rig.log)
+    rig.venue.stop()
+    rig.wait_trading(S.RECONNECTING, since)
+    rig.cancel(orderid)
+    told = rig.wait_order(orderid, since=since, where=lambda order: bool(order.reason))
+    assert told.reason == "local:not_ready: not cancelled, trading is not ready"
+    assert told.status is Status.NOTTRADED
+    rig.venue.start()
+    rig.wait_trading(S.READY, since)
+    assert rig.venue.cancels() == []
+    rig.wait_agreed()
+
+
 def test_everything_late_is_everything(rig: TradingRig) -> None:
     """F72: with 0.2 s on each answer and each report orders live and end as without."""
     rig.trade()
@@ -308,6 +370,11 @@ def test_the_market_may_be_lost_without_trading(rig: TradingRig) -> None:
     rig.wait_order(orderid, Status.CANCELLED)
     assert S.RECONNECTING not in rig.states(TRADING)
     rig.wait_served()
+
+
+def placing(rig: TradingRig, orderid: str) -> bool:
+    """Whether the answer to a new order is still awaited."""
+    return any(f"place.{orderid}" in task for task in rig.tasks())
 
 
 def of_kind(venue: BinanceUnderTest, name: str) -> bool:
