@@ -305,6 +305,9 @@ class ReconcilingCards(TradingCards):
                 rig.wait_trades(orderid)
                 rig.cancel(orderid)
                 rig.wait_order(orderid, CANCELLED)
+            for _ in range(3):
+                seen = rig.trading().reconciled_ns
+                eventually(lambda ns=seen: rig.trading().reconciled_ns > ns, "it asked again")
             rig.wait_agreed()
             assert S.RECONNECTING not in rig.states("trading")
 
