@@ -24,6 +24,7 @@ from foxtrot.errors import (
     BridgeNotRunning,
     FoxtrotError,
     JournalError,
+    JournalUnavailable,
     StaleStream,
     VenueUnavailable,
 )
@@ -370,7 +371,7 @@ class OrderDesk:
         """Look whether all is as it was told; nothing is known to be missing."""
         try:
             await self.reconcile(session, ready=True)
-        except VenueUnavailable as error:
+        except (VenueUnavailable, JournalUnavailable) as error:
             log.warning("lists_unanswered", venue=self._name, **labels(error))
 
     def _every_s(self, session: TradingSession) -> float:

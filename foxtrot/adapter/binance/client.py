@@ -116,7 +116,9 @@ class BinanceClient:
         self, method: str, path: str, params: Mapping[str, str | int]
     ) -> Reply | Unheard:
         """Send a signed request once; returns what the venue replied, whatever it says."""
-        exchange, wire = self._opened(), self._wire
+        if self._exchange is None:
+            return Unheard(ConnectionClosed(1006, "the session has ended"), sent=False)
+        exchange, wire = self._exchange, self._wire
         ask = getattr(exchange, f"private_{method}_" + path.replace("/", "_").lower())
         with wire.listening() as replies:
             try:

@@ -281,6 +281,33 @@ def test_lists_that_are_not_answered_once_do_no_harm(in_house: Playing) -> None:
     in_house(play)
 
 
+def test_a_journal_that_cannot_be_read_holds_up_no_cancel(
+    in_house: Playing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session goes on; what is known for certain is not moved on."""
+
+    async def play(house: House) -> None:
+        await house.ready()
+        orderid = await house.send()
+        house.session.answer("place", orderid, Accepted(report(orderid=orderid)))
+        known = house.journals[0].last_seen_ns
+
+        def unreadable(since_ns: int = 0) -> set[tuple[str, Exchange]]:
+            raise JournalUnavailable("/x/y.db", "the disk does not answer")
+
+        monkeypatch.setattr(house.journals[0], "symbols_of_interest", unreadable)
+        await asyncio.sleep(100.0)
+        assert house.desk.state is S.READY
+        assert house.journals[0].last_seen_ns == known
+        house.desk.cancel(orderid)
+        await settled()
+        assert house.session.calls[-1] == ("cancel", orderid)
+        house.session.answer("cancel", orderid, Accepted(report(State.CANCELED, orderid=orderid)))
+        await settled()
+
+    in_house(play)
+
+
 def test_what_is_known_to_be_missing_must_be_answered(in_house: Playing) -> None:
     """After a gap the lists are waited for: without them the session is not READY."""
 

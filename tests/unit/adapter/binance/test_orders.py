@@ -195,3 +195,9 @@ async def test_a_ban_in_an_answer_ends_the_session(session: OrderSession, door: 
     lost = session._lost.result()
     assert isinstance(lost, RateLimited)
     assert lost.retry_after_s == 7.0
+
+
+async def test_a_session_that_has_ended_sends_nothing(adapter: BinanceAdapter) -> None:
+    """And says so: nobody needs to be asked what became of it."""
+    ended = adapter.make_trading_session(Account())
+    assert isinstance(await ended.place(intent()), NotSent)
