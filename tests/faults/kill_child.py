@@ -101,19 +101,21 @@ _PLACES: Mapping[str, Place] = {
     "fills": (OrderSession, "fills", _ANY),
     "balances": (OrderSession, "balances", _ANY),
 }
-_RARE = frozenset({"restore", "reconcile", "open orders", "fills", "balances", "seen"})
+_OFTEN = 12
+_SELDOM = dict.fromkeys(("restore", "reconcile", "open orders", "fills", "balances", "seen"), 3)
+_SELDOM |= {"cancel": 4, "replace": 2}
 _COMMIT = "commit, before"
 
 POINTS: Mapping[str, int] = {
     **{
-        f"{place}, {when}": 3 if place in _RARE else 12
+        f"{place}, {when}": _SELDOM.get(place, _OFTEN)
         for place in _PLACES
         for when in (When.BEFORE, When.AFTER)
     },
-    "request, during": 12,
+    "request, during": _OFTEN,
     _COMMIT: 30,
 }
-"""Where the program may be killed, and how many passes there are at least, about."""
+"""Where the program may be killed, and how many passes to choose from there are, about."""
 
 
 def install(point: str, passes: int) -> None:

@@ -351,16 +351,17 @@ class KillPlay:
         told = {books.trade_of(trade) for life in self._lives for trade in life.told.trades}
         written = Counter((fill.symbol, fill.trade_id, fill.orderid) for fill in fills)
         there: Counter[tuple[str, str, str]] = Counter()
+        left = dict(records)
         for order in self._account.orders:
             name = _written_as(order, records)
             there.update((f.symbol, str(f.trade_id), name) for f in order.fills)
             self._report.untold += sum(books.fill_of(f, name) not in told for f in order.fills)
-            record = records.pop(name, None)
+            record = left.pop(name, None)
             if record is not None or not order.by_hand or order.open or order.fills:
                 yield from _unlike(name, record, order)
         for fill in (written - there).keys() | (there - written).keys():
             yield f"I1: {fill} is {written[fill]} times in the journal, {there[fill]} there"
-        for name, record in records.items():
+        for name, record in left.items():
             if record.state is not OrderState.REJECTED:
                 yield f"I4: {name} is {record.state.name} in the journal, unknown there"
 
@@ -379,8 +380,9 @@ def _written_as(order: Order, records: Mapping[str, OrderRecord]) -> str:
     if not order.by_hand:
         return order.client_id
     name = f"ext-{order.order_id}"
-    longer = f"{name}-{order.symbol}"
-    return longer if longer in records else name
+    longer, record = f"{name}-{order.symbol}", records.get(name)
+    namesake = record is not None and record.intent.request.symbol != order.symbol
+    return longer if namesake or longer in records else name
 
 
 def _journal(directory: Path) -> tuple[dict[str, OrderRecord], list[FillReport]]:

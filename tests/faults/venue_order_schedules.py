@@ -117,6 +117,10 @@ class OrderSchedule:
 # -- faults on a request for an order ----------------------------------------------------------
 
 _LATE_S = (0.05, 0.4, 1.5)
+_VERY_LATE_S = 2.0
+"""A request that is so late comes in when its order was asked for already."""
+_DARK_S = 9.0
+"""Longer than it takes to conclude that an order never arrived."""
 _REPORTS: Params = {"channel": "executionReport"}
 _RETRY = {"Retry-After": "1"}
 
@@ -186,7 +190,7 @@ IN_FLIGHT: Mapping[str, Maker] = {
         "late reports", "late_reports", {"seconds": dice.uniform(0.1, 0.8)}, lasts_s=1.0
     ),
     "latency": lambda dice, do: Fault(
-        "latency", "latency", {"seconds": dice.uniform(0.1, 0.6)}, lasts_s=0.7
+        "latency", "latency", {"seconds": dice.choice((0.2, 0.6, _VERY_LATE_S))}, lasts_s=0.7
     ),
     "cut": _on_line("cut", "rst"),
     "eof": _on_line("eof", "eof"),
@@ -244,6 +248,9 @@ AROUND: Mapping[str, Maker] = {
     "garbage frame": _on_reports("garbage frame", "garbage_frame"),
     "unknown event": _on_reports("unknown event", "unknown_event"),
     "cancel race": lambda dice, do: Fault("cancel race", "cancel_race"),
+    "dark": lambda dice, do: Fault(
+        "dark", "http_error", {"code": -1000, "request": "query"}, lasts_s=_DARK_S, hides=True
+    ),
 }
 """By label, faults that stand around while orders live."""
 
@@ -293,6 +300,8 @@ def _around(dice: Dice, label: str, symbols: Sequence[str]) -> list[Act]:
     fault = AROUND[label](dice, Do.PLACE)
     begins = _act(dice, at, _ACCOMPANIED.get(label), symbols)
     acts = [replace(begins, fault=fault)]
+    if label == "dark":
+        acts += _in_the_dark(dice, at, symbols)
     if fault.lasts_s or fault.follows:
         during = at + 0.5 * min(fault.lasts_s, 0.6)
         acts += [
@@ -301,6 +310,17 @@ def _around(dice: Dice, label: str, symbols: Sequence[str]) -> list[Act]:
             _act(dice, during, dice.choice((Do.BY_HAND, Do.CANCEL_BY_HAND, Do.FILL)), symbols),
         ]
     return acts
+
+
+def _in_the_dark(dice: Dice, at: float, symbols: Sequence[str]) -> list[Act]:
+    """An order is taken, its answer lost, the stream silent: not being told proves nothing."""
+    silent = Fault("silent", "silent", _REPORTS, lasts_s=_DARK_S, hides=True)
+    lost = IN_FLIGHT["ack reset"](dice, Do.PLACE)
+    order = replace(_act(dice, at, Do.PLACE, symbols), shape=Shape.REST)
+    return [
+        replace(_act(dice, at, None, symbols), fault=silent),
+        replace(order, fault=lost, in_flight=True),
+    ]
 
 
 def _plain(dice: Dice, symbols: Sequence[str]) -> list[Act]:
