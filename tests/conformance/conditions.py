@@ -184,6 +184,32 @@ class ConditionCards(TradingCards):
         assert S.FAILED not in rig.states("trading")
         rig.wait_agreed()
 
+    def test_TC077_another_account_and_back(self, rig: TradingRig) -> None:
+        """TC077: who changes the account and comes back is told no fill twice.
+
+        Prerequisite: an order that is filled in part. Action: connect with other keys, and back.
+        Expected: the other account's orders pass; then the first order again, as it is.
+        Pass: its fill was told once in all; the order can be cancelled.
+        """
+        rig.trade()
+        orderid = rig.rest()
+        rig.venue.fill(orderid, 0.2)
+        rig.wait_trades(orderid)
+        since = len(rig.log)
+        rig.connect({**rig.venue.setting(), **rig.venue.other_keys()})
+        rig.wait_trading(S.READY, since)
+        other = rig.rest(volume=0.01)
+        rig.cancel(other)
+        rig.wait_order(other, CANCELLED)
+        rig.settle()
+        since = len(rig.log)
+        rig.connect()
+        rig.wait_trading(S.READY, since)
+        rig.cancel(orderid)
+        rig.wait_order(orderid, CANCELLED)
+        rig.settle()
+        assert len(rig.fills(orderid)) == 1
+
     def test_TC080_a_second_process_on_the_journal(
         self, rig: TradingRig, data_directory: Path
     ) -> None:

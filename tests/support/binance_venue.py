@@ -26,6 +26,8 @@ _CHANNELS = {
 }
 """The stream by which one of ours is recognised; a tick's other stream is left out."""
 
+_SECOND_KEY = "SECOND-KEY-OPENS-NOTHING"
+
 _LOCAL: dict[str, str] = {"environment": "simulated", "rest_url": "http://127.0.0.1:1"}
 
 
@@ -62,7 +64,7 @@ class BinanceUnderTest(VenueUnderTest):
         may_trade: bool = True,
     ) -> None:
         listed = list(symbols or self.symbols)
-        keys = (ApiKey(may_trade=may_trade),)
+        keys = (ApiKey(may_trade=may_trade), ApiKey(_SECOND_KEY, account="second"))
         self.sim = SimulatedBinance(listed, seed=7, rate_hz=rate_hz, limits=limits, keys=keys)
         self._thread = SimulatedBinanceThread(self.sim)
 
@@ -127,6 +129,10 @@ class BinanceUnderTest(VenueUnderTest):
     def keys(self) -> dict[str, str]:
         """The canary that opens nothing."""
         return {"api_key": SIMULATED_KEY, "secret": SIMULATED_SECRET}
+
+    def other_keys(self) -> dict[str, str]:
+        """Those of the account named second."""
+        return {"api_key": _SECOND_KEY, "secret": SIMULATED_SECRET}
 
     def allow_polling(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A minute's budget lasts for some ten seconds, then."""

@@ -110,6 +110,10 @@ class VenueUnderTest(ABC):
         """What `connect` takes beside `setting` to trade."""
         raise NotImplementedError
 
+    def other_keys(self) -> dict[str, str]:
+        """The keys of another account, which has no orders."""
+        raise NotImplementedError
+
     def allow_polling(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let the account be asked for as often as the settings say."""
         raise NotImplementedError
