@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from tests.faults.kill_play import play_kills
+from tests.faults.order_play import play_orders, repeat_orders, shortest_orders
 from tests.faults.play import play, repeat, shortest
 from tests.faults.venue_order_play import play_orders_many
 from tests.faults.venue_play import VENUES, play_many
@@ -24,16 +25,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--trace", action="store_true", help="show what happened")
     help_text = "over the real client and a simulated venue, some at a time; else in virtual time"
     parser.add_argument("--venue", choices=VENUES, help=help_text)
-    parser.add_argument("--orders", action="store_true", help="what befalls orders; needs --venue")
+    parser.add_argument("--orders", action="store_true", help="what befalls orders")
     parser.add_argument("--kill", action="store_true", help="programs that are killed; real ones")
     options = parser.parse_args(arguments)
     seeds = range(options.seed, options.seed + options.count)
     if options.kill:
         return _play_kills(seeds, trace=options.trace)
     if options.orders:
-        if options.venue is None:
-            parser.error("--orders needs --venue")
-        return _play_orders(seeds, options.upto, trace=options.trace)
+        play_them = _play_orders_virtually if options.venue is None else _play_orders
+        return play_them(seeds, options.upto, trace=options.trace)
     if options.venue is not None:
         return _play_venue(options.venue, seeds, options.upto, trace=options.trace)
     return _play_virtually(seeds, options.upto, trace=options.trace)
@@ -45,7 +45,7 @@ def _play_virtually(seeds: range, upto: int | None, *, trace: bool) -> int:
         report = play(seed, upto)
         digests.update(report.digest.encode())
         if trace:
-            _say(*(f"{entry[0]:10.3f}  {' '.join(map(str, entry[1:]))}" for entry in report.trace))
+            _show(report.trace)
         if report.problems:
             failed += 1
             least = shortest(seed) if upto is None else upto
@@ -77,6 +77,24 @@ def _play_orders(seeds: range, upto: int | None, *, trace: bool) -> int:
     return 1 if failed else 0
 
 
+def _play_orders_virtually(seeds: range, upto: int | None, *, trace: bool) -> int:
+    _hush()
+    digests, failed, cells = hashlib.sha256(), 0, Cells()
+    for seed in seeds:
+        outcome = play_orders(seed, upto)
+        digests.update(outcome.digest.encode())
+        cells.update(outcome.cells)
+        if trace:
+            _show(outcome.trace)
+        if outcome.problems:
+            failed += 1
+            least = shortest_orders(seed) if upto is None else upto
+            _say(*outcome.problems, f"to repeat: {repeat_orders(seed, least)}")
+    _say(table(cells))
+    _say(f"{len(seeds)} schedules played, {failed} failed; traces {digests.hexdigest()[:16]}")
+    return 1 if failed else 0
+
+
 def _play_kills(seeds: range, *, trace: bool) -> int:
     _hush()
     failed, starts = 0, []
@@ -95,6 +113,10 @@ def _play_kills(seeds: range, *, trace: bool) -> int:
 def _hush() -> None:
     for name in ("foxtrot", "aiohttp"):  # outages are what it is about
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def _show(trace: Sequence[Sequence[object]]) -> None:
+    _say(*(f"{entry[0]:10.3f}  {' '.join(map(str, entry[1:]))}" for entry in trace))
 
 
 def _say(*lines: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from foxtrot.execution.reports import OrderState
 
-STATES = tuple(state.value for state in OrderState if state is not OrderState.INTENT)
+STATES = tuple(state.value for state in OrderState)
 Cells = Counter[tuple[str, str]]
 """How often a fault, by its label, met an order in a state."""
 

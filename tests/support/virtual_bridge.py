@@ -26,6 +26,8 @@ class VirtualBridge:
         task = asyncio.get_running_loop().create_task(coro, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        if self._killed:
+            task.cancel()
         return task
 
     def call_soon(self, fn: Callable[[*Ts], object], *args: *Ts) -> None:
