@@ -259,7 +259,8 @@ _LISTED = frozenset(label for label in AROUND if label.startswith(("list", "empt
 _ACCOMPANIED = {"cancel race": Do.CANCEL, **dict.fromkeys(_LISTED, Do.REFRESH)}
 """What is done as such a fault begins, so that it strikes."""
 
-_ONLY_NEW = frozenset({"-2010"})
+_ONLY_NEW = frozenset({"-2010", "latency"})
+"""What says most of a new order."""
 
 
 # -- the schedule ------------------------------------------------------------------------------
