@@ -19,11 +19,10 @@ from decimal import Decimal
 from foxtrot.errors import FoxtrotError
 from foxtrot.execution.reports import OrderRecord, OrderState
 from foxtrot.execution.transitions import UNANSWERED
-from foxtrot.model.constants import ConnectionState, Direction, OrderType
+from foxtrot.model.constants import ConnectionState, Direction
 from foxtrot.model.events import EVENT_ORDER, EVENT_TRADE
 from foxtrot.model.health import TradingHealth
 from foxtrot.model.objects import OrderData
-from foxtrot.model.requests import OrderRequest
 from foxtrot.simulator.accounts import Account, Order
 from foxtrot.simulator.binance_keys import SIMULATED_KEY, SIMULATED_SECRET
 from foxtrot.simulator.listings import E8
@@ -38,6 +37,7 @@ from tests.faults.venue_order_schedules import (
     Shape,
     order_schedule,
 )
+from tests.faults.venue_tickets import price_of, request_of, volume_of
 from tests.support.binance_venue import BinanceUnderTest
 from tests.support.fault_table import Cells
 from tests.support.rig import SHORT, Rig, eventually, running
@@ -65,18 +65,6 @@ _FLAGS: Mapping[str, object] = {
     "orders.max_per_second": 1000,
     "orders.max_rejections": 1000,
 }
-_LOTS = {"BTCUSDT": 0.002, "ETHUSDT": 0.02, "ETHBTC": 0.02}
-_DIGITS = {"BTCUSDT": 2, "ETHUSDT": 2, "ETHBTC": 5}
-_TYPES = {
-    Shape.MARKET: OrderType.MARKET,
-    Shape.FAK: OrderType.FAK,
-    Shape.FOK: OrderType.FOK,
-    Shape.POST_ONLY: OrderType.POST_ONLY,
-    Shape.STOP: OrderType.STOP,
-    Shape.STOP_LIMIT: OrderType.STOP_LIMIT,
-}
-_CROSSING = frozenset({Shape.CROSS, Shape.FAK, Shape.FOK})
-
 _MOVING = UNANSWERED | {OrderState.PENDING_CANCEL}
 
 
@@ -252,7 +240,7 @@ class OrderPlay:
         return ""
 
     def _place(self, act: Act) -> str:
-        request = self._request(act)
+        request = request_of(act, self._venue)
         orderid = self._rig.engine.send_order(request, self._rig.name).rpartition(".")[2]
         if not orderid.startswith("local-"):
             self._sent.append(orderid)
@@ -269,16 +257,17 @@ class OrderPlay:
         order = self._one_of_ours(act)
         if order is None or not order.price:
             return self._place(act)
-        price = self._price(replace(act, symbol=order.symbol), order.direction is Direction.LONG)
-        volume = _volume(order.symbol, act.size)
+        there = replace(act, symbol=order.symbol)
+        price = price_of(there, self._venue, buys=order.direction is Direction.LONG)
+        volume = volume_of(order.symbol, act.size)
         new = self._rig.adapter.modify_order(order.orderid, price=price, volume=volume)
         if "local-" not in new:
             self._sent.append(new.rpartition(".")[2])
         return order.orderid
 
     def _by_hand(self, act: Act) -> None:
-        price = self._price(act, act.buys) if act.shape is not Shape.MARKET else None
-        side, volume = "BUY" if act.buys else "SELL", _volume(act.symbol, act.size)
+        price = price_of(act, self._venue, buys=act.buys) if act.shape is not Shape.MARKET else None
+        side, volume = "BUY" if act.buys else "SELL", volume_of(act.symbol, act.size)
         self._venue.sim.desk.place(act.symbol, side, repr(volume), price and repr(price))
 
     def _cancel_by_hand(self, act: Act) -> None:
@@ -298,37 +287,6 @@ class OrderPlay:
         order = self._one_there(act, self._account.open_orders)
         if order is not None:
             self._venue.sim.desk.expire(order)
-
-    def _request(self, act: Act) -> OrderRequest:
-        direction = Direction.LONG if act.buys else Direction.SHORT
-        type_ = _TYPES.get(act.shape, OrderType.LIMIT)
-        price = 0.0 if act.shape in (Shape.MARKET, Shape.STOP) else self._price(act, act.buys)
-        stop = 0.0
-        if act.shape in (Shape.STOP, Shape.STOP_LIMIT):
-            stop = self._away(act.symbol, 1.02 if act.buys else 0.98)
-        return OrderRequest(
-            act.symbol,
-            self._venue.exchange,
-            direction,
-            type_,
-            _volume(act.symbol, act.size),
-            price,
-            stop_price=stop,
-        )
-
-    def _price(self, act: Act, buys: bool) -> float:
-        bid, ask = self._venue.newest(act.symbol)
-        if act.shape in _CROSSING:
-            return ask if buys else bid
-        if act.shape is Shape.BEST:
-            return bid if buys else ask
-        away = 0.95 + 0.001 * act.size
-        if act.shape is Shape.STOP_LIMIT:
-            away = 0.97
-        return self._away(act.symbol, away if buys else 2.0 - away)
-
-    def _away(self, symbol: str, share: float) -> float:
-        return round(self._venue.newest(symbol)[0] * share, _DIGITS[symbol])
 
     # -- what there is ----------------------------------------------------------------------
 
@@ -417,7 +375,3 @@ class OrderPlay:
         texts = [error.text for error in self._rig.adapter.health().errors]
         crashes = [text for text in texts if CRASH.match(text)]
         assert not crashes, f"the product crashed: {crashes}"
-
-
-def _volume(symbol: str, size: int) -> float:
-    return round(_LOTS[symbol] * size, 5)
