@@ -122,8 +122,9 @@ class Life:
         """It ends here and now; what it still does has no effect."""
         self.alive = False
         self.venue.note("killed", self.dies_at)
-        target = self.directory.with_name(f"{self.directory.name}+")
+        target = self.directory
         if self.journal is not None:
+            target = self.directory.with_name(f"{self.directory.name}+")
             as_after_a_kill(self.journal, target)
         self.bridge.kill()
         self.after_kill(target)
@@ -255,6 +256,8 @@ class Life:
             and before.status is not order.status
         ):
             self._complain(f"{orderid} is told as {order.status}, and was {before.status}")
+        if before is None and orderid in self.intended and order.status is not Status.SUBMITTING:
+            self._complain(f"{orderid} is told as {order.status} first")
         told = (orderid, order.status, order.traded)
         refused = order.status is Status.REJECTED and order.reason.startswith("local:")
         if not refused and told not in self.tellable:
