@@ -198,6 +198,7 @@ class AsyncThreadBridge:
             running=self._is_running,
             tasks=thread.task_names if thread else (),
             leases=tuple(sorted(lease.owner for lease in tuple(self._leases))),
+            blocked_s=thread.blocked_s if thread else 0.0,
         )
 
     def __repr__(self) -> str:

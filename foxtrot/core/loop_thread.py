@@ -15,6 +15,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from foxtrot.core.logs import get_logger
+from foxtrot.core.loop_watch import LoopWatch
 
 T = TypeVar("T")
 Call = tuple[Context, Callable[..., object], tuple[object, ...]]
@@ -133,6 +134,7 @@ class LoopThread:
         self.closing = False
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._watch = LoopWatch(name, self.loop, self._thread)
         self._ready = threading.Event()
         self._lock = threading.RLock()
         self._calls: deque[Call] = deque()
@@ -148,6 +150,7 @@ class LoopThread:
         """Start the thread; whether its loop turned within `timeout`."""
         self.loop.call_soon(self._ready.set)
         self._thread.start()
+        self._watch.start()
         return self._ready.wait(timeout)
 
     @property
@@ -159,6 +162,11 @@ class LoopThread:
     def is_current(self) -> bool:
         """Whether the caller is on this loop's thread."""
         return threading.current_thread() is self._thread
+
+    @property
+    def blocked_s(self) -> float:
+        """For how many seconds the loop has stood still; 0 while it turns."""
+        return self._watch.blocked_s
 
     @property
     def task_names(self) -> tuple[str, ...]:
@@ -192,9 +200,10 @@ class LoopThread:
         """Wait for the end; what did not come to one, by name."""
         deadline = time.monotonic() + timeout
         self._thread.join(timeout)
+        watch = self._watch.stop(timeout)
         if self._thread.is_alive():
-            return (f"thread {self.name}", *(f"task {name}" for name in self.task_names))
-        return (*self._left_behind, *self._join_workers(deadline))
+            return (f"thread {self.name}", *(f"task {name}" for name in self.task_names), *watch)
+        return (*self._left_behind, *self._join_workers(deadline), *watch)
 
     # ------------------------------------------------------------------ on the loop thread
 

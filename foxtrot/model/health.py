@@ -141,11 +141,12 @@ class EngineHealth(msgspec.Struct, frozen=True):
 
 
 class BridgeHealth(msgspec.Struct, frozen=True):
-    """State of the loop thread."""
+    """State of the loop thread; `blocked_s` is how long it has stood still, 0 while it turns."""
 
     running: bool
     tasks: tuple[str, ...] = ()
     leases: tuple[str, ...] = ()
+    blocked_s: float = 0.0
 
 
 class Health(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import closing
 
 import pytest
@@ -148,6 +149,18 @@ def test_calls_after_the_end_are_refused_at_once(venue: BinanceUnderTest) -> Non
 
 
 @pytest.mark.timeout(90)
+def test_a_loop_that_is_blocked_is_seen_and_goes_on(rig: Rig) -> None:
+    """Health tells for how long every venue has stood still, and ticks flow when it is over."""
+    rig.ready("BTCUSDT")
+    until = threading.Event()
+    rig.engine.bridge.call_soon(until.wait, 20.0)
+    eventually(lambda: rig.engine.health().bridge.blocked_s > 0.0, "the standstill is seen")
+    until.set()
+    eventually(lambda: rig.engine.health().bridge.blocked_s == 0.0, "the loop turns again")
+    rig.wait_fresh("BTCUSDT")
+    healed(rig)
+
+
 def test_a_connect_may_be_taken_back_at_any_moment(rig: Rig) -> None:
     """After any number of turns of the loop: nothing is left, and all can begin anew."""
     for symbol in rig.venue.symbols:
