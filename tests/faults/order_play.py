@@ -216,6 +216,7 @@ class OrderPlay:
             return
         life = Life(self.venue, self.loop.clock, directory, self.plan.seed + len(self.lives))
         life.after_kill = self._begin_again
+        life.disk_full = self.venue.has(Trouble.DISK_FULL)
         self.lives.append(life)
         life.desk.start()
 

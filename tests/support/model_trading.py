@@ -205,6 +205,11 @@ class TradingVenue:
             self.active.append(fault)
             asyncio.get_running_loop().call_later(fault.lasts_s, self._over, fault)
 
+    def _try_again(self, armed: Armed) -> None:
+        if armed in self.armed:
+            self.armed.remove(armed)
+            self._begin(armed.fault)
+
     def _over(self, fault: Fault) -> None:
         if fault in self.active:
             self.note("over", fault.kind.value)
@@ -325,7 +330,9 @@ class TradingVenue:
         """End an order that lives, as soon as there is one."""
         alive = self.truth.book.open()
         if not alive:
-            asyncio.get_running_loop().call_later(1.0, self._begin, fault)
+            armed = Armed(fault, 1)
+            self.armed.append(armed)
+            asyncio.get_running_loop().call_later(1.0, self._try_again, armed)
             return
         order = self.dice.choice(alive)
         self.on_strike(fault, name_of(order))
