@@ -348,17 +348,18 @@ class OrderDesk:
     async def tend(self, session: TradingSession) -> None:
         """Look after orders while the session lives."""
         await self._trading.wait(None)
-        full_at = self._clock.monotonic() + self._every_s(session)
+        again_at, full_at = 0.0, self._clock.monotonic() + self._every_s(session)
         while True:
             missed = await self._lookout.wait(LOOK_S)
             if self._untold.overdue:
                 raise StaleStream("of the account")
-            if missed:
-                await self.reconcile(session, ready=True)
-            elif self._clock.monotonic() >= full_at:
-                await self._reconcile_again(session)
-            if missed or self._clock.monotonic() >= full_at:
-                full_at = self._clock.monotonic() + self._every_s(session)
+            now = self._clock.monotonic()
+            if missed and now < again_at:
+                await asyncio.sleep(LOOK_S)  # soon; not more often than the venue's limits allow
+            elif missed or now >= full_at:
+                await (self.reconcile(session, ready=True) if missed else self._again(session))
+                now = self._clock.monotonic()
+                again_at, full_at = now + session.least_poll_s, now + self._every_s(session)
             await self._lookout.look(session, ready=True)
 
     async def keep_cancelling(self) -> None:
@@ -367,7 +368,7 @@ class OrderDesk:
             self._flow.tend()
             await asyncio.sleep(LOOK_S)
 
-    async def _reconcile_again(self, session: TradingSession) -> None:
+    async def _again(self, session: TradingSession) -> None:
         """Look whether all is as it was told; nothing is known to be missing."""
         try:
             await self.reconcile(session, ready=True)

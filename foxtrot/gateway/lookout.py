@@ -77,7 +77,18 @@ class Lookout:
         Raises:
             FoxtrotError: A list was not answered. That is not an empty list.
         """
+        missed = self._missed.is_set()
         self._missed.clear()
+        try:
+            return await self._ask_all(session, symbols, since_ns, ready)
+        except BaseException:
+            if missed:
+                self._missed.set()
+            raise
+
+    async def _ask_all(
+        self, session: TradingSession, symbols: Iterable[str], since_ns: int, ready: bool
+    ) -> int:
         until_ns = self._clock.time_ns()
         asked = self._asked(ready)
         orders = await session.open_orders()

@@ -247,6 +247,21 @@ def test_a_journal_that_cannot_be_read_now_is_tried_again(in_house: Playing) -> 
     in_house(play)
 
 
+def test_a_flood_of_gaps_is_asked_for_as_often_as_the_limits_allow(in_house: Playing) -> None:
+    """The first at once, then one round in `least_poll_s`; doubts are looked after all the same."""
+
+    async def play(house: House) -> None:
+        await house.ready()
+        before = len(house.session.calls)
+        for _ in range(200):
+            house.desk.on_missed("a frame")
+            await asyncio.sleep(0.05)
+        rounds = house.session.calls[before:].count(("open_orders", ""))
+        assert 7 <= rounds <= 11
+
+    in_house(play)
+
+
 def test_a_silent_stream_ends_the_session(in_house: Playing) -> None:
     """An answer told of an order, and the stream does not: the session is replaced."""
 

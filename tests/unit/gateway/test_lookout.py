@@ -118,6 +118,19 @@ def test_a_lookout_is_woken_by_what_was_missed() -> None:
     watching(play)
 
 
+def test_what_was_missed_is_not_forgotten_by_a_list_without_an_answer() -> None:
+    """It is still to be asked for."""
+
+    async def play(watch: Watch) -> None:
+        watch.lookout.miss("a frame")
+        watch.session.held = Unknown("busy")
+        with pytest.raises(VenueUnavailable):
+            await watch.reconcile()
+        assert await watch.lookout.wait(0.0)
+
+    watching(play)
+
+
 def test_what_is_missed_while_all_is_asked_for_is_not_forgotten() -> None:
     """It may have happened after the question."""
 
