@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -93,12 +94,31 @@ def run_settings(
     seconds: Seconds = None,
     json: Json = False,
     log_file: LogFile = None,
+    cancel_on_exit: Annotated[
+        bool, typer.Option("--cancel-on-exit", help="Cancel every open order at the end.")
+    ] = False,
 ) -> None:
     """Connect the venues of a settings file, and follow the file while it runs."""
     from foxtrot.app.program import Options, run
     from foxtrot.app.venues import Venues
 
-    run(Venues(config), Options(seconds, json, log_file))
+    run(Venues(config), Options(seconds, json, log_file, cancel_on_exit))
+
+
+@app.command()
+def halt() -> None:
+    """Block new orders of every running foxtrot of this user, and cancel the open ones."""
+    from foxtrot.app.switch import HALT
+
+    _tell(HALT, "halt")
+
+
+@app.command()
+def resume() -> None:
+    """Let new orders pass again, after a halt."""
+    from foxtrot.app.switch import RESUME
+
+    _tell(RESUME, "resume")
 
 
 @simulators.command("binance")
@@ -160,6 +180,16 @@ def history(
     began = _moment(start, "--start") or dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
     query = Query(symbol, began, _moment(end, "--end"), _interval(interval))
     fetch_csv(query, config=config, simulated=simulated, venue=venue, target=csv)
+
+
+def _tell(number: signal.Signals, what: str) -> None:
+    from foxtrot.app.switch import tell
+
+    told = tell(number)
+    for pid in told:
+        typer.echo(f"process {pid} was told to {what}")
+    if not told:
+        raise FoxtrotError("no foxtrot runs with this data directory, so nothing was told")
 
 
 def _symbols(text: str | None) -> list[str]:

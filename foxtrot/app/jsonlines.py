@@ -11,11 +11,14 @@ from foxtrot.app.version import version
 from foxtrot.model.events import Event
 from foxtrot.model.health import ConnectionStatus, Health, StreamStatus
 from foxtrot.model.objects import (
+    AccountData,
     BarData,
     DepthData,
     LogData,
     MarketTradeData,
+    OrderData,
     TickData,
+    TradeData,
     utc,
 )
 
@@ -29,7 +32,7 @@ def start(title: str) -> Fields:
     return {"event": "start", "program": f"foxtrot {title}", "version": version()}
 
 
-def summary(health: Health, stop: Stop, *, ticks: int, unwritten: int) -> Fields:
+def summary(health: Health, stop: Stop, *, ticks: int, unwritten: int, open_orders: int) -> Fields:
     """The last line."""
     engine = health.engine
     environments = [each.environment.value for each in health.adapters if each.environment]
@@ -45,6 +48,7 @@ def summary(health: Health, stop: Stop, *, ticks: int, unwritten: int) -> Fields
         "dropped": engine.dropped,
         "unwritten": unwritten,
         "handler_errors": engine.handler_errors,
+        "open_orders": open_orders,
     }
 
 
@@ -118,6 +122,45 @@ def _bar(bar: BarData) -> tuple[str, Fields]:
     }
 
 
+def _order(order: OrderData) -> tuple[str, Fields]:
+    return "order", {
+        "adapter": order.adapter_name,
+        "vt_symbol": order.vt_symbol,
+        "time": _time(order.datetime) if order.datetime else None,
+        "orderid": order.orderid,
+        "type": order.type.value,
+        "direction": order.direction.value if order.direction else None,
+        "price": order.price,
+        "volume": order.volume,
+        "traded": order.traded,
+        "status": order.status.value,
+        "reason": order.reason,
+        "outcome": (order.extra or {}).get("outcome", "known"),
+    }
+
+
+def _fill(trade: TradeData) -> tuple[str, Fields]:
+    return "fill", {
+        "adapter": trade.adapter_name,
+        "vt_symbol": trade.vt_symbol,
+        "time": _time(trade.datetime) if trade.datetime else None,
+        "id": trade.tradeid,
+        "orderid": trade.orderid,
+        "direction": trade.direction.value if trade.direction else None,
+        "price": trade.price,
+        "volume": trade.volume,
+    }
+
+
+def _account(account: AccountData) -> tuple[str, Fields]:
+    return "account", {
+        "adapter": account.adapter_name,
+        "id": account.accountid,
+        "balance": account.balance,
+        "frozen": account.frozen,
+    }
+
+
 def _connection(status: ConnectionStatus) -> tuple[str, Fields]:
     return "connection", {
         "adapter": status.adapter_name,
@@ -157,6 +200,9 @@ _CONVERTERS: Mapping[type, Callable[..., tuple[str, Fields]]] = {
     DepthData: _depth,
     MarketTradeData: _trade,
     BarData: _bar,
+    OrderData: _order,
+    TradeData: _fill,
+    AccountData: _account,
     ConnectionStatus: _connection,
     StreamStatus: _stream,
     LogData: _log,

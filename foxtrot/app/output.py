@@ -21,13 +21,16 @@ from foxtrot.app.watch import LogTap, Watch
 from foxtrot.core import logs
 from foxtrot.model.constants import Environment
 from foxtrot.model.events import (
+    EVENT_ACCOUNT,
     EVENT_BAR,
     EVENT_CONNECTION,
     EVENT_DEPTH,
     EVENT_LOG,
     EVENT_MARKET_TRADE,
+    EVENT_ORDER,
     EVENT_STREAM,
     EVENT_TICK,
+    EVENT_TRADE,
     Event,
 )
 
@@ -39,6 +42,18 @@ _PENDING = 20_000
 
 _SAFE_WRITE = 4096
 """What a pipe that select calls writable takes without blocking."""
+
+
+def open_orders(engine: MainEngine) -> int:
+    """How many orders of ours live at the venues, as far as is known; also after the end."""
+    return len(engine.get_all_active_orders())
+
+
+def left_open(count: int) -> str:
+    """How the last line tells of orders that stay at the venue."""
+    if not count:
+        return ""
+    return f"; {count} {'order stays' if count == 1 else 'orders stay'} open at the venue"
 
 
 class Output(Protocol):
@@ -129,7 +144,7 @@ class ScreenOutput:
         self._console.print(
             f"foxtrot {self._title} ended after {self._stop.running_s:.0f} s: "
             f"{health.received:,} events, {health.conflated:,} conflated, "
-            f"{health.dropped:,} dropped.",
+            f"{health.dropped:,} dropped{left_open(open_orders(engine))}.",
             highlight=False,
         )
 
@@ -184,6 +199,9 @@ class JsonOutput:
             EVENT_BAR,
             EVENT_CONNECTION,
             EVENT_STREAM,
+            EVENT_ORDER,
+            EVENT_TRADE,
+            EVENT_ACCOUNT,
             EVENT_LOG,
         ):
             engine.event_engine.register(type_, self._take)
@@ -203,7 +221,14 @@ class JsonOutput:
         self.show(engine)
         health = engine.health()
         unwritten = self._taken - self._written
-        self._write(jsonlines.summary(health, self._stop, ticks=self._ticks, unwritten=unwritten))
+        last = jsonlines.summary(
+            health,
+            self._stop,
+            ticks=self._ticks,
+            unwritten=unwritten,
+            open_orders=open_orders(engine),
+        )
+        self._write(last)
 
     def _take(self, event: Event) -> None:
         self._taken += 1

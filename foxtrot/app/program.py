@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 from rich.console import Console
 
-from foxtrot.app.output import JsonOutput, Output, ScreenOutput
+from foxtrot.app.output import JsonOutput, Output, ScreenOutput, open_orders
 from foxtrot.app.stop import Stop
+from foxtrot.app.switch import switch
 from foxtrot.core.settings import Settings
 from foxtrot.model.constants import ConnectionState, Environment
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 _SWITCH_INTERVAL_S = 0.0005
 _GC_THRESHOLDS = (50_000, 20, 1_000)
+_CANCEL_S, _CANCEL_LOOK_S = 1.0, 0.02
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -29,6 +32,7 @@ class Options(msgspec.Struct, frozen=True):
     seconds: float | None = None
     json: bool = False
     log_file: Path | None = None
+    cancel_on_exit: bool = False
 
 
 class Composition(Protocol):
@@ -63,8 +67,11 @@ def run(composition: Composition, options: Options) -> None:
             tune()
             engine = composition.open(parts)
             output.attach(engine)
-            composition.start(engine)
-            _turn(composition, engine, output, stop)
+            with switch(engine):
+                composition.start(engine)
+                _turn(composition, engine, output, stop)
+                if options.cancel_on_exit:
+                    _cancel_all(engine)
         output.finish(engine)
 
 
@@ -85,6 +92,14 @@ def _turn(composition: Composition, engine: MainEngine, output: Output, stop: St
             gc.freeze()
             settled = True
         output.show(engine)
+
+
+def _cancel_all(engine: MainEngine) -> None:
+    """Halt, and wait a little for what that cancels; what then is still open is told at the end."""
+    engine.halt("the program ends")
+    deadline = time.monotonic() + _CANCEL_S
+    while open_orders(engine) and time.monotonic() < deadline:
+        time.sleep(_CANCEL_LOOK_S)
 
 
 def _ready(engine: MainEngine) -> bool:

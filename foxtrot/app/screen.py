@@ -14,6 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from foxtrot.app.trading_panel import Book, trading_panel
 from foxtrot.app.watch import Line
 from foxtrot.model.constants import ConnectionState, Environment, Mode, StreamState
 from foxtrot.model.health import AdapterHealth, Health, StreamStatus
@@ -24,6 +25,10 @@ _WIDE, _MEDIUM = 110, 90
 """Columns from which on volumes, and the change of the day with the counters, are shown."""
 
 _EVENTS_LEAST = 6
+_OTHER_ROWS = 24
+"""What the other panels want before trading gets more than its one row for each venue."""
+
+_FILLS_SHOWN = 3
 _FRAME_ROWS = 4
 """Borders, title and heading of a panel with a table."""
 
@@ -73,6 +78,7 @@ class View(msgspec.Struct, frozen=True):
     quotes: tuple[Quote, ...] = ()
     lines: tuple[Line, ...] = ()
     notice: str = ""
+    book: Book = Book()
 
 
 def render(view: View, width: int, height: int) -> RenderableType:
@@ -80,8 +86,10 @@ def render(view: View, width: int, height: int) -> RenderableType:
     if view.health is None:
         return Group(_title(view), Text(f"\n  {view.notice}", style="dim"))
     sessions = sum(max(len(each.sessions), 1) for each in view.health.adapters)
-    below = max(sessions, 5) + _FRAME_ROWS
-    rows = max(height - 1 - below - _EVENTS_LEAST - _FRAME_ROWS, 1)
+    below = max(sessions, 5 if width >= _MEDIUM else 1) + _FRAME_ROWS
+    trading = [each for each in view.health.adapters if each.trading is not None]
+    traded = _book_rows(view.book, len(trading), height) if trading else 0
+    rows = max(height - 1 - below - traded - _EVENTS_LEAST - _FRAME_ROWS, 1)
     prices = min(len(view.quotes), rows) + _FRAME_ROWS
     layout = Layout()
     middle = Layout(size=below)
@@ -92,10 +100,18 @@ def render(view: View, width: int, height: int) -> RenderableType:
     layout.split_column(
         Layout(_title(view), size=1),
         Layout(_prices(view, rows, width), size=prices),
+        *([Layout(trading_panel(view.book, trading, traded - 2), size=traded)] if traded else []),
         middle,
-        Layout(_events(view.lines, height - 1 - prices - below - 2)),
+        Layout(_events(view.lines, height - 1 - prices - below - traded - 2)),
     )
     return layout
+
+
+def _book_rows(book: Book, venues: int, height: int) -> int:
+    """Rows of the trading panel with its frame: less where the terminal is low."""
+    wanted = venues + len(book.strategies) + bool(book.accounts)
+    wanted += len(book.orders) + min(len(book.trades), _FILLS_SHOWN)
+    return 2 + max(venues, min(wanted, height - _OTHER_ROWS))
 
 
 def environment_label(environment: Environment | None) -> Text:

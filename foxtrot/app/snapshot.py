@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from foxtrot.app.screen import Quote, View
+from foxtrot.app.trading_panel import Book
 from foxtrot.app.watch import Watch
 from foxtrot.model.constants import Environment
 from foxtrot.model.health import AdapterHealth, StreamStatus
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from foxtrot.engine.main_engine import MainEngine
 
 _DECIMALS = 2
+_FILLS_KEPT = 10
 
 
 def take(engine: MainEngine, watch: Watch, title: str, running_s: float) -> View:
@@ -29,7 +31,17 @@ def take(engine: MainEngine, watch: Watch, title: str, running_s: float) -> View
         running_s=running_s,
         health=health,
         quotes=tuple(q for each in health.adapters for q in _quotes(engine, each, watch)),
+        book=_book(engine),
         lines=tuple(watch.lines()),
+    )
+
+
+def _book(engine: MainEngine) -> Book:
+    return Book(
+        tuple(engine.get_all_active_orders()),
+        tuple(engine.get_all_trades()[-_FILLS_KEPT:]),
+        tuple(each for each in engine.get_all_accounts() if each.balance or each.frozen),
+        tuple((each.name, each.get_variables()) for each in engine.get_all_strategies()),
     )
 
 

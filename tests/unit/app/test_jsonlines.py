@@ -20,15 +20,20 @@ from foxtrot.model.constants import (
 from foxtrot.model.events import Event
 from foxtrot.model.health import ConnectionStatus, StreamStatus
 from foxtrot.model.objects import (
+    AccountData,
     BarData,
     DayStatistics,
     DepthData,
     LogData,
     MarketTradeData,
+    OrderData,
     Source,
     TickData,
+    TradeData,
+    utc,
 )
 
+OF = ("BINANCE", "BTCUSDT", Exchange.BINANCE)
 SOURCE = Source.of("BTCUSDT", Exchange.BINANCE, "BINANCE")
 AT_NS = 1_767_225_600_000_000_000  # 2026-01-01
 TICK = TickData(SOURCE, AT_NS, AT_NS, 110.0, 1.0, 109.0, 2.0, 111.0, 3.0, DayStatistics(7.0))
@@ -43,6 +48,8 @@ def environment_of(adapter: str) -> str:
     ("name", "data"),
     [
         ("tick", TICK),
+        ("order", OrderData(*OF, "fx-1", volume=1.0, datetime=utc(AT_NS))),
+        ("fill", TradeData(*OF, "fx-1", "7", Direction.LONG, volume=1.0, datetime=utc(AT_NS))),
         ("depth", DepthData(SOURCE, AT_NS, AT_NS, ((1.0, 2.0),), ((3.0, 4.0),))),
         ("trade", MarketTradeData(SOURCE, AT_NS, AT_NS, "1", 2.0, 3.0, Direction.LONG)),
         (
@@ -94,3 +101,19 @@ def test_what_is_no_adapter_has_no_environment() -> None:
 def test_other_events_are_not_told() -> None:
     """An event without a form of its own is left out."""
     assert jsonlines.line(Event("eTimer"), environment_of) is None
+
+
+def test_balances_are_told() -> None:
+    """What is in the account, and what open orders hold of it."""
+    line = jsonlines.line(Event("any", AccountData("BINANCE", "USDT", 5.0, 1.0)), environment_of)
+    assert line is not None
+    assert (line["event"], line["id"]) == ("account", "USDT")
+    assert (line["balance"], line["frozen"]) == (5.0, 1.0)
+
+
+def test_an_order_in_doubt_says_that_its_outcome_is_unknown() -> None:
+    """A program that reads us can tell doubt from an order on its way."""
+    order = OrderData(*OF, "fx-1", reason="no answer", extra={"outcome": "unknown"})
+    line = jsonlines.line(Event("any", order), environment_of)
+    assert line is not None
+    assert (line["status"], line["outcome"]) == ("Submitting", "unknown")
