@@ -23,7 +23,7 @@ _LISTS = (Trouble.LISTS_HANG, Trouble.LISTS_STALE)
 _TYPES = (OrderType.LIMIT, OrderType.MARKET, OrderType.FAK, OrderType.FOK)
 _SIDES = (Direction.LONG, Direction.SHORT)
 _KINDS = (*Trouble, *(kind for kind in Trouble if kind in ON_PUSH), Trouble.CLAIM)
-_AIMABLE = (*_LINE, *_LISTS, Trouble.CRASH, Trouble.DISK_FULL, Trouble.EXTERNAL)
+_AIMABLE = (*_LINE, *_LISTS, Trouble.CRASH, Trouble.DISK_FULL, Trouble.EXTERNAL, Trouble.ENDED)
 _IN_FLIGHT = tuple(kind for kind in Trouble if kind in ON_REQUEST | ON_CANCEL) + _AIMABLE
 
 

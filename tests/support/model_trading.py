@@ -334,7 +334,8 @@ class TradingVenue:
             self.armed.append(armed)
             asyncio.get_running_loop().call_later(1.0, self._try_again, armed)
             return
-        order = self.dice.choice(alive)
+        under_way = [order for order in alive if name_of(order) in self.under_way]
+        order = self.dice.choice(under_way or alive)
         self.on_strike(fault, name_of(order))
         self._end(order, OrderState.EXPIRED if fault.amount < 0.5 else OrderState.CANCELED)
 
