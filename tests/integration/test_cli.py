@@ -395,3 +395,20 @@ def test_tracebacks_are_shown_only_when_asked_for() -> None:
     wrong = ("check-config", "/nowhere/settings.json")
     assert "Traceback" not in foxtrot(*wrong).stderr
     assert "Traceback" in foxtrot("--debug", *wrong).stderr
+
+
+def test_a_running_program_is_halted_from_the_command_line(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`foxtrot halt` halts it, `foxtrot resume` lets it go on, and it ends as ever."""
+    monkeypatch.setenv("FOXTROT_DATA_DIR", str(tmp_path))
+    tmp_path.chmod(0o700)
+    assert foxtrot("halt").returncode == 1
+    program = start("demo", "--json")
+    program.wait_for(event="connection", session="trading", state="ready")
+    assert foxtrot("halt").returncode == 0
+    program.wait_for(event="log", text="trading is halted: asked to by SIGUSR1")
+    assert foxtrot("resume").returncode == 0
+    program.wait_for(event="log", text="trading is resumed")
+    assert program.end() == 0
+    assert "open_orders" in program.lines[-1]
