@@ -96,7 +96,8 @@ def _fills(venue: TradingVenue, life: Life) -> Iterator[str]:
     for key in sorted(there ^ here):
         yield f"fill {key} is known {'there' if key in there else 'here'} only"
     due: set[Key] = (there - life.before) | life.retold
-    for key in sorted(due ^ set(life.trades)):
+    told = set(life.trades) - (life.may_retell - due)
+    for key in sorted(due ^ told):
         yield f"fill {key} was {'not told' if key in due else 'told again after a restart'}"
     held = {each.symbol: each.volume for each in venue.balances().positions}
     if any(life.positions.get(symbol) != volume for symbol, volume in held.items()):

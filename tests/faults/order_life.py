@@ -32,6 +32,7 @@ from tests.support.virtual_time import VirtualClock
 ACCOUNT = "main"
 _ACTIVE = frozenset({Status.SUBMITTING, Status.NOTTRADED, Status.PARTTRADED})
 
+_LATELY_NS = 60_000_000_000
 Key = tuple[str, str]
 
 
@@ -87,6 +88,8 @@ class Life:
         """Fills that the journal held at the start."""
         self.retold: set[Key] = set()
         """Those of them whose orders were open, to be told again."""
+        self.may_retell: set[Key] = set()
+        """Those whose orders ended lately; they may be told again."""
         self.written: set[Key] = set()
         self.trades: Counter[Key] = Counter()
         self.orders: dict[str, OrderData] = {}
@@ -187,7 +190,12 @@ class Life:
             for each in journal.fills_of(record.orderid for record in records)
         }
         self.written |= self.before
-        for record in records:
+        ended = journal.ended_since(journal.last_seen_ns - _LATELY_NS)
+        self.may_retell = {
+            (each.symbol, each.trade_id)
+            for each in journal.fills_of(record.orderid for record in ended)
+        }
+        for record in (*records, *ended):
             self._may_tell(record)
         self.journal = journal
         return journal
