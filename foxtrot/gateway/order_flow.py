@@ -148,9 +148,9 @@ class OrderFlow:
         return len(self._doomed)
 
     def restore(self, journal: Journal) -> None:
-        """Take up what the journal knows, and tell once what is open.
+        """Take up what is open, and what ended since the venue was last asked, and tell it once.
 
-        Orders that ended lately are known as well: a fill of theirs may have been missed.
+        What ended lately may lack a fill, and may have been written down but not told.
 
         Raises:
             JournalError: It cannot be read; nothing was taken up.
@@ -161,14 +161,15 @@ class OrderFlow:
         now_ns = self._clock.time_ns()
         self._tracker.restore(records, fills, trade_keys=journal.trade_keys(), now_ns=now_ns)
         self._journal = journal
-        for record in self._tracker.open_records():
-            if not record.external:
-                self._guard.opened(record.orderid)
+        for orderid in dict.fromkeys(each.orderid for each in records):
+            record = self._tracker.record(orderid)
+            if record is None:
+                continue
+            if record.is_open and not record.external:
+                self._guard.opened(orderid)
             self._listener.on_order(order_data(record, self._name))
-        over = {each.orderid for each in ended}
         for fill in fills:
-            if fill.orderid not in over:
-                self._tell_fill(fill)
+            self._tell_fill(fill)
         if journal.set_aside is not None:
             self.alarm("the journal was damaged and is kept aside; the venue is asked for all")
 
