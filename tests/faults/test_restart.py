@@ -28,3 +28,19 @@ def test_a_fill_missed_by_an_order_that_ended_is_told_under_its_name(
         assert [each.orderid for each in again.fills()] == [orderid]
         eventually(lambda: not again.trading().open_orders, "nothing is open")
         assert {each.orderid for each in again.orders()} <= {orderid}
+
+
+def test_what_ended_just_before_the_end_of_a_program_is_told_to_the_next(
+    venue: BinanceUnderTest,
+) -> None:
+    """It may have been written down and never told; in one run it is told once."""
+    with trading(venue) as rig:
+        rig.trade()
+        orderid = rig.rest()
+        venue.fill(orderid, rig.held(orderid).volume)
+        rig.wait_order(orderid, Status.ALLTRADED)
+    with trading(venue) as again:
+        again.trade()
+        again.wait_order(orderid, Status.ALLTRADED)
+        again.settle()
+        assert [each.orderid for each in again.fills()] == [orderid]
