@@ -7,29 +7,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+from foxtrot.model.constants import Status
 from foxtrot.simulator.binance import SimulatedBinance, SimulatedBinanceThread
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 25.0
 
 
-def example() -> str:
-    """The Python example of README."""
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) == 1
-    return str(blocks[0])
+def examples() -> list[str]:
+    """The Python examples of README."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
 
-def test_the_example_has_fifteen_lines() -> None:
-    """The example is as short as its heading says."""
-    assert len([line for line in example().splitlines() if line.strip()]) == 15
-
-
-def test_the_example_prints_a_tick_and_ends() -> None:
-    """Copied and run against the simulated venue, the example prints a tick and ends cleanly."""
+def run(code: str) -> list[str]:
+    """What an example prints against a simulated venue, once it has ended cleanly."""
     venue = SimulatedBinance(["BTCUSDT"], rate_hz=50)
     with SimulatedBinanceThread(venue):
-        code = example().replace("http://127.0.0.1:9001", venue.rest_url)
+        code = code.replace("http://127.0.0.1:9001", venue.rest_url)
         assert venue.rest_url in code
         ended = subprocess.run(
             [sys.executable, "-c", code],
@@ -39,7 +33,24 @@ def test_the_example_prints_a_tick_and_ends() -> None:
             check=False,
         )
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert " BTCUSDT.BINANCE " in ended.stdout.splitlines()[0]
+    return ended.stdout.splitlines()
+
+
+def test_the_example_has_fifteen_lines() -> None:
+    """The first example is as short as its heading says."""
+    assert len([line for line in examples()[0].splitlines() if line.strip()]) == 15
+
+
+def test_the_example_prints_a_tick_and_ends() -> None:
+    """Copied and run against the simulated venue, the example prints a tick and ends cleanly."""
+    assert " BTCUSDT.BINANCE " in run(examples()[0])[0]
+
+
+def test_the_order_example_is_filled_and_ends() -> None:
+    """Copied and run, the second example sends an order, sees it filled and ends cleanly."""
+    told = run(examples()[1])
+    assert f" {Status.SUBMITTING.value} 0" in told[0]
+    assert any(f" {Status.ALLTRADED.value} 0.01" in line for line in told)
 
 
 def test_links_lead_somewhere() -> None:
