@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -15,6 +16,7 @@ from tests.support.binance_venue import BinanceUnderTest
 from tests.support.faults import everything, healed
 from tests.support.rig import Rig, eventually, running
 from tests.support.tcp_proxy import HOST, TcpProxy, TcpProxyThread
+from tests.support.tls_door import TlsDoor
 
 HOSTILE = (
     '"\\u0000"',
@@ -105,6 +107,22 @@ def test_without_tls_there_is_no_talk(rig: Rig) -> None:
     rig.wait_state(S.RECONNECTING, session="polling")
     assert set(rig.error_kinds()) == {"TlsError"}
     assert (sim.seen.connections, sim.seen.requests) == (0, [])
+
+
+@pytest.mark.parametrize(
+    "flaw", [{}, {"days": -1}, {"name": "venue.example"}], ids=["self-signed", "expired", "name"]
+)
+def test_a_certificate_that_proves_nothing_is_not_trusted(
+    rig: Rig, tmp_path: Path, flaw: dict[str, object]
+) -> None:
+    """Nobody is talked to, however often it is tried; the error says that it is the TLS."""
+    with TlsDoor(tmp_path, **flaw) as door:  # type: ignore[arg-type]
+        rig.subscribe("BTCUSDT")
+        connect(rig, f"{HOST}:{door.port}", secure=True)
+        rig.wait_state(S.RECONNECTING)
+        rig.wait_state(S.RECONNECTING, session="polling")
+        assert set(rig.error_kinds()) == {"TlsError"}
+        assert door.entered == 0
 
 
 def test_an_oversized_frame_costs_the_connection_only() -> None:
