@@ -17,6 +17,7 @@ SUITES = (
     "modes",
     "streams",
     "journal",
+    "orders",
     "recovery",
 )
 STORED = Path(__file__).with_name("baseline.json")

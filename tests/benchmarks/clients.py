@@ -20,6 +20,8 @@ from foxtrot import EVENT_TICK, Event, Exchange, MainEngine, SubscribeRequest
 from foxtrot.adapter.binance import BinanceAdapter, mapping
 from foxtrot.model.constants import Channel
 from foxtrot.model.events import EVENT_DEPTH, EVENT_MARKET_TRADE
+from foxtrot.simulator.binance_keys import SIMULATED_KEY, SIMULATED_SECRET
+from foxtrot.simulator.binance_socket import PATH as TRADING_PATH
 from tests.benchmarks.flood import symbols
 from tests.benchmarks.harness import percentile
 
@@ -158,7 +160,7 @@ def ccxt_client(address: str, kind: str, frames: int) -> Run:
     async def read() -> None:
         from ccxt.pro.binance import binance
 
-        exchange = binance(_ccxt_config(address))
+        exchange = binance(ccxt_config(address))
         full = _count_frames(exchange, kind, taken)
         await exchange.load_markets()
         loop = asyncio.create_task(_watch(exchange, kind, delivered))
@@ -220,11 +222,29 @@ def _count_frames(exchange: object, kind: str, meter: Meter) -> asyncio.Event:
     return full
 
 
-def _ccxt_config(address: str) -> dict[str, object]:
+def ccxt_config(address: str) -> dict[str, object]:
+    """Plain ccxt, pointed at the simulated venue and its key that opens nothing."""
     rest = f"http://{address}/api/v3"
-    sockets = {"spot": f"ws://{address}/stream/ws"}
+    sockets = {
+        "spot": f"ws://{address}/stream/ws",
+        "ws-api": {"spot": f"ws://{address}{TRADING_PATH}"},
+    }
     return {
+        "apiKey": SIMULATED_KEY,
+        "secret": SIMULATED_SECRET,
         "enableRateLimit": False,
-        "options": {"fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False},
-        "urls": {"api": {"public": rest, "private": rest, "ws": sockets}},
+        # With a key, ccxt would ask the real venue for more than the simulated one has.
+        "options": {
+            "fetchMarkets": {"types": ["spot"]},
+            "fetchCurrencies": False,
+            "fetchMargins": False,
+        },
+        "urls": {
+            "api": {
+                "public": rest,
+                "private": rest,
+                "sapi": rest.replace("/api/v3", "/sapi/v1"),
+                "ws": sockets,
+            }
+        },
     }
