@@ -119,7 +119,7 @@ class TradingRig(Rig):
 
     def wait_trades(self, orderid: str, count: int = 1) -> list[TradeData]:
         """Wait until so many fills of an order were told."""
-        self.log.wait_until(lambda _: [e for e in [None] if len(self.fills(orderid)) >= count])
+        self.log.wait_until(lambda told: told[-1:] if len(self.fills(orderid)) >= count else [])
         return self.fills(orderid)
 
     def wait_log(self, words: str, since: int = 0) -> str:
