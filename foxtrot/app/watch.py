@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _KEPT = 200
 _TOLD_BY_EVENTS = frozenset(
     {
-        *("connection_state", "connecting", "subscription_refused"),
+        *("connection_state", "connecting", "subscription_refused", "order"),
         *("settings_applied", "settings_changed", "settings_refused"),
     }
 )

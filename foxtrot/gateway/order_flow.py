@@ -195,12 +195,13 @@ class OrderFlow:
         if not record.is_open:
             self._guard.ended(record.orderid)
             self._doomed.pop(record.orderid, None)
+        why = {"reason": record.reason} if record.reason else {}
         self._log.info(
             "order",
             orderid=record.orderid,
             state=record.state.value,
             traded=f"{record.traded:f}",
-            reason=record.reason,
+            **why,
         )
         self._listener.on_order(order_data(record, self._name))
 

@@ -92,6 +92,7 @@ def test_log_lines_reach_the_watch() -> None:
         log = logs.get_logger("foxtrot.test")
         log.warning("numbers_rejected", venue="BINANCE", symbol="BTCUSDT")
         log.info("connection_state", venue="BINANCE")
+        log.info("order", venue="BINANCE", orderid="fx-1", state="filled")
     finally:
         logs.configure(level="WARNING")
     (line,) = watch.lines()
