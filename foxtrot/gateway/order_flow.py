@@ -49,6 +49,12 @@ CANCEL_WAIT_S = 1.0
 CANCEL_AGAIN_S = 1.0
 """How long until an order that is to end is cancelled again."""
 
+PLACES_AT_ONCE = 32
+"""How many new orders are under way at a time: what waits for its turn, a halt still stops."""
+
+PLACE_WAIT_S = 1.0
+"""How long a new order waits for its turn."""
+
 CANCELS_AT_ONCE = 20
 """How many cancels of a `cancel_all` are under way at a time."""
 
@@ -138,6 +144,7 @@ class OrderFlow:
         self._journal: Journal | None = None
         self._doomed: dict[str, float] = {}
         self._cancelling: set[str] = set()
+        self._places = asyncio.Semaphore(PLACES_AT_ONCE)
         self._log = log.bind(venue=adapter_name)
 
     # -- what is known ----------------------------------------------------------------------
@@ -274,10 +281,27 @@ class OrderFlow:
         if refusal:
             self._not_sent(intent, refusal)
             return
-        now = self._session_for(intent)  # while it was judged, something may have come in the way
-        if now is not None:
+        if not await self._turn():
+            self._not_sent(intent, f"{PLACES_AT_ONCE} orders before it are still unanswered")
+            return
+        try:
+            await self._place_now(intent)
+        finally:
+            self._places.release()
+
+    async def _turn(self) -> bool:
+        """Whether it is this order's turn soon; a price is not worth sending much later."""
+        try:
+            async with asyncio.timeout(PLACE_WAIT_S):
+                return await self._places.acquire()
+        except TimeoutError:
+            return False
+
+    async def _place_now(self, intent: OrderIntent) -> None:
+        session = self._session_for(intent)  # something may have come in the way meanwhile
+        if session is not None:
             self._tracker.sent(intent.orderid, self._now_ns)
-            self._take(intent.orderid, await self._within(now.place(intent)))
+            self._take(intent.orderid, await self._within(session.place(intent)))
             self.tend()
 
     async def _replace(

@@ -187,6 +187,48 @@ def test_cancel_all_sends_no_more_than_so_many_at_once() -> None:
     on_floor(play)
 
 
+def test_a_halt_stops_the_orders_that_wait_for_their_turn() -> None:
+    """No more than so many are under way; the next of them goes, or is stopped, at an answer."""
+
+    async def play(floor: Floor) -> None:
+        names = [f"fx-{n}" for n in range(order_flow.PLACES_AT_ONCE + 2)]
+        for name in names:
+            floor.submit(name)
+        await settled()
+        assert [name for verb, name in floor.session.calls if verb == "place"] == names[:-2]
+        floor.session.answer("place", names[0], Refused("-1: no"))
+        await settled()
+        assert floor.session.calls[-1] == ("place", names[-2])
+        floor.guard.halt("now")
+        floor.session.answer("place", names[1], Refused("-1: no"))
+        await settled()
+        assert floor.reason(names[-1]) == "local:not_sent: halted: now"
+        assert ("place", names[-1]) not in floor.session.calls
+        for name in names[2:-1]:
+            floor.session.answer("place", name, Refused("-1: no"))
+        await settled()
+
+    on_floor(play)
+
+
+def test_an_order_does_not_wait_long_for_its_turn() -> None:
+    """Its price is of now; behind a venue that answers nobody it is refused in words."""
+
+    async def play(floor: Floor) -> None:
+        names = [f"fx-{n}" for n in range(order_flow.PLACES_AT_ONCE + 1)]
+        for name in names:
+            floor.submit(name)
+        await asyncio.sleep(order_flow.PLACE_WAIT_S + 0.1)
+        assert floor.state(names[-1]) is S.REJECTED
+        assert "32 orders before it are still unanswered" in floor.reason(names[-1])
+        assert ("place", names[-1]) not in floor.session.calls
+        for name in names[:-1]:
+            floor.session.answer("place", name, Refused("-1: no"))
+        await settled()
+
+    on_floor(play)
+
+
 def test_what_an_answer_tells_first_the_stream_owes() -> None:
     """An answer that nobody pushes is a silent stream; what was pushed before it is not owed."""
 
