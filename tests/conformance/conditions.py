@@ -258,7 +258,8 @@ class ConditionCards(TradingCards):
             second.trade()
             second.wait_order(last, RESTS)
             second.settle()
-            assert {each.orderid for each in second.orders()} == {last}
+            told = {each.orderid: each.status for each in second.last_of_each()}
+            assert told == {orderid: CANCELLED, left: FILLED, last: RESTS}
 
     def test_TC100_a_damaged_journal(self, venue: VenueUnderTest, data_directory: Path) -> None:
         """TC100: a journal that cannot be believed is kept aside, and the venue asked for all.
