@@ -8,7 +8,7 @@ import pytest
 
 from foxtrot.execution import reconciler
 from foxtrot.gateway import untold
-from foxtrot.model.constants import Status
+from foxtrot.model.constants import OrderType, Status
 from foxtrot.model.objects import NS_PER_S
 from tests.support.binance_venue import BinanceUnderTest
 from tests.support.rig import eventually
@@ -174,3 +174,18 @@ def struck(rig: TradingRig, request: str, fault: Fault, *, acts: bool | None) ->
     orderid = rig.send(volume=0.01)
     eventually(lambda: orderid in rig.venue.received(), "it came in")
     return orderid
+
+
+def test_an_order_at_market_is_judged_by_the_book_where_nobody_subscribed(
+    rig: TradingRig,
+) -> None:
+    """It goes if it is small enough; it is stopped if it is too large, or if nobody can say."""
+    taken = rig.send(OrderType.MARKET, volume=0.01, symbol="ETHUSDT")
+    rig.wait_order(taken, Status.ALLTRADED)
+    rig.change_settings({"orders.max_notional": 1.0})
+    large = rig.send(OrderType.MARKET, volume=0.01, symbol="ETHUSDT")
+    assert "max_notional" in rig.refused(large)
+    rig.change_settings({})
+    rig.venue.faults.inject("http_error", path="/api/v3/depth", status=503, count=0)
+    blind = rig.send(OrderType.MARKET, volume=0.01, symbol="ETHUSDT")
+    assert "no price is known to judge it by" in rig.refused(blind)

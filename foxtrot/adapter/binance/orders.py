@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TypeVar
 
-from foxtrot.adapter.binance import evidence, limits, order_mapping
+from foxtrot.adapter.binance import evidence, limits, mapping, order_mapping
 from foxtrot.adapter.binance.account import AccountAnswer, Holding, Ledger, UserStream
 from foxtrot.adapter.binance.client import missing_names
 from foxtrot.adapter.binance.evidence import Reply, Unheard
@@ -35,6 +35,7 @@ from foxtrot.execution.reports import (
     OrderRecord,
     OrderReport,
     Unknown,
+    exact,
 )
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.gateway.trading import Answer, Balances, NotSent, TradingListener
@@ -45,6 +46,7 @@ log = get_logger("foxtrot.binance.orders")
 
 T = TypeVar("T")
 
+_FEW_LEVELS = 5
 _PAGE = 1000
 _PAGES_LIMIT = 100
 _FILLS_MOST = _PAGE * _PAGES_LIMIT
@@ -270,14 +272,14 @@ class OrderSession(BinanceSession):
         return self._ledger.balances(self._ledger.assets, self._interest())
 
     async def reference_price(self, symbol: str) -> Decimal | Unknown:
-        """The last price."""
+        """The best ask of now: what an order at market may cost."""
         try:
-            params = {"symbol": symbol}
-            answer = await self._client.get("ticker/price", params, weight=limits.PRICE_WEIGHT)
-            price = Decimal(str(answer["price"] if isinstance(answer, dict) else ""))
-        except (FoxtrotError, KeyError, InvalidOperation) as error:
+            book = await self._venue.book(self._client, symbol, _FEW_LEVELS)
+        except FoxtrotError as error:
             return self._unknown(error)
-        return price if price.is_finite() and price > 0 else Unknown("the price is no number")
+        if mapping.bad_book(book) or not book.asks:
+            return Unknown("the order book cannot be believed, or is empty")
+        return exact(book.asks[0][0])
 
     async def _known(self, ask: Callable[[], Awaitable[tuple[T, ...]]]) -> Known[T] | Unknown:
         try:
