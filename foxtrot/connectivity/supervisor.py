@@ -328,7 +328,9 @@ class Supervisor:
 
     def _settle(self) -> None:
         if self.book.complete:
-            self._move(ConnectionState.READY, "every wanted stream is held")
+            held = len(self.book) > 0
+            reason = "every wanted stream is held" if held else "in step with the venue"
+            self._move(ConnectionState.READY, reason)
             return
         missing = [key for key, e in self.book.wanted.items() if e.state is StreamState.FAILED]
         self._move(ConnectionState.DEGRADED, f"not held: {names(missing)}")
