@@ -16,8 +16,9 @@ from foxtrot.core.settings import RiskLimits
 from foxtrot.engine import risk
 from foxtrot.engine.strategy import Strategy, split
 from foxtrot.errors import Action, FoxtrotError, InvalidState, NotSupported, RateLimited
+from foxtrot.execution.reports import refused_order
 from foxtrot.gateway.base import HISTORY_DEADLINE_S, BaseAdapter
-from foxtrot.model.constants import Channel, Status
+from foxtrot.model.constants import Channel
 from foxtrot.model.events import (
     EVENT_BAR,
     EVENT_DEPTH,
@@ -286,21 +287,8 @@ class StrategyRunner:
             return "risk_check: a limit could not be checked, so the order is refused; see the log"
 
     def _refuse(self, request: OrderRequest, problem: str) -> str:
-        order = OrderData(
-            self.adapter_name,
-            request.symbol,
-            request.exchange,
-            self._desk.refused_id(),
-            type=request.type,
-            direction=request.direction,
-            offset=request.offset,
-            price=request.price,
-            volume=request.volume,
-            status=Status.REJECTED,
-            datetime=self.now(),
-            reference=request.reference,
-            reason=f"local:{problem}",
-        )
+        now_ns = self.engine.adapter(self.adapter_name).clock.time_ns()
+        order = refused_order(request, self._desk.refused_id(), self.adapter_name, problem, now_ns)
         log.warning("order_refused", strategy=self.name, reason=order.reason)
         self._desk.claim(order.vt_orderid, self)
         self.engine.event_engine.put(Event(EVENT_ORDER, order, order.vt_orderid))

@@ -182,6 +182,17 @@ def order_data(record: OrderRecord, adapter_name: str) -> OrderData:
     )
 
 
+def refused_order(
+    request: OrderRequest, orderid: str, adapter_name: str, refusal: str, now_ns: int
+) -> OrderData:
+    """The order that a request became which was refused here, before it was sent anywhere."""
+    reason = f"local:{refusal}"
+    record = OrderRecord(
+        OrderIntent(orderid, request, now_ns), OrderState.REJECTED, now_ns, reason=reason
+    )
+    return order_data(record, adapter_name)
+
+
 def trade_data(fill: FillReport, adapter_name: str, offset: Offset = Offset.NONE) -> TradeData:
     """The fill as strategies and desktops see it; the fee, if any, is in `extra`."""
     fee = {"fee": str(fill.fee), "fee_currency": fill.fee_currency} if fill.fee_currency else None

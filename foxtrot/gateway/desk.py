@@ -7,9 +7,8 @@ An order goes through the guard and the journal on the caller's thread, then to 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Protocol
 
 from foxtrot.connectivity.config import StreamConfig
@@ -37,6 +36,7 @@ from foxtrot.execution.reports import (
     OrderReport,
     OrderState,
     order_data,
+    refused_order,
 )
 from foxtrot.gateway.guard import Guard, Market
 from foxtrot.gateway.lookout import LOOK_S, Lookout
@@ -74,6 +74,7 @@ class OrderDesk:
         make_session: A fresh trading session, told whom to push to.
         open_journal: Opens the account's journal; slow, and awaited before the first session.
         market: What is known now of what a request asks for.
+        refused_ids: Names for orders that are refused before they get one of the journal's.
         guard: Judges new orders.
         listener: Who is told.
         flags: The settings of the moment.
@@ -88,6 +89,7 @@ class OrderDesk:
         open_journal: Callable[[], Awaitable[Journal]],
         market: Callable[[OrderRequest], Market],
         guard: Guard,
+        refused_ids: Iterator[str],
         listener: DeskListener,
         bridge: AsyncThreadBridge,
         clock: Clock,
@@ -102,7 +104,7 @@ class OrderDesk:
         self._opening: asyncio.Task[JournalError | None] | None = None
         self._closed = False
         self._supervised: TradingSession | None = None
-        self._refused_ids = itertools.count(1)
+        self._refused_ids = refused_ids
         self._trading, self._untold = Trading(), Untold(clock)
         self._tracker = OrderTracker(adapter_name)
         self._flow = OrderFlow(
@@ -190,8 +192,7 @@ class OrderDesk:
         now_ns, journal = self._clock.time_ns(), self._journal
         refusal = self._unready() or ("" if journal else "not_ready: there is no journal")
         if refusal or journal is None:
-            number = next(self._refused_ids)
-            return self._refuse(OrderIntent(f"local-{number}", request, now_ns), refusal)
+            return self._refuse(OrderIntent(next(self._refused_ids), request, now_ns), refusal)
         intent = OrderIntent(journal.next_orderid(), request, now_ns)
         refusal = self._guard.admit(intent.orderid, request, self._market(request))
         if refusal:
@@ -218,10 +219,11 @@ class OrderDesk:
 
     def _refuse(self, intent: OrderIntent, refusal: str) -> str:
         self._guard.ended(intent.orderid)
-        record = _record(intent, OrderState.REJECTED, f"local:{refusal}")
-        log.warning("order_refused", venue=self._name, orderid=intent.orderid, reason=record.reason)
-        self._listener.on_order(order_data(record, self._name))
-        return intent.orderid
+        orderid, created_ns = intent.orderid, intent.created_ns
+        order = refused_order(intent.request, orderid, self._name, refusal, created_ns)
+        log.warning("order_refused", venue=self._name, orderid=orderid, reason=order.reason)
+        self._listener.on_order(order)
+        return orderid
 
     def _on_loop(self, work: Callable[[], None]) -> bool:
         try:

@@ -21,12 +21,13 @@ from foxtrot.core.logs import get_logger
 from foxtrot.core.settings import FeatureFlags
 from foxtrot.errors import NotSupported
 from foxtrot.execution.journal import Durability, Journal
+from foxtrot.execution.reports import refused_order
 from foxtrot.gateway.capabilities import Capabilities
 from foxtrot.gateway.desk import OrderDesk
 from foxtrot.gateway.guard import Guard, Market
 from foxtrot.gateway.publisher import Publisher
 from foxtrot.gateway.trading import TradingListener, TradingSession
-from foxtrot.model.constants import Exchange, Status, StreamState
+from foxtrot.model.constants import Exchange, StreamState
 from foxtrot.model.objects import NS_PER_S, ContractData, OrderData, TickData
 from foxtrot.model.requests import CancelRequest, OrderRequest
 
@@ -60,7 +61,7 @@ class OrderPort(Publisher, Listener, ABC):
         self.traded: set[str] = set()
         """Symbols that orders were seen of."""
         self._contracts: dict[str, ContractData] = {}
-        self._refused_ids = itertools.count(1)
+        self._refused_ids = map("local-{}".format, itertools.count(1))
         self._desk: OrderDesk | None = None
         self._desks: dict[str, OrderDesk] = {}
 
@@ -197,20 +198,8 @@ class OrderPort(Publisher, Listener, ABC):
 
     def _refuse(self, request: OrderRequest, refusal: str) -> str:
         """Tell that an order was refused before it became one."""
-        order = OrderData(
-            self.adapter_name,
-            request.symbol,
-            request.exchange,
-            f"local-{next(self._refused_ids)}",
-            type=request.type,
-            direction=request.direction,
-            offset=request.offset,
-            price=request.price,
-            volume=request.volume,
-            status=Status.REJECTED,
-            reference=request.reference,
-            reason=f"local:{refusal}",
-        )
+        orderid, now_ns = next(self._refused_ids), self.clock.time_ns()
+        order = refused_order(request, orderid, self.adapter_name, refusal, now_ns)
         self.on_order(order)
         return order.vt_orderid
 
@@ -261,6 +250,7 @@ class OrderPort(Publisher, Listener, ABC):
             open_journal=lambda: self._open_journal(account),
             market=self._market,
             guard=self.guard,
+            refused_ids=self._refused_ids,
             listener=self,
             bridge=self.bridge,
             clock=self.clock,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -105,6 +106,7 @@ class Life:
             make_session=self._make_session,
             open_journal=self._open_journal,
             market=self._market,
+            refused_ids=map("local-{}".format, itertools.count(1)),
             guard=self.guard,
             listener=self,
             bridge=cast(AsyncThreadBridge, self.bridge),

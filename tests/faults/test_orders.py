@@ -12,7 +12,7 @@ import pytest
 from foxtrot.adapter.binance import limits, orders
 from foxtrot.execution import reconciler
 from foxtrot.model.constants import ConnectionState as S
-from foxtrot.model.constants import Status
+from foxtrot.model.constants import OrderType, Status
 from foxtrot.model.objects import NS_PER_S
 from tests.support.binance_venue import BinanceUnderTest
 from tests.support.rig import SHORT, eventually
@@ -421,3 +421,13 @@ def full_disk() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_no_two_refused_orders_share_a_name(rig: TradingRig) -> None:
+    """Whoever refuses: before trading is ready, for its type, or while halted."""
+    names = [rig.send(), rig.send(OrderType.RFQ)]
+    rig.trade()
+    rig.adapter.halt("now")
+    names += [rig.send(), rig.send(OrderType.RFQ)]
+    assert all(rig.refused(name).startswith("local:") for name in names)
+    assert len(set(names)) == len(names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 
@@ -60,6 +61,7 @@ class House:
             make_session=self._make,
             open_journal=self._open,
             market=lambda request: Market(CONTRACT, None, None, self.clock.time_ns()),
+            refused_ids=map("local-{}".format, itertools.count(1)),
             guard=self.guard,
             listener=self,
             bridge=self.bridge,  # type: ignore[arg-type]
