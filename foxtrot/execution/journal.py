@@ -292,7 +292,7 @@ class Journal:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 self._connection.execute("COMMIT")
-            except BaseException:  # also an interrupt on the caller's thread
+            except BaseException:  # boundary: also an interrupt on the caller's thread; goes on
                 self._roll_back()
                 raise
             self._clean_up()

@@ -81,7 +81,7 @@ class Lookout:
         self._missed.clear()
         try:
             return await self._ask_all(session, symbols, since_ns, ready)
-        except BaseException:
+        except BaseException:  # boundary: whatever ended the round, it is raised on
             if missed:
                 self._missed.set()
             raise
