@@ -35,14 +35,34 @@ class RollingWindow:
         """
         if units > self._limit:
             raise ValueError(f"{units} units at once, but the window holds {self._limit}")
-        at = max(now, self._taken[-1][0] if self._taken else now)
+        at = self.free_at(now, units)
         self._forget(at)
-        while self._used + units > self._limit:
-            at = self._taken[0][0] + self._per_s
-            self._forget(at)
         self._taken.append((at, units))
         self._used += units
         return at - now
+
+    def free_at(self, now: float, units: int = 1) -> float:
+        """When `units` might be used, were they asked for now; takes nothing."""
+        at = max(now, self._taken[-1][0] if self._taken else now)
+        used = self._used
+        for taken_at, taken in self._taken:
+            leaves_at = taken_at + self._per_s
+            if leaves_at > at and used + units <= self._limit:
+                break
+            at = max(at, leaves_at)
+            used -= taken
+        return at
+
+    def give_back(self, at: float, units: int = 1) -> None:
+        """Take back what was reserved for `at`, but never used."""
+        if (at, units) in self._taken:
+            self._taken.remove((at, units))
+            self._used -= units
+
+    def used(self, now: float) -> int:
+        """Units taken in the `per_s` seconds before `now`."""
+        self._forget(now)
+        return self._used
 
     def _forget(self, now: float) -> None:
         while self._taken and self._taken[0][0] + self._per_s <= now:
