@@ -87,7 +87,7 @@ def _plain(cursor: Cursor, own_version: int | None, kind: Callable[..., Request]
     return kind(*[read(cursor) for read in _FIELDS[kind]])
 
 
-_FIELDS = {
+_FIELDS: Mapping[object, tuple[Callable[[Cursor], object], ...]] = {
     kind: tuple(_READERS[each.type] for each in msgspec.structs.fields(kind))
     for _, kind in _PLAIN.values()
 }
