@@ -1,0 +1,137 @@
+"""What is known of each stream: the latest of it, and how far it was told.
+
+Marks outlive a session, so that neither a reconnect nor a change of mode repeats anything.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from foxtrot.adapter.ib.depth import DepthBook
+from foxtrot.adapter.ib.mapping import Row
+from foxtrot.model.constants import Channel, Exchange, Interval, Lane
+from foxtrot.model.health import StreamKey
+from foxtrot.model.objects import NO_STATISTICS, DayStatistics, Levels, Source, TickData
+
+DEPTH_ROWS = 10
+"""Rows asked for of each side."""
+
+
+class Mark:
+    """How far a stream was told, by whatever mode.
+
+    `heard_ns` is when anything of it came; `tick` is the newest tick that was told, if it brings
+    ticks, `moving` the begin of the bar that was told last while it still moved, and `number` that
+    of the newest print.
+    """
+
+    __slots__ = ("heard_ns", "moving", "number", "tick")
+
+    def __init__(self) -> None:
+        self.heard_ns = 0
+        self.tick: TickData | None = None
+        self.moving: dt.datetime | None = None
+        self.number = 0
+
+
+class Marks:
+    """The marks of one adapter. Owned by the loop thread."""
+
+    def __init__(self) -> None:
+        self._marks: dict[StreamKey, Mark] = {}
+
+    def of(self, key: StreamKey) -> Mark:
+        """The mark of a stream: always the same object."""
+        return self._marks.setdefault(key, Mark())
+
+    def tick(self, symbol: str, exchange: Exchange) -> TickData | None:
+        """The newest tick of a contract, by whatever mode. From any thread."""
+        mark = self._marks.get(StreamKey(Channel.TICK, symbol, exchange))
+        return mark.tick if mark is not None else None
+
+    def heard_ns(self, key: StreamKey) -> int:
+        """When a stream last brought anything; 0 if it never did. From any thread."""
+        mark = self._marks.get(key)
+        return mark.heard_ns if mark is not None else 0
+
+    def forget(self, key: StreamKey) -> None:
+        """Nobody wants the stream any more."""
+        self._marks.pop(key, None)
+
+
+class Slot:
+    """What every stream has. `heard_ns` is when this session last heard of it."""
+
+    __slots__ = ("heard_ns", "lane", "lowest", "mark", "source", "topic", "untold")
+
+    def __init__(self, source: Source, mark: Mark, lane: Lane, lowest: float) -> None:
+        self.source, self.mark, self.lane, self.lowest = source, mark, lane, lowest
+        self.topic = source.vt_symbol
+        self.heard_ns = 0
+        self.untold = False
+
+    def hear(self, now_ns: int) -> None:
+        """Note that something came."""
+        self.heard_ns = self.mark.heard_ns = now_ns
+
+
+class TickSlot(Slot):
+    """The latest of one contract, from which its ticks are made."""
+
+    __slots__ = (
+        "ask", "ask_volume", "asks", "bid", "bid_volume", "bids", "day", "event_ns", "last",
+        "last_volume", "statistics",
+    )  # fmt: skip
+
+    def __init__(self, source: Source, mark: Mark, lane: Lane, lowest: float) -> None:
+        super().__init__(source, mark, lane, lowest)
+        self.bid = self.bid_volume = self.ask = self.ask_volume = 0.0
+        self.last = self.last_volume = 0.0
+        self.statistics = [0.0] * 9
+        self.day: DayStatistics = NO_STATISTICS
+        self.event_ns = 0
+        self.bids: Levels = ()
+        self.asks: Levels = ()
+
+    def quoted(self) -> tuple[float, float, float, float, float, float]:
+        """What can be compared with a snapshot."""
+        return (
+            self.bid, self.bid_volume, self.ask, self.ask_volume, self.last, self.last_volume
+        )  # fmt: skip
+
+
+class DepthSlot(Slot):
+    """A book; `torn` while a change did not fit it, until it was asked for again.
+
+    `ticks` is the slot of the same contract's ticks, which show the best levels.
+    """
+
+    __slots__ = ("book", "crossed_ns", "ticks", "torn")
+
+    def __init__(self, source: Source, mark: Mark, lane: Lane, lowest: float) -> None:
+        super().__init__(source, mark, lane, lowest)
+        self.book = DepthBook(DEPTH_ROWS)
+        self.torn = False
+        self.crossed_ns = 0
+        self.ticks: TickSlot | None = None
+
+
+class TradeSlot(Slot):
+    """Prints."""
+
+    __slots__ = ()
+
+
+class BarSlot(Slot):
+    """Bars of one length; those of the past come first, as `rows`; `moving` is the newest."""
+
+    __slots__ = ("flowing", "interval", "moving", "rows")
+
+    def __init__(
+        self, source: Source, mark: Mark, lane: Lane, lowest: float, interval: Interval
+    ) -> None:
+        super().__init__(source, mark, lane, lowest)
+        self.interval = interval
+        self.rows: list[Row] = []
+        self.moving: Row | None = None
+        self.flowing = False
