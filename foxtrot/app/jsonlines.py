@@ -179,6 +179,7 @@ def _stream(status: StreamStatus) -> tuple[str, Fields]:
         "adapter": status.adapter_name,
         "time": _time(utc(status.since_ns)),
         "symbol": status.symbol,
+        "exchange": status.exchange.value,
         "channel": status.channel.value,
         "detail": status.detail,
         "state": status.state.value,

@@ -12,6 +12,7 @@ from foxtrot.core.settings import ConnectSettings, Settings, VenueEntry
 from foxtrot.errors import ConfigurationError
 from foxtrot.gateway.base import BaseAdapter, Setting
 from foxtrot.gateway.registry import adapter_class
+from foxtrot.model.constants import Exchange
 from foxtrot.model.requests import SubscribeRequest
 
 if TYPE_CHECKING:
@@ -85,9 +86,21 @@ class Venues:
 
 def requests(adapter: BaseAdapter, entry: VenueEntry) -> Iterator[SubscribeRequest]:
     """What the settings subscribe at this venue."""
-    exchange = adapter.exchanges[0]
     for each in entry.subscribe:
-        yield SubscribeRequest(each.symbol, exchange, each.channel, each.interval)
+        symbol, exchange = _contract(adapter, each.symbol)
+        yield SubscribeRequest(symbol, exchange, each.channel, each.interval)
+
+
+def _contract(adapter: BaseAdapter, name: str) -> tuple[str, Exchange]:
+    """The symbol and the exchange of `name`; without one, the venue's first.
+
+    A symbol may have dots of its own, so only the name of an exchange of the venue is taken off.
+    """
+    symbol, _, last = name.rpartition(".")
+    for exchange in adapter.exchanges:
+        if symbol and last == exchange.value:
+            return symbol, exchange
+    return name, adapter.exchanges[0]
 
 
 def setting(connect: ConnectSettings) -> Setting:

@@ -110,7 +110,7 @@ class Watch:
     def _on_stream(self, event: Event) -> None:
         status: StreamStatus = event.data  # type: ignore[assignment]
         if status.state is StreamState.FAILED:
-            text = f"{status.channel.value} of {status.symbol} failed: {status.reason}"
+            text = f"{status.channel.value} of {status.vt_symbol} failed: {status.reason}"
             self.add(Line(status.since_ns, logging.WARNING, status.adapter_name, text))
 
     def _on_log(self, event: Event) -> None:

@@ -25,6 +25,7 @@ from foxtrot.model.constants import (
     Channel,
     ConnectionState,
     Environment,
+    Exchange,
     Mode,
     StreamState,
 )
@@ -58,7 +59,7 @@ HISTORY_DEADLINE_S = 600.0
 def stream_key(request: SubscribeRequest) -> StreamKey:
     """The stream that a request asks for."""
     detail = request.interval.value if request.channel is Channel.BAR else ""
-    return StreamKey(request.channel, request.symbol, detail)
+    return StreamKey(request.channel, request.symbol, request.exchange, detail)
 
 
 class BaseAdapter(OrderPort):
@@ -294,10 +295,10 @@ class BaseAdapter(OrderPort):
         """The request behind a stream, if it is still wanted."""
         return self._requests.get(key)
 
-    def tick_state(self, symbol: str) -> StreamState | None:
-        """How well the ticks of a symbol are served; None if nobody subscribed to them."""
-        feeds = self._feeds
-        return feeds.state_of(StreamKey(Channel.TICK, symbol)) if feeds is not None else None
+    def tick_state(self, symbol: str, exchange: Exchange) -> StreamState | None:
+        """How well the ticks of a contract are served; None if nobody subscribed to them."""
+        feeds, key = self._feeds, StreamKey(Channel.TICK, symbol, exchange)
+        return feeds.state_of(key) if feeds is not None else None
 
     def _check(self, request: SubscribeRequest) -> None:
         if request.exchange not in self.exchanges:
@@ -420,6 +421,7 @@ class BaseAdapter(OrderPort):
                 self.adapter_name,
                 key.channel,
                 key.symbol,
+                key.exchange,
                 entry.state,
                 mode,
                 entry.since_ns,
@@ -441,6 +443,7 @@ class BaseAdapter(OrderPort):
                 name,
                 key.channel,
                 key.symbol,
+                key.exchange,
                 pending,
                 mode,
                 0,
@@ -481,7 +484,8 @@ class BaseAdapter(OrderPort):
         """Put the changed states of subscriptions."""
         changed = set(keys)
         for status in self._streams(self._feeds):
-            if StreamKey(status.channel, status.symbol, status.detail) in changed:
+            key = StreamKey(status.channel, status.symbol, status.exchange, status.detail)
+            if key in changed:
                 self.on_event(EVENT_STREAM, status, status.symbol)
 
     def on_error(self, error: FoxtrotError) -> None:

@@ -175,7 +175,8 @@ class MarketFeeds:
             return "websocket.enabled is off"
         if key.channel not in self._capabilities.streamed:
             return f"the venue does not stream {key.channel.value}"
-        if flags.websocket_symbols and key.symbol not in flags.websocket_symbols:
+        chosen = flags.websocket_symbols
+        if chosen and key.symbol not in chosen and key.vt_symbol not in chosen:
             return "not one of websocket.symbols"
         return ""
 

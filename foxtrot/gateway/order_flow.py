@@ -322,7 +322,8 @@ class OrderFlow:
             if not self._unpriced(intent):
                 return ""
             async with asyncio.timeout(timeout_s):
-                price = await session.reference_price(intent.request.symbol)
+                asked = intent.request
+                price = await session.reference_price(asked.symbol, asked.exchange)
         except TimeoutError:
             price = Unknown(f"no answer within {timeout_s:g} s")
         except Exception as error:  # noqa: BLE001 - boundary: a venue's code may raise anything

@@ -80,8 +80,8 @@ class OrderPort(Publisher, Listener, ABC):
         """A name for what is traded on, for its journal; empty if `connect` was given no keys."""
         return ""
 
-    def last_tick(self, symbol: str) -> TickData | None:
-        """The newest tick of a symbol, if it is subscribed."""
+    def last_tick(self, symbol: str, exchange: Exchange) -> TickData | None:
+        """The newest tick of a contract, if it is subscribed."""
         return None
 
     # -- what the adapter knows -------------------------------------------------------------
@@ -97,8 +97,8 @@ class OrderPort(Publisher, Listener, ABC):
         """Deadlines and bounds of the moment."""
 
     @abstractmethod
-    def tick_state(self, symbol: str) -> StreamState | None:
-        """How well the ticks of a symbol are served; None if nobody subscribed to them."""
+    def tick_state(self, symbol: str, exchange: Exchange) -> StreamState | None:
+        """How well the ticks of a contract are served; None if nobody subscribed to them."""
 
     @abstractmethod
     def unconnected(self) -> str:
@@ -206,9 +206,9 @@ class OrderPort(Publisher, Listener, ABC):
     def _market(self, request: OrderRequest) -> Market:
         """What is known of a contract now."""
         return Market(
-            self._contracts.get(request.symbol),
-            self.last_tick(request.symbol),
-            self.tick_state(request.symbol),
+            self._contracts.get(request.vt_symbol),
+            self.last_tick(request.symbol, request.exchange),
+            self.tick_state(request.symbol, request.exchange),
             self.clock.time_ns(),
         )
 
@@ -221,7 +221,7 @@ class OrderPort(Publisher, Listener, ABC):
 
     def on_contract(self, contract: ContractData) -> None:
         """Push a contract."""
-        self._contracts[contract.symbol] = contract
+        self._contracts[contract.vt_symbol] = contract
         super().on_contract(contract)
 
     # -- the desk, on the loop thread -------------------------------------------------------

@@ -17,6 +17,7 @@ from foxtrot.execution.reports import (
     OrderReport,
     Unknown,
 )
+from foxtrot.model.constants import Exchange
 from foxtrot.model.objects import AccountData, PositionData
 
 
@@ -111,5 +112,5 @@ class TradingSession(Session, Protocol):
     async def balances(self) -> Balances | Unknown:
         """All that the account holds."""
 
-    async def reference_price(self, symbol: str) -> Decimal | Unknown:
-        """A price of now by request, for a symbol that nobody subscribed to."""
+    async def reference_price(self, symbol: str, exchange: Exchange) -> Decimal | Unknown:
+        """A price of now by request, for a contract that nobody subscribed to."""

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import msgspec
 
-from foxtrot.model.constants import Channel, ConnectionState, Environment, Mode, StreamState
+from foxtrot.model.constants import (
+    Channel,
+    ConnectionState,
+    Environment,
+    Exchange,
+    Mode,
+    StreamState,
+)
 
 
 class StreamKey(msgspec.Struct, frozen=True):
-    """One stream: a channel of a symbol; `detail` tells bars of different intervals apart."""
+    """One stream: a channel of a contract; `detail` tells bars of different intervals apart."""
 
     channel: Channel
     symbol: str
+    exchange: Exchange
     detail: str = ""
+
+    @property
+    def vt_symbol(self) -> str:
+        """`symbol.EXCHANGE`."""
+        return f"{self.symbol}.{self.exchange.value}"
 
     def __str__(self) -> str:
         tail = f":{self.detail}" if self.detail else ""
-        return f"{self.channel.value}:{self.symbol}{tail}"
+        return f"{self.channel.value}:{self.vt_symbol}{tail}"
 
 
 class ConnectionStatus(msgspec.Struct, frozen=True):
@@ -42,12 +55,18 @@ class StreamStatus(msgspec.Struct, frozen=True):
     adapter_name: str
     channel: Channel
     symbol: str
+    exchange: Exchange
     state: StreamState
     mode: Mode
     since_ns: int
     detail: str = ""
     reason: str = ""
     last_data_ns: int = 0
+
+    @property
+    def vt_symbol(self) -> str:
+        """`symbol.EXCHANGE`."""
+        return f"{self.symbol}.{self.exchange.value}"
 
 
 class ErrorRecord(msgspec.Struct, frozen=True):

@@ -11,15 +11,22 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from foxtrot.core.settings import FeatureFlags
-from foxtrot.model.constants import Channel, Mode
+from foxtrot.model.constants import Channel, Exchange, Mode
 from foxtrot.model.health import StreamKey
 from tests.support.model_venue import Fault, Kind
 
 SYMBOLS = tuple("ABCDEFGH")
 STREAMED = frozenset({Channel.TICK, Channel.TRADE})
 POLLED = frozenset({Channel.TICK, Channel.TRADE, Channel.BAR})
-KEYS = tuple(StreamKey(channel, s) for s in SYMBOLS for channel in (Channel.TICK, Channel.TRADE))
-KEYS += (StreamKey(Channel.BAR, "A", "1m"), StreamKey(Channel.BAR, "B", "1m"))
+KEYS = tuple(
+    StreamKey(channel, s, Exchange.BINANCE)
+    for s in SYMBOLS
+    for channel in (Channel.TICK, Channel.TRADE)
+)
+KEYS += (
+    StreamKey(Channel.BAR, "A", Exchange.BINANCE, "1m"),
+    StreamKey(Channel.BAR, "B", Exchange.BINANCE, "1m"),
+)
 
 BUSY_S = 200.0
 _CODES = (1008.0, 1012.0, 1013.0)

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from foxtrot.model.constants import Channel
+from foxtrot.model.constants import Channel, Exchange
 from foxtrot.model.health import StreamKey
 from foxtrot.simulator.faults import KINDS
 from tests.faults.schedules import Act
@@ -112,7 +112,10 @@ def venue_schedule(seed: int, symbols: Sequence[str]) -> VenueSchedule:
     names = [kinds[seed % len(kinds)]]
     names += dice.choices(kinds, k=dice.randint(_LEAST, _MOST) - 1)
     faults = sorted((_trouble(dice, name, symbols) for name in names), key=lambda f: f.at)
-    anchor = tuple(StreamKey(channel, symbols[0]) for channel in (Channel.TICK, Channel.TRADE))
+    anchor = tuple(
+        StreamKey(channel, symbols[0], Exchange.BINANCE)
+        for channel in (Channel.TICK, Channel.TRADE)
+    )
     changes = _Changes(dice, symbols, anchor).made()
     return VenueSchedule(seed, tuple(faults), changes, anchor)
 
@@ -193,4 +196,4 @@ class _Changes:
 
 
 def _key(symbol: str, channel: Channel) -> StreamKey:
-    return StreamKey(channel, symbol, "1m" if channel is Channel.BAR else "")
+    return StreamKey(channel, symbol, Exchange.BINANCE, "1m" if channel is Channel.BAR else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foxtrot.model.constants import Channel
+from foxtrot.model.constants import Channel, Exchange
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.health import StreamKey
 from tests.support.binance_venue import BinanceUnderTest
@@ -13,7 +13,7 @@ SYMBOLS = [f"{base}USDT" for base in BASES]
 
 
 def ticks(symbols: list[str]) -> set[StreamKey]:
-    return {StreamKey(Channel.TICK, symbol) for symbol in symbols}
+    return {StreamKey(Channel.TICK, symbol, Exchange.BINANCE) for symbol in symbols}
 
 
 def test_a_thousand_symbols_with_churn() -> None:

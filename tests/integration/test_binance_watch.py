@@ -11,7 +11,7 @@ import pytest
 pytest.register_assert_rewrite("tests.support.rig")
 
 from foxtrot.adapter.binance import client, wire  # noqa: E402
-from foxtrot.model.constants import Channel, Interval, StreamState  # noqa: E402
+from foxtrot.model.constants import Channel, Exchange, Interval, StreamState  # noqa: E402
 from foxtrot.model.constants import ConnectionState as S  # noqa: E402
 from foxtrot.model.events import (  # noqa: E402
     EVENT_BAR,
@@ -229,11 +229,14 @@ def test_a_refused_stream_fails_alone_and_is_asked_for_again(
         rig.connect()
         rig.wait_state(S.DEGRADED, since=since)
         failed = {
-            StreamKey(s.channel, s.symbol)
+            StreamKey(s.channel, s.symbol, s.exchange)
             for s in rig.log.of(EVENT_STREAM)
             if isinstance(s, StreamStatus) and s.state is StreamState.FAILED
         }
-        refused = {StreamKey(Channel.TICK, "ETHUSDT"), StreamKey(Channel.TRADE, "BTCUSDT")}
+        refused = {
+            StreamKey(Channel.TICK, "ETHUSDT", Exchange.BINANCE),
+            StreamKey(Channel.TRADE, "BTCUSDT", Exchange.BINANCE),
+        }
         assert failed == refused
         rig.wait_state(S.READY, since=since)
         healed(rig)

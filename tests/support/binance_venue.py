@@ -227,5 +227,5 @@ def _keys(names: Sequence[str]) -> list[StreamKey]:
         channel = _CHANNELS.get(stream)
         if channel is not None:
             detail = "1m" if channel is Channel.BAR else ""
-            found.append(StreamKey(channel, symbol.upper(), detail))
+            found.append(StreamKey(channel, symbol.upper(), Exchange.BINANCE, detail))
     return found

@@ -19,7 +19,7 @@ from foxtrot.execution.reports import (
     Unknown,
 )
 from foxtrot.gateway.trading import Answer, Balances, Doubtful, NotSent, TradingListener
-from foxtrot.model.constants import StreamState
+from foxtrot.model.constants import Exchange, StreamState
 from foxtrot.model.health import StreamKey
 from tests.support.model_trading import LONGEST_WAY_S, NAME, News, TradingVenue
 from tests.support.order_faults import ON_CANCEL, ON_REQUEST, Fault, Trouble
@@ -275,7 +275,7 @@ class ModelTrading:
         answer = await self._ask(lambda: (self._venue.balances(),))
         return answer if isinstance(answer, Unknown) else answer.items[0]
 
-    async def reference_price(self, symbol: str) -> Decimal | Unknown:
+    async def reference_price(self, symbol: str, exchange: Exchange) -> Decimal | Unknown:
         """See `TradingSession`."""
         self._venue.begins(symbol, 0.3)
         try:

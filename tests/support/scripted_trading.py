@@ -24,7 +24,7 @@ from foxtrot.gateway.guard import Guard
 from foxtrot.gateway.order_flow import OrderFlow, Trading
 from foxtrot.gateway.trading import Answer, Balances
 from foxtrot.gateway.untold import Untold
-from foxtrot.model.constants import StreamState
+from foxtrot.model.constants import Exchange, StreamState
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import OrderData, TradeData
 from tests.support.orders import intent
@@ -130,7 +130,7 @@ class ScriptedSession:
         """`held`."""
         return self._asked("balances", "", self.held)
 
-    async def reference_price(self, symbol: str) -> Decimal | Unknown:
+    async def reference_price(self, symbol: str, exchange: Exchange) -> Decimal | Unknown:
         """`price`."""
         self.calls.append(("price", symbol))
         return await self.price()

@@ -15,7 +15,7 @@ from foxtrot.connectivity.supervisor import Supervisor
 from foxtrot.core.bridge import AsyncThreadBridge
 from foxtrot.core.clock import SystemClock
 from foxtrot.errors import FoxtrotError
-from foxtrot.model.constants import Channel, ConnectionState, StreamState
+from foxtrot.model.constants import Channel, ConnectionState, Exchange, StreamState
 from foxtrot.model.health import ConnectionStatus, StreamKey
 from tests.support.events import WAIT_S, Collected
 
@@ -55,7 +55,7 @@ class Call:
 
 def tick(symbol: str) -> StreamKey:
     """The tick stream of `symbol`."""
-    return StreamKey(Channel.TICK, symbol)
+    return StreamKey(Channel.TICK, symbol, Exchange.BINANCE)
 
 
 class FakeVenue:

@@ -102,7 +102,7 @@ class VenueUnderTest(ABC):
 
     def key(self, symbol: str, channel: Channel = Channel.TICK) -> StreamKey:
         """The stream of a channel; bars are of a minute."""
-        return StreamKey(channel, symbol, "1m" if channel is Channel.BAR else "")
+        return StreamKey(channel, symbol, self.exchange, "1m" if channel is Channel.BAR else "")
 
     # -- trading: for a venue whose adapter can send orders ---------------------------------
 

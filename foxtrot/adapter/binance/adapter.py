@@ -90,7 +90,7 @@ class BinanceAdapter(BaseAdapter):
         contracts = self._configured().contracts
         return [each for each in map(contracts.get, sorted(symbols)) if each is not None]
 
-    def last_tick(self, symbol: str) -> TickData | None:
+    def last_tick(self, symbol: str, exchange: Exchange) -> TickData | None:
         """The newest tick, by websocket or by polling."""
         return self._venue.marks.tick(symbol) if self._venue else None
 

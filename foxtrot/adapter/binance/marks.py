@@ -5,7 +5,7 @@ Marks outlive a session, so that neither a reconnect nor a change of mode repeat
 
 from __future__ import annotations
 
-from foxtrot.model.constants import Channel
+from foxtrot.model.constants import Channel, Exchange
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import TickData
 
@@ -84,7 +84,7 @@ class Marks:
 
     def tick(self, symbol: str) -> TickData | None:
         """The newest tick of a symbol, by whatever mode. From any thread."""
-        mark = self._marks.get((StreamKey(Channel.TICK, symbol), ""))
+        mark = self._marks.get((StreamKey(Channel.TICK, symbol, Exchange.BINANCE), ""))
         return mark.tick if mark is not None else None
 
     def heard_ns(self, key: StreamKey) -> int:

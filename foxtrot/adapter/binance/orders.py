@@ -39,6 +39,7 @@ from foxtrot.execution.reports import (
 )
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.gateway.trading import Answer, Balances, NotSent, TradingListener
+from foxtrot.model.constants import Exchange
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import ContractData
 
@@ -271,7 +272,7 @@ class OrderSession(BinanceSession):
             return self._unknown(error)
         return self._ledger.balances(self._ledger.assets, self._interest())
 
-    async def reference_price(self, symbol: str) -> Decimal | Unknown:
+    async def reference_price(self, symbol: str, exchange: Exchange) -> Decimal | Unknown:
         """The best ask of now: what an order at market may cost."""
         try:
             book = await self._venue.book(self._client, symbol, _FEW_LEVELS)

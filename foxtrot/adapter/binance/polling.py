@@ -14,7 +14,7 @@ from foxtrot.core.logs import get_logger
 from foxtrot.errors import Action, VenueError
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.gateway.episodes import Episodes
-from foxtrot.model.constants import Channel, Interval
+from foxtrot.model.constants import Channel, Exchange, Interval
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import Source
 
@@ -114,7 +114,7 @@ class PollingSession(BinanceSession):
         recv_ns = time.time_ns()
         for ticker in tickers:
             self._counters.received += 1
-            key = StreamKey(Channel.TICK, ticker.symbol)
+            key = StreamKey(Channel.TICK, ticker.symbol, Exchange.BINANCE)
             source = self._keys.get(key)
             if source is None:
                 self._counters.ignored += 1

@@ -220,13 +220,13 @@ class Snapshots:
 def _parts(key: StreamKey) -> tuple[StreamKey, ...]:
     """What of a stream comes by a stream of its own at the venue."""
     if key.channel is Channel.TICK:
-        return key, StreamKey(Channel.TICK, key.symbol, DAY)
+        return key, StreamKey(Channel.TICK, key.symbol, key.exchange, DAY)
     return (key,)
 
 
 def _whole(key: StreamKey) -> StreamKey:
     """The stream that `key` is a part of, or is."""
-    return StreamKey(key.channel, key.symbol) if key.detail == DAY else key
+    return StreamKey(key.channel, key.symbol, key.exchange) if key.detail == DAY else key
 
 
 def _quoted(ticker: mapping.RestTicker) -> tuple[float, float, float, float]:

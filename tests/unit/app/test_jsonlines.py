@@ -69,7 +69,8 @@ def environment_of(adapter: str) -> str:
         (
             "stream",
             StreamStatus(
-                *("BINANCE", Channel.TICK, "BTCUSDT", StreamState.ACTIVE, Mode.WEBSOCKET, AT_NS),
+                *("BINANCE", Channel.TICK, "BTCUSDT", Exchange.BINANCE, StreamState.ACTIVE),
+                *(Mode.WEBSOCKET, AT_NS),
             ),
         ),
         ("log", LogData("BINANCE", "words", ts_ns=AT_NS)),

@@ -49,7 +49,9 @@ def stream(symbol: str = "BTCUSDT", **status: object) -> StreamStatus:
         "mode": Mode.WEBSOCKET,
         **status,
     }
-    return StreamStatus("BINANCE", symbol=symbol, since_ns=NOW_NS, **fields)  # type: ignore[arg-type]
+    return StreamStatus(
+        "BINANCE", symbol=symbol, exchange=Exchange.BINANCE, since_ns=NOW_NS, **fields
+    )  # type: ignore[arg-type]
 
 
 def view(*quotes: Quote, lines: tuple[Line, ...] = (), **fields: object) -> View:

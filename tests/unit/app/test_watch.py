@@ -10,7 +10,7 @@ import pytest
 from foxtrot.app.watch import LogTap, Watch
 from foxtrot.core import logs
 from foxtrot.core.event_engine import EventEngine
-from foxtrot.model.constants import Channel, ConnectionState, Mode, StreamState
+from foxtrot.model.constants import Channel, ConnectionState, Exchange, Mode, StreamState
 from foxtrot.model.events import EVENT_BAR, EVENT_CONNECTION, EVENT_LOG, EVENT_STREAM, Event
 from foxtrot.model.health import ConnectionStatus, StreamStatus
 from foxtrot.model.objects import LogData
@@ -56,9 +56,11 @@ def test_a_connection_change_is_one_line(events: EventEngine, watch: Watch) -> N
 def test_only_streams_that_failed_are_told(events: EventEngine, watch: Watch) -> None:
     """A stream that works is no news; one that was refused is."""
     for state in (StreamState.ACTIVE, StreamState.FAILED):
-        status = StreamStatus("BINANCE", Channel.TICK, "NOPE", state, Mode.WEBSOCKET, 1)
+        status = StreamStatus(
+            "BINANCE", Channel.TICK, "NOPE", Exchange.BINANCE, state, Mode.WEBSOCKET, 1
+        )
         put(events, EVENT_STREAM, status, "NOPE")
-    assert [line.text for line in watch.lines()] == ["tick of NOPE failed: "]
+    assert [line.text for line in watch.lines()] == ["tick of NOPE.BINANCE failed: "]
 
 
 def test_words_of_a_strategy_are_told(events: EventEngine, watch: Watch) -> None:

@@ -6,12 +6,15 @@ from dataclasses import replace
 import pytest
 
 from foxtrot.errors import StreamingError, SubscriptionRefused, VenueUnavailable
-from foxtrot.model.constants import Channel, StreamState
+from foxtrot.model.constants import Channel, Exchange, StreamState
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.health import StreamKey
 from tests.support.sessions import HANG, PATIENT, Rig, tick
 
-DEPTH_A, DEPTH_B = StreamKey(Channel.DEPTH, "A"), StreamKey(Channel.DEPTH, "B")
+DEPTH_A, DEPTH_B = (
+    StreamKey(Channel.DEPTH, "A", Exchange.BINANCE),
+    StreamKey(Channel.DEPTH, "B", Exchange.BINANCE),
+)
 INDIVIDUAL = replace(PATIENT, individual=frozenset({Channel.DEPTH}), refused_retry_s=0.001)
 
 

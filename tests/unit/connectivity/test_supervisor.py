@@ -333,7 +333,7 @@ def test_a_refused_stream_degrades_and_is_asked_for_once(rig: Rig) -> None:
     rig.venue.refused[bad] = error
     rig.start("A", "BAD")
     status = rig.wait_state(S.DEGRADED)
-    assert status.reason == "not held: tick:BAD"
+    assert status.reason == "not held: tick:BAD.BINANCE"
     assert rig.told.errors.items == [error]
     rig.call(lambda: rig.supervisor.want([tick("B")]))
     rig.venue.calls.wait_for(lambda c: tick("B") in c.keys)
@@ -531,4 +531,4 @@ def test_a_thousand_streams_make_a_short_reason(rig: Rig) -> None:
     rig.call(lambda: rig.supervisor.want(keys))
     rig.call(rig.supervisor.start)
     status = rig.wait_state(S.DEGRADED)
-    assert status.reason.endswith("tick:S0007 and 992 more")
+    assert status.reason.endswith("tick:S0007.BINANCE and 992 more")

@@ -382,8 +382,8 @@ def test_bars_of_two_intervals_are_two_streams() -> None:
     """The interval tells bars apart and nothing else."""
     minute = SubscribeRequest("A", Exchange.BINANCE, Channel.BAR, Interval.MINUTE)
     hour = SubscribeRequest("A", Exchange.BINANCE, Channel.BAR, Interval.HOUR)
-    assert str(stream_key(minute)) == "bar:A:1m"
-    assert str(stream_key(hour)) == "bar:A:1h"
+    assert str(stream_key(minute)) == "bar:A.BINANCE:1m"
+    assert str(stream_key(hour)) == "bar:A.BINANCE:1h"
     assert stream_key(A).detail == ""
 
 

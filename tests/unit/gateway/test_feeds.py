@@ -17,7 +17,7 @@ from foxtrot.errors import (
     UnknownSymbol,
 )
 from foxtrot.gateway.feeds import MarketFeeds
-from foxtrot.model.constants import Channel, Mode, StreamState
+from foxtrot.model.constants import Channel, Exchange, Mode, StreamState
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.health import StreamKey
 from tests.support.events import WAIT_S
@@ -25,7 +25,7 @@ from tests.support.fake_adapter import FakeAdapter
 from tests.support.sessions import PATIENT, FakeVenue, Told, tick
 
 A, B, C = tick("A"), tick("B"), tick("C")
-TRADES = StreamKey(Channel.TRADE, "A")
+TRADES = StreamKey(Channel.TRADE, "A", Exchange.BINANCE)
 QUICK = {"websocket.reconnect_base_delay": 0.01, "websocket.reconnect_max_delay": 0.02}
 OFF = {"websocket.enabled": False}
 WEBSOCKET, POLLING = "websocket", "polling"

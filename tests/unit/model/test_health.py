@@ -2,7 +2,14 @@
 
 import msgspec
 
-from foxtrot.model.constants import Channel, ConnectionState, Environment, Mode, StreamState
+from foxtrot.model.constants import (
+    Channel,
+    ConnectionState,
+    Environment,
+    Exchange,
+    Mode,
+    StreamState,
+)
 from foxtrot.model.health import (
     AdapterHealth,
     BridgeHealth,
@@ -17,14 +24,24 @@ from foxtrot.model.health import (
 
 def test_a_stream_is_named_by_channel_symbol_and_detail() -> None:
     """What stands in logs and reasons."""
-    assert str(StreamKey(Channel.TICK, "A")) == "tick:A"
-    assert str(StreamKey(Channel.BAR, "A", "1m")) == "bar:A:1m"
+    assert str(StreamKey(Channel.TICK, "A", Exchange.BINANCE)) == "tick:A.BINANCE"
+    assert str(StreamKey(Channel.BAR, "A", Exchange.BINANCE, "1m")) == "bar:A.BINANCE:1m"
 
 
 def test_stream_keys_are_equal_by_value() -> None:
     """They are keys of books."""
-    assert StreamKey(Channel.TICK, "A") == StreamKey(Channel.TICK, "A")
-    assert len({StreamKey(Channel.TICK, "A"), StreamKey(Channel.DEPTH, "A")}) == 2
+    assert StreamKey(Channel.TICK, "A", Exchange.BINANCE) == StreamKey(
+        Channel.TICK, "A", Exchange.BINANCE
+    )
+    assert (
+        len(
+            {
+                StreamKey(Channel.TICK, "A", Exchange.BINANCE),
+                StreamKey(Channel.DEPTH, "A", Exchange.BINANCE),
+            }
+        )
+        == 2
+    )
 
 
 def test_health_turns_into_json() -> None:
@@ -35,7 +52,15 @@ def test_health_turns_into_json() -> None:
         Environment.SIMULATED,
         sessions=(SessionHealth("websocket", ConnectionState.READY, 1),),
         streams=(
-            StreamStatus("BINANCE", Channel.TICK, "A", StreamState.ACTIVE, Mode.WEBSOCKET, 1),
+            StreamStatus(
+                "BINANCE",
+                Channel.TICK,
+                "A",
+                Exchange.BINANCE,
+                StreamState.ACTIVE,
+                Mode.WEBSOCKET,
+                1,
+            ),
         ),
         errors=(ErrorRecord(1, "StreamingError", "reconnect", "broke"),),
     )

@@ -10,7 +10,7 @@ import pytest
 from foxtrot.adapter.binance import mapping
 from foxtrot.adapter.binance.frames import GONE
 from foxtrot.adapter.binance.marks import DAY
-from foxtrot.model.constants import Channel, Direction, Interval, Lane
+from foxtrot.model.constants import Channel, Direction, Exchange, Interval, Lane
 from foxtrot.model.events import EVENT_BAR, EVENT_DEPTH, EVENT_MARKET_TRADE, EVENT_TICK, Event
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import BarData, DepthData, MarketTradeData, TickData
@@ -37,7 +37,9 @@ HEARD = {
 
 def stream(channel: Channel, symbol: str = "BTCUSDT") -> StreamKey:
     """The stream of a channel; of bars, those of a minute."""
-    return StreamKey(channel, symbol, Interval.MINUTE.value if channel is Channel.BAR else "")
+    return StreamKey(
+        channel, symbol, Exchange.BINANCE, Interval.MINUTE.value if channel is Channel.BAR else ""
+    )
 
 
 @pytest.mark.parametrize("channel", Channel)
@@ -67,7 +69,7 @@ def test_statistics_are_heard_beside_the_quotes(
     """Each part of a tick stream has its own time, and its own activity."""
     routed(day())
     assert (routed.tick.mark.heard_ns, routed.tick.day_mark.heard_ns) == (0, NOW_NS)
-    part = StreamKey(Channel.TICK, "BTCUSDT", DAY)
+    part = StreamKey(Channel.TICK, "BTCUSDT", Exchange.BINANCE, DAY)
     assert routed.router.activity(part) == AT_MS
     routed(quote(7))
     assert routed.router.activity(part) == AT_MS
@@ -280,10 +282,10 @@ def test_a_bad_or_unwanted_seed_is_dropped(routed: Routed) -> None:
 def test_activity_shows_which_stream_brings_something(routed: Routed) -> None:
     """Each stream has a number of its own that changes with its frames only."""
     keys = [
-        StreamKey(Channel.TICK, "BTCUSDT"),
-        StreamKey(Channel.DEPTH, "BTCUSDT"),
-        StreamKey(Channel.TRADE, "BTCUSDT"),
-        StreamKey(Channel.BAR, "BTCUSDT", "1m"),
+        StreamKey(Channel.TICK, "BTCUSDT", Exchange.BINANCE),
+        StreamKey(Channel.DEPTH, "BTCUSDT", Exchange.BINANCE),
+        StreamKey(Channel.TRADE, "BTCUSDT", Exchange.BINANCE),
+        StreamKey(Channel.BAR, "BTCUSDT", Exchange.BINANCE, "1m"),
     ]
     for key, frame in zip(keys, [quote(5), depth(1, 1), trade(1), candle()], strict=True):
         before = {each: routed.router.activity(each) for each in keys}

@@ -1,10 +1,10 @@
 """How far a stream was told, over sessions."""
 
 from foxtrot.adapter.binance.marks import DAY, RESYNC_NS, Mark, Marks, Overlap
-from foxtrot.model.constants import Channel
+from foxtrot.model.constants import Channel, Exchange
 from foxtrot.model.health import StreamKey
 
-KEY = StreamKey(Channel.TICK, "BTCUSDT")
+KEY = StreamKey(Channel.TICK, "BTCUSDT", Exchange.BINANCE)
 
 
 def test_the_first_number_is_never_old() -> None:
@@ -48,13 +48,13 @@ def test_a_stream_has_one_mark_for_each_of_its_parts() -> None:
     """Every session finds the same one, until nobody wants the stream."""
     marks = Marks()
     mark, day = marks.of(KEY), marks.of(KEY, DAY)
-    other = marks.of(StreamKey(Channel.TICK, "ETHUSDT"))
+    other = marks.of(StreamKey(Channel.TICK, "ETHUSDT", Exchange.BINANCE))
     assert mark is not day
     assert marks.of(KEY) is mark
     marks.forget(KEY)
     assert marks.of(KEY) is not mark
     assert marks.of(KEY, DAY) is not day
-    assert marks.of(StreamKey(Channel.TICK, "ETHUSDT")) is other
+    assert marks.of(StreamKey(Channel.TICK, "ETHUSDT", Exchange.BINANCE)) is other
 
 
 def test_a_stream_was_heard_when_any_of_its_parts_was() -> None:

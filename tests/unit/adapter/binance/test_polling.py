@@ -19,15 +19,15 @@ from foxtrot.adapter.binance.session import Venue
 from foxtrot.adapter.binance.settings import BinanceSettings
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.gateway.counters import FeedCounters
-from foxtrot.model.constants import Channel
+from foxtrot.model.constants import Channel, Exchange
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import DepthData, MarketTradeData, TickData
 from tests.support.clock import ManualClock
 
 DEADLINE_S = 10.0
-TICK = StreamKey(Channel.TICK, "BTCUSDT")
-DEPTH = StreamKey(Channel.DEPTH, "BTCUSDT")
-TRADE = StreamKey(Channel.TRADE, "BTCUSDT")
+TICK = StreamKey(Channel.TICK, "BTCUSDT", Exchange.BINANCE)
+DEPTH = StreamKey(Channel.DEPTH, "BTCUSDT", Exchange.BINANCE)
+TRADE = StreamKey(Channel.TRADE, "BTCUSDT", Exchange.BINANCE)
 SETTING = {"environment": "simulated", "rest_url": "http://127.0.0.1:9"}
 
 
@@ -152,7 +152,10 @@ async def test_a_polled_stream_was_heard_with_its_last_answer(
     """Ticks and prints alike; an answer for nobody is no sign of anybody."""
     venue.will_answer("ticker/24hr", [ticker(99.0), ticker(symbol="ETHUSDT")])
     venue.will_answer("trades", tape(1, 2))
-    prints, unwanted = StreamKey(Channel.TRADE, "BTCUSDT"), StreamKey(Channel.TICK, "ETHUSDT")
+    prints, unwanted = (
+        StreamKey(Channel.TRADE, "BTCUSDT", Exchange.BINANCE),
+        StreamKey(Channel.TICK, "ETHUSDT", Exchange.BINANCE),
+    )
     before_ns = time.time_ns()
     await polled(session, venue, TICK, prints)
     assert before_ns <= venue.marks.heard_ns(TICK) <= venue.marks.heard_ns(prints)
@@ -246,7 +249,7 @@ async def test_an_unknown_symbol_is_refused_at_once(
     session: PollingSession, venue: PolledVenue
 ) -> None:
     """With advice, and the venue is not asked."""
-    wrong = StreamKey(Channel.TICK, "BTCUSD")
+    wrong = StreamKey(Channel.TICK, "BTCUSD", Exchange.BINANCE)
     outcome = await session.subscribe([wrong, TICK])
     assert list(outcome.refused) == [wrong]
     assert "did you mean BTCUSDT?" in str(outcome.refused[wrong])
