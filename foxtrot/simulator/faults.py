@@ -30,8 +30,34 @@ REQUESTS = (
     "account",
     "order_counts",
     "subscribe",
+    # Interactive Brokers
+    "start_api",
+    "positions",
+    "executions",
+    "completed_orders",
+    "auto_open_orders",
+    "order_ids",
+    "account_updates",
+    "account_summary",
+    "managed_accounts",
+    "pnl",
+    "contract_details",
+    "symbol_samples",
+    "market_rule",
+    "history",
+    "head_timestamp",
+    "history_ticks",
+    "market_data",
+    "market_data_type",
+    "tick_by_tick",
+    "depth",
+    "depth_exchanges",
+    "real_time_bars",
+    "unsubscribe",
+    "current_time",
+    "log_level",
 )
-"""The kinds of requests on the trading side that a fault can be for."""
+"""The kinds of requests that a fault can be for."""
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -63,7 +89,9 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "garbage_frame": Kind("a frame that is no JSON comes before a data frame", count=1),
         "hostile_number": Kind("a price becomes `body`, or NaN, inf, -1 … in turn", count=1),
         "unknown_event": Kind("an event of an unknown type comes before a data frame", count=1),
-        "error_ack": Kind("a subscription is refused with `code` (2)", count=1),
+        "error_ack": Kind(
+            "a subscription, or a `request`, is refused with `code` and `body`", count=1
+        ),
         "no_ack": Kind("a subscription works but is never acknowledged", count=1),
         "depth_gap": Kind("one depth update is lost", count=1),
         "http_error": Kind(
@@ -108,6 +136,18 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "user_terminated": Kind(
             "every user stream ends; the connections stand", instant=True, orders=True
         ),
+        "corrupt_length": Kind("the length of the next message is garbage", count=1),
+        "notice": Kind(
+            "every client is told `code` (1100), with `body` or its usual words", instant=True
+        ),
+        "farm_down": Kind(
+            "a farm is lost, and its data; when it is back, so is the data, unless `rest`"
+        ),
+        "ghost_client": Kind("the client id of a line that ends is in use for `seconds` (30) more"),
+        "restart": Kind("every line ends, and nobody is let in for `seconds` (5)", instant=True),
+        "order_notice": Kind("an order gets error `code` (399), and lives", count=1, orders=True),
+        "notice_first": Kind("the error 202 of a cancel comes before the status", orders=True),
+        "duplicate_reports": Kind("every report of an order comes twice", orders=True),
     }
 )
 

@@ -29,7 +29,7 @@ class Venue(Protocol):
     """What the entrance needs of the gateway."""
 
     faults: FaultBoard
-    accounts: Sequence[str]
+    account_names: Sequence[str]
 
     def next_order_id(self, client_id: int) -> int:
         """The order id that this client may use next."""
@@ -67,7 +67,7 @@ class Hall(Room):
             connection.error(-1, code, text_of(code))
 
     def _tell_accounts(self, connection: Connection) -> None:
-        connection.send(15, 1, ",".join(self._venue.accounts))
+        connection.send(15, 1, ",".join(self._venue.account_names))
 
     def _tell_time(self, connection: Connection, _request: ReqCurrentTime) -> None:
         connection.send(49, 1, self._venue.now_ms() // 1_000)

@@ -31,23 +31,19 @@ class IbLimits(msgspec.Struct, frozen=True):
     send_buffer_bytes: int | None = 32 << 20
 
 
-PACE, IN_USE, CANNOT_READ = 100, 326, 320
-TOO_MANY_LINES, NOT_SUBSCRIBED, NO_SUCH_STREAM, TOO_MANY_BOOKS, TOO_MANY_PRINTS = (
-    101,
-    354,
-    300,
-    309,
-    10190,
-)
-UNKNOWN_CONTRACT, INVALID, COMPETING = 200, 321, 10197
+PACE, IN_USE, CANNOT_READ, INVALID, DUPLICATE_ID = 100, 326, 320, 321, 322
+TOO_MANY_LINES, TOO_MANY_BOOKS, TOO_MANY_PRINTS = 101, 309, 10190
+NO_SUCH_STREAM, NO_SUCH_BOOK, NO_TICK_BY_TICK = 300, 310, 10189
+NOT_SUBSCRIBED, SHOWN_DELAYED = 354, 10167
 FARM_BROKEN, FARM_OK, HISTORY_FARM_OK, DEFINITIONS_OK = 2103, 2104, 2106, 2158
 LOST, RESTORED_WITHOUT_DATA, RESTORED = 1100, 1101, 1102
 
 TEXTS = {
     PACE: "Max rate of messages per second has been exceeded:max={} rec={} ({})",
     TOO_MANY_LINES: "Max number of tickers has been reached",
-    UNKNOWN_CONTRACT: "No security definition has been found for the request",
     NO_SUCH_STREAM: "Can't find EId with tickerId:{}",
+    NO_SUCH_BOOK: "Can't find the subscribed market depth with tickerId:{}",
+    DUPLICATE_ID: "Error processing request.-'bW' : cause - Duplicate ticker id",
     TOO_MANY_BOOKS: "Max number ({}) of market depth requests has been reached",
     CANNOT_READ: "Error reading request. {}",
     INVALID: "Error validating request.-'bN' : cause - {}",
@@ -67,7 +63,9 @@ TEXTS = {
     "It will be restored automatically.",
     DEFINITIONS_OK: "Sec-def data farm connection is OK:secdefil",
     TOO_MANY_PRINTS: "Max number of tick-by-tick requests has been reached.",
-    COMPETING: "No market data during competing live session",
+    NO_TICK_BY_TICK: "Failed to request tick-by-tick data.No market data permissions",
+    SHOWN_DELAYED: "Requested market data is not subscribed. Displaying delayed market data.",
+    10197: "No market data during competing live session",
     10168: "Requested market data is not subscribed. Delayed market data is not enabled.",
     10089: "Requested market data requires additional subscription for API. "
     "Delayed market data is available.",

@@ -212,7 +212,7 @@ async def test_the_count_of_orders_is_told(trader: Trader) -> None:
 
 def test_every_operation_can_be_hit_by_faults() -> None:
     """The vocabulary of faults has a word for each."""
-    assert set(OPERATIONS) == set(REQUESTS)
+    assert set(OPERATIONS) <= set(REQUESTS)
 
 
 async def test_ids_count_per_symbol(trader: Trader) -> None:
