@@ -46,14 +46,12 @@ def _book(engine: MainEngine) -> Book:
 
 
 def _quotes(engine: MainEngine, adapter: AdapterHealth, watch: Watch) -> Iterator[Quote]:
-    exchange = engine.adapter(adapter.adapter_name).exchanges[0].value
-    symbols: dict[str, list[StreamStatus]] = {}
+    contracts: dict[str, list[StreamStatus]] = {}
     for stream in adapter.streams:
-        symbols.setdefault(stream.symbol, []).append(stream)
-    for symbol, streams in symbols.items():
-        vt_symbol = f"{symbol}.{exchange}"
+        contracts.setdefault(stream.vt_symbol, []).append(stream)
+    for vt_symbol, streams in contracts.items():
         yield Quote(
-            symbol,
+            streams[0].symbol,
             tuple(streams),
             engine.get_tick(vt_symbol),
             watch.seen_ns(vt_symbol),
