@@ -20,6 +20,7 @@
     │  │  └─ VenueBanned             WAIT       … and the venue closed the door for a while
     │  ├─ VenueUnavailable           WAIT       maintenance or overload
     │  ├─ UnknownSymbol              STOP       the venue does not know this symbol
+    │  │  └─ AmbiguousSymbol         STOP       … or knows several; `candidates` lists them
     │  ├─ SubscriptionRefused        STOP       the venue refused a stream
     │  ├─ ClientIdInUse              WAIT       another session holds this client id
     │  ├─ OrderRejected              STOP       definitive: the venue refused the order
@@ -114,11 +115,11 @@ class ConnectError(StreamingError):
 
 
 class ConnectTimeout(ConnectError):
-    """No connection, or no first answer, within the deadline."""
+    """No connection, or no first answer, within the deadline; `what` is missing."""
 
-    def __init__(self, endpoint: str, timeout_s: float) -> None:
-        self.timeout_s = timeout_s
-        super().__init__(endpoint, f"no answer within {timeout_s:g} s")
+    def __init__(self, endpoint: str, timeout_s: float, what: str = "answer") -> None:
+        self.timeout_s, self.what = timeout_s, what
+        super().__init__(endpoint, f"no {what} within {timeout_s:g} s")
 
 
 class TlsError(ConnectError):
@@ -228,6 +229,26 @@ class UnknownSymbol(VenueError):
 
     action = Action.STOP
     error_class = ErrorClass.SYMBOL
+
+
+class AmbiguousSymbol(UnknownSymbol):
+    """The symbol fits several contracts.
+
+    Args:
+        venue: Name of the adapter.
+        symbol: As it was written.
+        candidates: The contracts, each with the name that means it alone.
+    """
+
+    SHOWN = 6
+
+    def __init__(self, venue: str, symbol: str, candidates: Sequence[str]) -> None:
+        self.symbol, self.candidates = symbol, tuple(candidates)
+        shown = "; ".join(self.candidates[: self.SHOWN])
+        more = len(self.candidates) - self.SHOWN
+        tail = f"; and {more} more" if more > 0 else ""
+        text = f"{symbol!r} fits {len(self.candidates)} contracts, name one: {shown}{tail}"
+        super().__init__(venue, "", text)
 
 
 class SubscriptionRefused(VenueError):

@@ -62,6 +62,14 @@ TEXTS: list[tuple[FoxtrotError, str]] = [
     ),
     (errors.VenueUnavailable("BINANCE", "503", "maintenance"), "BINANCE: maintenance (code 503)"),
     (errors.UnknownSymbol("BINANCE", "", "no symbol XX"), "BINANCE: no symbol XX"),
+    (
+        errors.AmbiguousSymbol("IB", "XX", ["1.CME (a)", "2.CME (b)"]),
+        "IB: 'XX' fits 2 contracts, name one: 1.CME (a); 2.CME (b)",
+    ),
+    (
+        errors.AmbiguousSymbol("IB", "XX", "abcdefgh"),
+        "IB: 'XX' fits 8 contracts, name one: a; b; c; d; e; f; and 2 more",
+    ),
     (errors.SubscriptionRefused("BINANCE", "2", "bad stream"), "BINANCE: bad stream (code 2)"),
     (errors.ClientIdInUse("IB", 7), "IB: client id 7 is in use by another session"),
     (
@@ -182,7 +190,7 @@ IN_CLASS = {
     ErrorClass.BAN: [errors.VenueBanned],
     ErrorClass.AUTHENTICATION: [errors.AuthenticationError, errors.CredentialError],
     ErrorClass.PERMISSION: [errors.PermissionDenied],
-    ErrorClass.SYMBOL: [errors.UnknownSymbol, errors.SubscriptionRefused],
+    ErrorClass.SYMBOL: [errors.UnknownSymbol, errors.AmbiguousSymbol, errors.SubscriptionRefused],
     ErrorClass.MALFORMED: [errors.MalformedMessage],
 }  # fmt: skip
 """What is named here; all others are UNKNOWN."""
