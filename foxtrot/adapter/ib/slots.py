@@ -6,6 +6,8 @@ Marks outlive a session, so that neither a reconnect nor a change of mode repeat
 from __future__ import annotations
 
 import datetime as dt
+import math
+from zoneinfo import ZoneInfo
 
 from foxtrot.adapter.ib.depth import DepthBook
 from foxtrot.adapter.ib.mapping import Row
@@ -22,12 +24,13 @@ class Mark:
 
     `heard_ns` is when anything of it came; `tick` is the newest tick that was told, if it brings
     ticks, `moving` the begin of the bar that was told last while it still moved, and `number` that
-    of the newest print.
+    of the newest print. `asked_at` is when TWS was asked for the stream, in the loop's seconds.
     """
 
-    __slots__ = ("heard_ns", "moving", "number", "tick")
+    __slots__ = ("asked_at", "heard_ns", "moving", "number", "tick")
 
     def __init__(self) -> None:
+        self.asked_at = -math.inf
         self.heard_ns = 0
         self.tick: TickData | None = None
         self.moving: dt.datetime | None = None
@@ -74,6 +77,9 @@ class Slot:
         """Note that something came."""
         self.heard_ns = self.mark.heard_ns = now_ns
 
+    def begin(self) -> None:
+        """TWS is asked for the stream, perhaps not for the first time."""
+
 
 class TickSlot(Slot):
     """The latest of one contract, from which its ticks are made."""
@@ -115,6 +121,11 @@ class DepthSlot(Slot):
         self.crossed_ns = 0
         self.ticks: TickSlot | None = None
 
+    def begin(self) -> None:
+        """TWS tells the whole book again."""
+        self.book.clear()
+        self.torn, self.crossed_ns = False, 0
+
 
 class TradeSlot(Slot):
     """Prints."""
@@ -123,15 +134,27 @@ class TradeSlot(Slot):
 
 
 class BarSlot(Slot):
-    """Bars of one length; those of the past come first, as `rows`; `moving` is the newest."""
+    """Bars of one length; those of the past come first, as `rows`; `moving` is the newest.
 
-    __slots__ = ("flowing", "interval", "moving", "rows")
+    `zone` is that of the exchange, by whose days its bars of a day begin.
+    """
+
+    __slots__ = ("flowing", "interval", "moving", "rows", "zone")
 
     def __init__(
-        self, source: Source, mark: Mark, lane: Lane, lowest: float, interval: Interval
+        self,
+        source: Source,
+        mark: Mark,
+        lowest: float,
+        interval: Interval,
+        zone: ZoneInfo,
     ) -> None:
-        super().__init__(source, mark, lane, lowest)
-        self.interval = interval
+        super().__init__(source, mark, Lane.BOUNDED, lowest)
+        self.interval, self.zone = interval, zone
         self.rows: list[Row] = []
         self.moving: Row | None = None
         self.flowing = False
+
+    def begin(self) -> None:
+        """TWS tells the last bars again."""
+        self.rows, self.moving, self.flowing = [], None, False

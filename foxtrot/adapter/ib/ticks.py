@@ -13,12 +13,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import TypeVar
 
 from foxtrot.adapter.ib import mapping
-from foxtrot.adapter.ib.mapping import ASK, BID, LAST, PRICE_LIMIT, VOLUME_LIMIT
+from foxtrot.adapter.ib.mapping import ASK, BID, LAST, PRICE_LIMIT, TIME_LIMIT_S, VOLUME_LIMIT
 from foxtrot.adapter.ib.slots import BarSlot, DepthSlot, Slot, TickSlot, TradeSlot
 from foxtrot.core.logs import get_logger
+from foxtrot.errors import FoxtrotError
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.gateway.episodes import Episodes
 from foxtrot.model.constants import Lane
@@ -26,8 +26,6 @@ from foxtrot.model.events import EVENT_BAR, EVENT_DEPTH, EVENT_MARKET_TRADE, EVE
 from foxtrot.model.objects import DayStatistics, DepthData, Levels, TickData
 
 log = get_logger("foxtrot.ib.ticks")
-
-S = TypeVar("S", bound=Slot)
 
 _BOUNDED = Lane.BOUNDED  # an enum member's look-up is dear where every message passes
 _LEVELS_ON_TICK = 5
@@ -67,7 +65,7 @@ class Assembler:
         self._episodes = Episodes(counters, log.bind(venue=venue))
         self._untold: list[Slot] = []
         self._timed: list[TickSlot] = []
-        self._awaited: dict[int, asyncio.Future[None]] = {}
+        self._awaited: dict[int, tuple[asyncio.Future[None], int]] = {}
 
     # -- streams ----------------------------------------------------------------------------
 
@@ -99,15 +97,20 @@ class Assembler:
     def first_sign(self, request_id: int) -> asyncio.Future[None]:
         """Done when TWS has said anything with `request_id`; its owner cancels it in the end."""
         sign: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._awaited[request_id] = sign
+        self._awaited[request_id] = sign, self.slots[request_id].heard_ns
         sign.add_done_callback(lambda _: self._awaited.pop(request_id, None))
         return sign
 
-    def answered(self, request_id: int) -> None:
-        """TWS has said something with `request_id`."""
-        sign = self._awaited.get(request_id)
-        if sign is not None and not sign.done():
+    def answered(self, request_id: int, refusal: FoxtrotError | None = None) -> bool:
+        """TWS has said something with `request_id`; whether somebody waited for it."""
+        sign, _ = self._awaited.get(request_id, (None, 0))
+        if sign is None or sign.done():
+            return False
+        if refusal is None:
             sign.set_result(None)
+        else:
+            sign.set_exception(refusal)
+        return True
 
     # -- one reading of the socket ----------------------------------------------------------
 
@@ -124,9 +127,9 @@ class Assembler:
                 timed.event_ns = 0  # of a trade that was told; the next has its own
             self._timed = []
         if self._awaited:
-            for request_id in list(self._awaited):
+            for request_id, (_, before_ns) in list(self._awaited.items()):
                 slot = self.slots.get(request_id)
-                if slot is not None and slot.heard_ns:
+                if slot is not None and slot.heard_ns != before_ns:
                     self.answered(request_id)
 
     def _tell_rest(self) -> None:
@@ -174,8 +177,8 @@ class Assembler:
             self._on_last(slot, price, size)
             return
         ask = slot.ask
-        if slot.bid > ask and ask:
-            self._hold(slot)  # the other side of the same move follows
+        if not 0.0 < slot.bid <= ask:
+            self._hold(slot)  # the other side follows, if there is one
             return
         slot.untold = False
         slot.mark.tick = tick = TickData(
@@ -294,9 +297,13 @@ class Assembler:
     def on_print(self, slot: TradeSlot, seconds: int, price: float, size: float) -> None:
         """A trade, with the exchange's time."""
         slot.heard_ns = slot.mark.heard_ns = now_ns = self.now_ns
-        bad = mapping.bad_price(price, size, slot.lowest) or mapping.bad_time(seconds)
-        if (bad or self._episodes.open) and self._refused(slot, "trade", bad):
-            return
+        good = (
+            0.0 < price < PRICE_LIMIT and 0.0 <= size < VOLUME_LIMIT and 0 < seconds < TIME_LIMIT_S
+        )
+        if not good or self._episodes.open:
+            bad = mapping.bad_price(price, size, slot.lowest) or mapping.bad_time(seconds)
+            if self._refused(slot, "trade", bad):
+                return
         slot.mark.number += 1
         item = mapping.market_trade(slot.source, seconds, now_ns, slot.mark.number, price, size)
         self._put(Event(EVENT_MARKET_TRADE, item, slot.topic, _BOUNDED))

@@ -1,0 +1,135 @@
+"""One stream at TWS: what is asked for it, and how it is given back."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from foxtrot.adapter.ib import mapping, pages
+from foxtrot.adapter.ib.instruments import Instrument
+from foxtrot.adapter.ib.limits import IbPaceManager
+from foxtrot.adapter.ib.sdk import RawClient
+from foxtrot.adapter.ib.slots import (
+    DEPTH_ROWS,
+    BarSlot,
+    DepthSlot,
+    Mark,
+    Slot,
+    TickSlot,
+    TradeSlot,
+)
+from foxtrot.model.constants import Channel, Exchange, Interval, Lane
+from foxtrot.model.health import StreamKey
+
+MOST: Mapping[Channel, int] = MappingProxyType(
+    {Channel.TICK: 100, Channel.DEPTH: 3, Channel.TRADE: 3, Channel.BAR: 50}
+)
+"""Streams at once, unless the user has bought more of them.
+
+Source: TWS API documents, "Market Data Lines", "Market Depth", "Tick-by-Tick", "Historical Data
+Limitations".
+"""
+
+PRINTS_AGAIN_S = 15.0
+"""How soon the prints of a contract may be asked for again. Source: "Tick-by-Tick Data"."""
+
+_LIMIT_CODES = {Channel.TICK: "101", Channel.DEPTH: "309", Channel.TRADE: "10190"}
+_WHAT = {
+    Channel.TICK: "market data lines",
+    Channel.DEPTH: "market depths",
+    Channel.TRADE: "tick-by-tick streams",
+    Channel.BAR: "streams of bars",
+}
+_ALL_PRINTS = "AllLast"
+_ALL_HOURS = False
+_EPOCH_SECONDS = 2
+_FIRST_BARS = 10
+"""Bars of the past that come before the stream: what a short gap has cost is among them."""
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """A stream of one session; `request_id` is 0 as long as TWS was not asked for it."""
+
+    key: StreamKey
+    instrument: Instrument
+    slot: Slot
+    request_id: int = 0
+    asking: asyncio.Task[None] | None = None
+    strikes: int = 0
+
+    @property
+    def _smart(self) -> bool:
+        return self.key.exchange is Exchange.SMART
+
+    def pace(self, pace: IbPaceManager) -> AbstractAsyncContextManager[None]:
+        """Held while it is asked for: bars have a pace of their own."""
+        if not isinstance(self.slot, BarSlot):
+            return nullcontext()
+        contract, interval = self.instrument.contract, self.slot.interval
+        what = mapping.what_to_show(self.instrument.data.product)
+        contract_key = f"{contract.conId}@{contract.exchange}"
+        return pace.historical(contract_key, what, mapping.INTERVALS[interval], "keep")
+
+    def ask(self, raw: RawClient) -> None:
+        """Send the request for it."""
+        number, contract = self.request_id, self.instrument.contract
+        product = self.instrument.data.product
+        if isinstance(self.slot, TickSlot):
+            raw.reqMktData(number, contract, mapping.generic_ticks(product), False, False, [])
+        elif isinstance(self.slot, DepthSlot):
+            raw.reqMktDepth(number, contract, DEPTH_ROWS, self._smart, [])
+        elif isinstance(self.slot, BarSlot):
+            interval = self.slot.interval
+            wanted_s = pages.LENGTHS[interval] / dt.timedelta(seconds=1) * _FIRST_BARS
+            _, duration = pages.page(interval, wanted_s)
+            size, what = mapping.INTERVALS[interval], mapping.what_to_show(product)
+            raw.reqHistoricalData(
+                number, contract, "", duration, size, what, _ALL_HOURS, _EPOCH_SECONDS, True, []
+            )
+        else:
+            raw.reqTickByTickData(number, contract, _ALL_PRINTS, 0, False)
+
+    def give_back(self, number: int, raw: RawClient) -> None:
+        """Send that it is not wanted any more."""
+        if isinstance(self.slot, TickSlot):
+            raw.cancelMktData(number)
+        elif isinstance(self.slot, DepthSlot):
+            raw.cancelMktDepth(number, self._smart)
+        elif isinstance(self.slot, BarSlot):
+            raw.cancelHistoricalData(number)
+        else:
+            raw.cancelTickByTickData(number)
+
+
+def make_slot(key: StreamKey, instrument: Instrument, mark: Mark, *, conflate: bool) -> Slot:
+    """A slot for what the stream will bring."""
+    source, lane = instrument.source, Lane.LATEST if conflate else Lane.BOUNDED
+    lowest = mapping.lowest_price(instrument.data.product)
+    if key.channel is Channel.TICK:
+        return TickSlot(source, mark, lane, lowest)
+    if key.channel is Channel.DEPTH:
+        return DepthSlot(source, mark, lane, lowest)
+    if key.channel is Channel.TRADE:
+        return TradeSlot(source, mark, lane, lowest)
+    return BarSlot(source, mark, lowest, Interval(key.detail), instrument.zone)
+
+
+def over_limit(
+    held: Iterable[StreamKey], wanted: Iterable[StreamKey], most: Mapping[Channel, int] = MOST
+) -> dict[StreamKey, tuple[str, str]]:
+    """The code and the words for each of `wanted` for which there is no room beside `held`."""
+    counts = Counter(key.channel for key in held)
+    refused: dict[StreamKey, tuple[str, str]] = {}
+    for key in wanted:
+        limit = most[key.channel]
+        if counts[key.channel] >= limit:
+            words = f"all {limit} {_WHAT[key.channel]} are in use; give one back first"
+            refused[key] = _LIMIT_CODES.get(key.channel, ""), words
+        counts[key.channel] += 1
+    return refused
