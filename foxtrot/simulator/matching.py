@@ -41,6 +41,7 @@ class What(Enum):
     TRADED = "traded"
     CANCELED = "canceled"
     EXPIRED = "expired"
+    AMENDED = "amended"
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -116,6 +117,28 @@ class Matching:
             OrderRejected: It has ended.
         """
         self._end(order, State.CANCELED, What.CANCELED, now_ms, cancel_id)
+
+    def amend(self, order: Order, ticket: Ticket, now_ms: int) -> None:
+        """Give an open order other terms; it keeps its id, and trades at once what it can.
+
+        Raises:
+            OrderRejected: It has ended, or cannot be like that; nothing has happened then.
+        """
+        if not order.open or ticket.quantity_e8 <= order.filled_e8:
+            raise rejected(Reason.UNKNOWN, "it has ended, or nothing would be left of it")
+        before = order.ticket, order.quantity_e8
+        order.ticket, order.quantity_e8 = ticket, ticket.quantity_e8
+        try:
+            order.account.lock(order, self._item(order), self._lock_e8(order))
+        except OrderRejected:
+            order.ticket, order.quantity_e8 = before
+            raise
+        order.updated_ms = now_ms
+        if ticket.stop_e8 is None and order.working_ms is None:
+            order.working_ms = now_ms
+        self._tell(What.AMENDED, order)
+        if order.working_ms is not None:
+            self._take(order, now_ms)
 
     def expire(self, order: Order, now_ms: int, reason: str = "EXCHANGE_CANCELED") -> None:
         """End an open order for the venue's own reasons.

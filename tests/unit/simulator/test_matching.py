@@ -282,3 +282,33 @@ def test_the_fee_is_of_what_comes_in(pit: Pit) -> None:
     assert {fill.fee_asset for fill in bought} == {"BTC"}
     assert {fill.fee_asset for fill in sold} == {"USDT"}
     assert sum(fill.fee_e8 for fill in bought) == pytest.approx(to_e8("0.001"), abs=len(bought))
+
+
+def test_an_amended_order_keeps_its_id_and_trades_what_it_now_can(pit: Pit) -> None:
+    """What was filled stays; a price that crosses trades at once; the account pays the rest."""
+    order = pit.rest(Side.BUY, "2")
+    pit.matching.fill(order, START_MS, quantity_e8=to_e8("0.5"))
+    ask = pit.market.quote(BTC).ask_e8
+    resting = Ticket(symbol=BTC, side=Side.BUY, quantity_e8=to_e8(3), price_e8=ask // 2)
+    pit.matching.amend(order, resting, START_MS)
+    assert (order.remaining_e8, order.open) == (to_e8("2.5"), True)
+    assert order.locked_e8 == notional_e8(ask // 2, to_e8("2.5"))
+    crossing = Ticket(symbol=BTC, side=Side.BUY, quantity_e8=to_e8("0.51"), price_e8=ask)
+    pit.matching.amend(order, crossing, START_MS)
+    assert (order.state, len(order.fills)) == (State.FILLED, 2)
+    assert [what for what, _ in pit.told].count(What.AMENDED) == 2
+    assert pit.account.open_orders == []
+
+
+def test_an_amendment_that_cannot_be_changes_nothing(pit: Pit) -> None:
+    """Neither one below what is filled, nor one that the account cannot pay."""
+    order = pit.rest(Side.BUY, "2")
+    pit.matching.fill(order, START_MS, quantity_e8=to_e8(1))
+    before = (order.ticket, order.quantity_e8, order.locked_e8)
+    for quantity in (1, 10_000):
+        ticket = Ticket(
+            symbol=BTC, side=Side.BUY, quantity_e8=to_e8(quantity), price_e8=order.ticket.price_e8
+        )
+        with pytest.raises(OrderRejected):
+            pit.matching.amend(order, ticket, START_MS)
+    assert (order.ticket, order.quantity_e8, order.locked_e8) == before
