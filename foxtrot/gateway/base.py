@@ -128,6 +128,9 @@ class BaseAdapter(OrderPort):
     async def fetch_history(self, request: HistoryRequest, progress: Progress) -> list[BarData]:
         """Bars, oldest first, without gaps or duplicates."""
 
+    async def release(self) -> None:
+        """Give back what the venue's sessions shared; called whenever they have been closed."""
+
     @property
     def environment(self) -> Environment | None:
         """What `connect` was told to talk to."""
@@ -247,6 +250,7 @@ class BaseAdapter(OrderPort):
         feeds, self._feeds = self._feeds, None
         parts = [part.stop() for part in (feeds, self._desk) if part is not None]
         await asyncio.gather(*parts)
+        await self.release()
 
     # -- subscriptions ----------------------------------------------------------------------
 
