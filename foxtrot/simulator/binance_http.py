@@ -11,7 +11,6 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import web
 
-from foxtrot.errors import ConfigurationError
 from foxtrot.simulator import binance_rest as rest
 from foxtrot.simulator.binance_api import HTML, Api, Reply, Request, canned
 from foxtrot.simulator.binance_connection import Connection
@@ -24,7 +23,8 @@ from foxtrot.simulator.binance_params import refusal
 from foxtrot.simulator.binance_socket import PATH as ORDERS_PATH
 from foxtrot.simulator.binance_socket import ApiCommands
 from foxtrot.simulator.binance_socket import Venue as ApiVenue
-from foxtrot.simulator.faults import Fault, fault_from_json
+from foxtrot.simulator.fault_routes import fault_routes
+from foxtrot.simulator.faults import Fault
 
 _JSON = "application/json"
 _SLOW_S = 10.0
@@ -65,10 +65,7 @@ class Http:
             app.router.add_get(path, self._market_stream)
         app.router.add_get(ORDERS_PATH, self._orders_socket)
         app.router.add_routes(desk_routes(self._venue.desk))
-        app.router.add_get("/control/faults", self._list_faults)
-        app.router.add_post("/control/faults", self._inject_fault)
-        app.router.add_delete("/control/faults", self._clear_faults)
-        app.router.add_delete("/control/faults/{name}", self._clear_faults)
+        app.add_routes(fault_routes(self._venue.faults))
         app.router.add_get("/control/seen", self._show_seen)
         app.on_shutdown.append(self._shut)
         app.router.add_route("*", "/{path:.*}", self._request)
@@ -230,23 +227,6 @@ class Http:
 
         number = self._venue.seen.connected(for_orders=True)
         return await Connection(number, self._venue, request, orders=orders).serve(())
-
-    async def _list_faults(self, request: web.Request) -> web.Response:
-        return _json(self._venue.faults.faults())
-
-    async def _inject_fault(self, request: web.Request) -> web.Response:
-        try:
-            name, params = fault_from_json(await request.read())
-            return _json(self._venue.faults.inject(name, **params), status=201)
-        except ConfigurationError as error:
-            return _json({"error": str(error)}, status=400)
-
-    async def _clear_faults(self, request: web.Request) -> web.Response:
-        try:
-            self._venue.faults.clear(request.match_info.get("name"))
-        except ConfigurationError as error:
-            return _json({"error": str(error)}, status=400)
-        return _json(self._venue.faults.faults())
 
     async def _show_seen(self, request: web.Request) -> web.Response:
         seen = self._venue.seen

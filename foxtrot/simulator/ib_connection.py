@@ -233,7 +233,7 @@ class Connection(asyncio.Protocol):
             self.hang_up()
             return
         self.version = version
-        slow = self._venue.faults.active("slow_handshake", path=self.path)
+        slow = self._venue.faults.take("slow_handshake", path=self.path)
         answer = encode(version, self._venue.time_text())
         if slow is None:
             self.deliver(answer)

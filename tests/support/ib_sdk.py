@@ -1,4 +1,4 @@
-"""The unmodified SDK of Interactive Brokers, whichever is installed, as tests of the gateway use it.
+"""The unmodified SDK of Interactive Brokers, whichever is installed, for tests of the gateway.
 
 Both have one API. The SDK is imported when a test asks for it, while its loop runs.
 """
