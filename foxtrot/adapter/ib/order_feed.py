@@ -60,7 +60,7 @@ class OrderFeed:
         time_ns: Callable[[], int],
     ) -> None:
         self._adapter_name, self._client_id, self._account = adapter_name, client_id, account
-        self._name_of, self._record, self._listener = name_of, record, listener
+        self._name_of, self.record, self._listener = name_of, record, listener
         self._say, self._time_ns = say, time_ns
         self.slips, self.fills = Slips(), FillLog()
         self.holdings = Holdings(adapter_name, account, name_of)
@@ -81,7 +81,7 @@ class OrderFeed:
         self, order_id: int, contract: RawContract, order: RawOrder, state: RawOrderState
     ) -> None:
         """An order: its terms and names, and where it was a moment ago."""
-        if self._is_foreign(order.account):
+        if self.is_foreign(order.account):
             return
         name = self.name(order.orderRef, order.permId, contract)
         slip = self.slips.opened(order_id, order, name, state.status, self._time_ns())
@@ -115,7 +115,7 @@ class OrderFeed:
 
     def executed(self, contract: RawContract, execution: RawExecution) -> FillReport | None:
         """Take a fill, pushed or listed; returns it if it was not known."""
-        if self._is_foreign(execution.acctNumber):
+        if self.is_foreign(execution.acctNumber):
             return None
         name = self.name(execution.orderRef, execution.permId, contract)
         taken = self.fills.take(name, execution)
@@ -129,7 +129,7 @@ class OrderFeed:
 
     def name(self, orderid: str, perm_id: int, contract: RawContract) -> Name:
         """How the contract of an order is spelled: as it was when the order was sent."""
-        record = self._record(orderid) if orderid else None
+        record = self.record(orderid) if orderid else None
         if record is not None and not record.external:
             request = record.intent.request
             return request.symbol, request.exchange
@@ -139,11 +139,20 @@ class OrderFeed:
     def _took(self, slip: Slip) -> None:
         if self.listed is not None:
             self.listed[id(slip)] = slip
-        if slip.is_settled or slip.key not in self.placing:
+        if slip.is_settled or not self.waits_for(slip):
             report = slip.news()
             if report is not None:
                 self._send(report)
         self._settle(slip)
+
+    def waits_for(self, slip: Slip) -> bool:
+        """Whether an order is being sent, and its answer still to come."""
+        return slip.key in self.placing and not self.placing[slip.key].done()
+
+    def is_sending(self, orderid: str) -> bool:
+        """Whether an order of ours has no answer yet."""
+        sending = (self.slips.get(key) for key in self.placing)
+        return any(slip is not None and slip.orderid == orderid for slip in sending)
 
     def _settle(self, slip: Slip) -> None:
         """Answer who waits, if this is what he waits for."""
@@ -154,7 +163,8 @@ class OrderFeed:
         if slip.has_ended:
             _answer(self.cancelling, slip.key, Accepted(slip.report()))
 
-    def _is_foreign(self, account: str) -> bool:
+    def is_foreign(self, account: str) -> bool:
+        """Whether something is of an account that is not traded here."""
         return account not in ("", self._account)
 
     def _corrected(self, before: FillReport, fill: FillReport) -> None:

@@ -1,0 +1,414 @@
+"""The trading session: orders over one connection, whose client id they belong to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
+from typing import TypeVar, cast
+
+from foxtrot.adapter.ib import order_mapping
+from foxtrot.adapter.ib.account import PositionRow
+from foxtrot.adapter.ib.evidence import DUPLICATE_ID
+from foxtrot.adapter.ib.instruments import Instrument
+from foxtrot.adapter.ib.order_feed import Asked, OrderFeed
+from foxtrot.adapter.ib.order_lists import OrderLists, since_ns
+from foxtrot.adapter.ib.order_mapping import INACTIVE, UNCONFIRMED, Terms
+from foxtrot.adapter.ib.order_slips import OrderKey, Slip
+from foxtrot.adapter.ib.purpose import Purpose
+from foxtrot.adapter.ib.sdk import RawClient, RawOrder, sdk
+from foxtrot.adapter.ib.session import IbSession, Venue
+from foxtrot.connectivity.orchestrator import SubscribeOutcome
+from foxtrot.core.logs import get_logger
+from foxtrot.errors import Action, ConnectionClosed, FoxtrotError, VenueUnavailable
+from foxtrot.execution.reports import (
+    FillReport,
+    Known,
+    OrderIntent,
+    OrderRecord,
+    OrderReport,
+    OrderState,
+    Unknown,
+    exact,
+)
+from foxtrot.gateway.counters import FeedCounters
+from foxtrot.gateway.trading import (
+    Accepted,
+    Answer,
+    Balances,
+    Doubtful,
+    NotSent,
+    Refused,
+    TradingListener,
+)
+from foxtrot.model.constants import Exchange
+from foxtrot.model.health import StreamKey
+
+log = get_logger("foxtrot.ib.orders")
+
+T = TypeVar("T")
+
+LEAST_POLL_S = 2.0
+"""Between two rounds of questions, of about ten messages each."""
+
+_SHARE = 0.9
+"""Of the time for an order: so that who waits hears what is known, not only that time is up."""
+
+_PRICES = (2, 67, 4, 68, 9, 75)
+"""Kinds of ticks that say what a contract costs: ask, last and close, each also delayed."""
+
+
+class OrderSession(IbSession):
+    """A session that trades; see `gateway.trading.TradingSession`.
+
+    Orders belong to the client id that sent them: only a connection with that id hears of them and
+    can cancel them, so this one has the setting's, always.
+
+    Args:
+        venue: What the sessions of one adapter share.
+        counters: Of what is told of the account.
+        listener: Who is told what happens to the account.
+        record: What is known here of an order, by its orderid.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        counters: FeedCounters,
+        listener: TradingListener,
+        record: Callable[[str], OrderRecord | None],
+    ) -> None:
+        super().__init__(venue, counters, Purpose.TRADING)
+        self._listener, self._record = listener, record
+        self._feed_of_now: OrderFeed | None = None
+        self._lists_of_now: OrderLists | None = None
+        self._values_subscribed = False
+        self.pushes = True
+        self.least_poll_s = LEAST_POLL_S
+
+    # -- Session ----------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Connect, and listen to the account.
+
+        Raises:
+            ConfigurationError: TWS has several accounts, and the setting names none.
+        """
+        await super().open()
+        client, port = self.client, self._venue.port
+        feed = self._feed_of_now = OrderFeed(
+            self._venue.name,
+            client.client_id,
+            client.account,
+            name_of=self._venue.contracts.name_of,
+            record=self._record,
+            listener=self._listener,
+            say=port.write_log,
+            time_ns=port.clock.time_ns,
+        )
+        self._lists_of_now = OrderLists(client, feed)
+        client.inbox.trading, client.inbox.on_unreadable = feed, self._on_unreadable
+
+    async def sync(self) -> None:
+        """Have every list of TWS's answered once, before any is believed to be empty."""
+        await super().sync()
+        try:
+            await self._lists.ask()
+            await self._ask_holdings()
+        except ValueError:
+            raise self._unbelievable() from None
+
+    async def subscribe(self, keys: Sequence[StreamKey]) -> SubscribeOutcome:
+        """Nothing: a trading session has no streams of the market."""
+        return SubscribeOutcome()
+
+    async def unsubscribe(self, keys: Sequence[StreamKey]) -> None:
+        """Nothing."""
+
+    async def run(self) -> None:
+        """Wait for the loss of the connection."""
+        await self.raise_when_lost()
+
+    def _on_unreadable(self, callback: str) -> None:
+        self._counters.unreadable(callback)
+        self._listener.on_missed(f"a message of TWS could not be read ({callback})")
+
+    @property
+    def _feed(self) -> OrderFeed:
+        if self._feed_of_now is None:
+            raise ConnectionClosed(1006, "the session is not open")
+        return self._feed_of_now
+
+    @property
+    def _lists(self) -> OrderLists:
+        if self._lists_of_now is None:
+            raise ConnectionClosed(1006, "the session is not open")
+        return self._lists_of_now
+
+    # -- TradingSession: orders -------------------------------------------------------------
+
+    async def place(self, intent: OrderIntent) -> Answer:
+        """Send a new order, once; what TWS refuses is not sent again, whatever the reason."""
+        return await self._place(intent, self._until())
+
+    async def cancel(self, record: OrderRecord) -> Answer:
+        """Cancel an order of this client id."""
+        return await self._cancel(record, self._until())
+
+    async def replace(self, record: OrderRecord, intent: OrderIntent) -> tuple[Answer, Answer]:
+        """Cancel an order and, once TWS says that it is cancelled, send another.
+
+        TWS could change the order instead, but it would keep its `orderRef`, our old name for it.
+        """
+        until = self._until()
+        cancel = await self._cancel(record, until)
+        if not isinstance(cancel, Accepted):
+            return cancel, NotSent(f"the cancel before it came to nothing: {cancel.reason}")
+        if cancel.report.state is not OrderState.CANCELED:
+            return cancel, NotSent(f"the order before it is {cancel.report.state.value}")
+        return cancel, await self._place(intent, until)
+
+    def _until(self) -> float:
+        now = asyncio.get_running_loop().time()
+        return now + self._venue.flags.orders_timeout_s * _SHARE
+
+    async def _place(self, intent: OrderIntent, until: float) -> Answer:
+        request, sent = intent.request, list[Slip]()
+        try:
+            if self._feed.line_down:
+                return NotSent(f"TWS cannot reach IB ({self._feed.line_down})")
+            async with asyncio.timeout_at(until):
+                contracts = self._venue.contracts
+                found = await contracts.resolve(self.client, request.symbol, request.exchange)
+                account, name = self.client.account, self._venue.name
+                order = sdk().Order(**order_mapping.order_fields(intent, account, name))
+                await self.client.tell(lambda raw: self._send(raw, found, order, sent), order=True)
+                answer = await self._answer(self._feed.placing, sent[0].key)
+        except TimeoutError:
+            answer = _unanswered(sent[0]) if sent else NotSent("its turn did not come in time")
+        except (FoxtrotError, ValueError) as error:
+            answer = NotSent(str(error))
+        finally:
+            for slip in sent:
+                self._feed.placing.pop(slip.key, None)
+        if isinstance(answer, Refused) and answer.reason.startswith(f"{DUPLICATE_ID}:"):
+            await self._learn_next_id()
+        return answer
+
+    def _send(self, raw: RawClient, found: Instrument, order: RawOrder, sent: list[Slip]) -> None:
+        """Write the order, under an id of this moment: TWS refuses one below another's."""
+        number = self.client.next_order_id()
+        key, name = (self.client.client_id, number), (found.symbol, found.exchange)
+        what = order_mapping.terms(order)
+        sent.append(self._feed.slips.placed(key, name, what, order.orderRef))
+        self._feed.placing[key] = asyncio.get_running_loop().create_future()
+        raw.placeOrder(number, found.contract, order)
+
+    async def _learn_next_id(self) -> None:
+        """Orders of this client id were sent from elsewhere: the next one has to be above them."""
+        try:
+            (number,) = await self.client.ask_named("nextValidId", lambda raw: raw.reqIds(1))
+            self.client.saw_order_id(cast("int", number) - 1)
+        except FoxtrotError as error:
+            log.warning("next_id_unknown", venue=self._venue.name, reason=str(error))
+
+    async def _cancel(self, record: OrderRecord, until: float) -> Answer:
+        slip: Slip | Answer | None = None
+        try:
+            if self._feed.line_down:
+                return NotSent(f"TWS cannot reach IB ({self._feed.line_down})")
+            async with asyncio.timeout_at(until):
+                slip = await self._slip_of(record)
+                return await self._cancel_now(slip) if isinstance(slip, Slip) else slip
+        except TimeoutError:
+            return _uncancelled(slip)
+        except (FoxtrotError, ValueError) as error:
+            return NotSent(str(error))
+
+    async def _cancel_now(self, slip: Slip) -> Answer:
+        key, asked = slip.key, self._feed.cancelling
+        if key in asked:  # it is on its way already
+            return await self._answer(asked, key)
+        asked[key] = asyncio.get_running_loop().create_future()
+        try:
+            await self.client.tell(lambda raw: raw.cancelOrder(key[1], ""), order=True)
+            return await self._answer(asked, key)
+        finally:
+            del asked[key]
+
+    async def _slip_of(self, record: OrderRecord) -> Slip | Answer:
+        """The order to cancel, or why there is nothing to cancel."""
+        slip = self._feed.slips.of_record(record)
+        if slip is None:
+            symbol = record.intent.request.symbol
+            found = await self._lists.find(symbol, record.orderid, record.venue_id)
+            slip = self._feed.slips.of_record(record)
+            if slip is None:
+                return Accepted(found) if found is not None else self._unlisted(record)
+        if slip.has_ended:
+            return Accepted(slip.report())
+        client_id, order_id = slip.key
+        if client_id != self.client.client_id:
+            return Refused(f"only a connection of client id {client_id}, which sent it, can")
+        return slip if order_id else Refused("it was made in TWS; cancel it there")
+
+    def _unlisted(self, record: OrderRecord) -> Answer:
+        """What becomes of the cancel of an order that TWS shows nowhere."""
+        if not self._is_older_than_lists(record):
+            return Doubtful("TWS lists no such order; it may be on its way")
+        request = record.intent.request
+        what = Terms(request.direction, request.type, record.volume)
+        report = order_mapping.report(
+            (request.symbol, request.exchange),
+            what,
+            venue_id=record.venue_id,
+            orderid=record.orderid,
+            traded=record.traded,
+            state=OrderState.CANCELED,
+            ts_ns=0,
+            reason="not open any more; whether it traded on an earlier day, TWS does not say",
+        )
+        return Accepted(report)
+
+    async def _answer(self, asked: Asked, key: OrderKey) -> Answer:
+        """What TWS says to an order or a cancel; without end, but for the connection's."""
+        answer = asked[key]
+        either = [cast("asyncio.Future[object]", each) for each in (answer, self._lost)]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            return answer.result()
+        return Doubtful(f"the line was lost before the answer: {self._lost.result()}")
+
+    # -- TradingSession: questions ----------------------------------------------------------
+
+    async def open_orders(self) -> Known[OrderReport] | Unknown:
+        """Every open order of the account, whoever sent it."""
+        return await self._known(lambda: self._lists.open())
+
+    async def find(self, symbol: str, orderid: str, venue_id: str) -> Known[OrderReport] | Unknown:
+        """One order, whatever its state: in the lists of open and ended orders, and by its fills.
+
+        That TWS lists it nowhere is proof only for an order of today: it forgets at midnight what
+        has ended. An order in doubt that is older stays so, until somebody cancels it.
+        """
+        if self._feed_of_now is not None and self._feed.is_sending(orderid):
+            return Unknown("it is being sent")
+
+        async def ask() -> tuple[OrderReport, ...]:
+            found = await self._lists.find(symbol, orderid, venue_id)
+            return (found,) if found is not None else ()
+
+        answer = await self._known(ask)
+        record = self._record(orderid)
+        if isinstance(answer, Unknown) or answer.items or record is None:
+            return answer
+        if record.state is OrderState.IN_DOUBT and self._is_older_than_lists(record):
+            return Unknown("it is of an earlier day, and TWS lists what ended since midnight only")
+        return answer
+
+    async def fills(self, symbols: Sequence[str], since_ns: int) -> Known[FillReport] | Unknown:
+        """The account's fills in these symbols since a moment, and since midnight at most.
+
+        TWS lists no older ones. Of an order that ended before, the list of ended orders tells how
+        much it traded, as long as it has it: such an order is known to have traded, and its fills
+        are known to be missing; at which prices, nobody is told.
+        """
+
+        async def ask() -> tuple[FillReport, ...]:
+            await self._lists.executions()
+            return self._feed.fills.since(frozenset(symbols), since_ns)
+
+        return await self._known(ask)
+
+    async def balances(self) -> Balances | Unknown:
+        """All that the account holds."""
+
+        async def ask() -> tuple[Balances, ...]:
+            await self._ask_holdings()
+            return (self._feed.holdings.balances(),)
+
+        answer = await self._known(ask)
+        return answer if isinstance(answer, Unknown) else answer.items[0]
+
+    async def reference_price(self, symbol: str, exchange: Exchange) -> Decimal | Unknown:
+        """What a contract is offered at now, or else was sold for last."""
+
+        async def ask() -> tuple[Decimal, ...]:
+            found = await self._venue.contracts.resolve(self.client, symbol, exchange)
+            rows = await self.client.ask(
+                "a price",
+                lambda raw, number: raw.reqMktData(number, found.contract, "", True, False, []),
+                cancel=lambda raw, number: raw.cancelMktData(number),
+            )
+            return _prices(rows)
+
+        answer = await self._known(ask)
+        if isinstance(answer, Unknown):
+            return answer
+        return answer.items[0] if answer.items else Unknown("TWS has no price of it")
+
+    async def _known(self, ask: Callable[[], Awaitable[tuple[T, ...]]]) -> Known[T] | Unknown:
+        try:
+            return Known(await ask())
+        except FoxtrotError as error:
+            return self._unknown(error)
+        except ValueError:
+            return self._unknown(self._unbelievable())
+
+    def _unknown(self, error: FoxtrotError) -> Unknown:
+        """No answer; where asking on helps nothing, the session ends too."""
+        log.warning("question_unanswered", venue=self._venue.name, reason=str(error))
+        if error.action is not Action.STOP:
+            return Unknown(str(error))
+        self.fail(error)
+        return Unknown(str(error), error)
+
+    def _unbelievable(self) -> VenueUnavailable:
+        return VenueUnavailable(self._venue.name, "", "an answer cannot be believed")
+
+    def _is_older_than_lists(self, record: OrderRecord) -> bool:
+        return record.intent.created_ns < since_ns(self._venue.port.clock.time_ns())
+
+    async def _ask_holdings(self) -> None:
+        client, feed = self.client, self._feed
+        account = client.account
+        feed.counting = True
+        try:
+            rows = await client.ask_named("positions", lambda raw: raw.reqPositions())
+            feed.holdings.listed(cast("list[PositionRow]", rows))
+            if self._values_subscribed:  # or TWS may find that there is nothing new to say
+                await client.tell(lambda raw: raw.reqAccountUpdates(False, account))
+            self._values_subscribed = True
+            await client.ask_named(
+                "accountUpdates", lambda raw: raw.reqAccountUpdates(True, account)
+            )
+        finally:
+            feed.counting = False
+        if not feed.holdings.has_values:
+            raise VenueUnavailable(self._venue.name, "", "the account's values were not told")
+
+
+def _unanswered(slip: Slip) -> Answer:
+    """What is known of an order when the time for its answer is up."""
+    if slip.status in UNCONFIRMED:
+        return Accepted(slip.report())
+    if slip.status == INACTIVE:
+        return Doubtful("TWS shows it as inactive, and does not say why")
+    return Doubtful("no answer to the order")
+
+
+def _uncancelled(slip: Slip | Answer | None) -> Answer:
+    """What is known of a cancel when the time for its answer is up."""
+    if not isinstance(slip, Slip):
+        return NotSent("its turn did not come in time")
+    if slip.cancelled:  # an error said so; the status that says it too got lost
+        slip.status = "Cancelled"
+        return Accepted(slip.report())
+    return Doubtful("no answer to the cancel")
+
+
+def _prices(rows: Sequence[object]) -> tuple[Decimal, ...]:
+    """The prices of a snapshot, the best to go by first."""
+    ticks = [cast("tuple[int, float]", row[:2]) for row in rows if isinstance(row, tuple)]
+    found = {kind: exact(price) for kind, price in ticks if kind in _PRICES and price > 0}
+    return tuple(found[kind] for kind in _PRICES if kind in found)
