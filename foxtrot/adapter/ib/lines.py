@@ -54,13 +54,17 @@ _FIRST_BARS = 10
 
 @dataclass(slots=True, eq=False)
 class Line:
-    """A stream of one session; `request_id` is 0 as long as TWS was not asked for it."""
+    """A stream of one session; `request_id` is 0 as long as TWS was not asked for it.
+
+    `awaited` as long as whoever wants it waits for the outcome of asking.
+    """
 
     key: StreamKey
     instrument: Instrument
     slot: Slot
     request_id: int = 0
     asking: asyncio.Task[None] | None = None
+    awaited: bool = True
     strikes: int = 0
 
     @property
@@ -76,10 +80,9 @@ class Line:
         contract_key = f"{contract.conId}@{contract.exchange}"
         return pace.historical(contract_key, what, mapping.INTERVALS[interval], "keep")
 
-    def ask(self, raw: RawClient) -> None:
+    def ask(self, number: int, raw: RawClient) -> None:
         """Send the request for it."""
-        number, contract = self.request_id, self.instrument.contract
-        product = self.instrument.data.product
+        contract, product = self.instrument.contract, self.instrument.data.product
         if isinstance(self.slot, TickSlot):
             raw.reqMktData(number, contract, mapping.generic_ticks(product), False, False, [])
         elif isinstance(self.slot, DepthSlot):

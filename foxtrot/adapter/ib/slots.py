@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from foxtrot.adapter.ib.depth import DepthBook
@@ -14,6 +15,9 @@ from foxtrot.adapter.ib.mapping import Row
 from foxtrot.model.constants import Channel, Exchange, Interval, Lane
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import NO_STATISTICS, DayStatistics, Levels, Source, TickData
+
+Quoted: TypeAlias = tuple[float, float, float, float, float, float]
+"""Bid, ask and last price, each with its size."""
 
 DEPTH_ROWS = 10
 """Rows asked for of each side."""
@@ -99,7 +103,7 @@ class TickSlot(Slot):
         self.bids: Levels = ()
         self.asks: Levels = ()
 
-    def quoted(self) -> tuple[float, float, float, float, float, float]:
+    def quoted(self) -> Quoted:
         """What can be compared with a snapshot."""
         return (
             self.bid, self.bid_volume, self.ask, self.ask_volume, self.last, self.last_volume

@@ -110,6 +110,7 @@ class Assembler:
             sign.set_result(None)
         else:
             sign.set_exception(refusal)
+            sign.exception()  # seen: whoever waits may have been cancelled
         return True
 
     # -- one reading of the socket ----------------------------------------------------------

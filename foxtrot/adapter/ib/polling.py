@@ -1,0 +1,156 @@
+"""The polling session: ticks by snapshots and bars by request, each stream at its own pace."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+from collections.abc import Sequence
+
+from foxtrot.adapter.ib import history, mapping, pages
+from foxtrot.adapter.ib.instruments import Instrument
+from foxtrot.adapter.ib.lines import over_limit
+from foxtrot.adapter.ib.purpose import Purpose
+from foxtrot.adapter.ib.session import IbSession, Venue
+from foxtrot.adapter.ib.snapshots import Snapshot, ask_snapshot
+from foxtrot.connectivity.diagnostics import labels
+from foxtrot.connectivity.orchestrator import SubscribeOutcome
+from foxtrot.core.logs import get_logger
+from foxtrot.errors import Action, NotSupported, RateLimited, SubscriptionRefused, VenueError
+from foxtrot.gateway.counters import FeedCounters
+from foxtrot.gateway.episodes import Episodes
+from foxtrot.model.constants import Channel, Interval, Lane, StreamState
+from foxtrot.model.health import StreamKey
+from foxtrot.model.objects import NS_PER_S, BarData
+from foxtrot.model.requests import HistoryRequest
+
+log = get_logger("foxtrot.ib.polling")
+
+BARS_EVERY_S = 60.0
+"""Historical requests are few: 60 in ten minutes, for all streams and questions together."""
+
+_BARS_BACK = 5
+POLLED = frozenset({Channel.TICK, Channel.BAR})
+"""TWS gives books and prints as streams alone."""
+
+
+class PollingSession(IbSession):
+    """Asks for every wanted stream once per `polling.interval`, as far as TWS's pace allows."""
+
+    def __init__(self, venue: Venue, counters: FeedCounters) -> None:
+        super().__init__(venue, counters, Purpose.STREAMING)
+        self._keys: dict[StreamKey, Instrument] = {}
+        self._tasks: dict[StreamKey, asyncio.Task[None]] = {}
+        self._episodes = Episodes(counters, log.bind(venue=venue.name))
+        self._changed = asyncio.Event()
+
+    # -- Session ----------------------------------------------------------------------------
+
+    async def subscribe(self, keys: Sequence[StreamKey]) -> SubscribeOutcome:
+        """Poll these from now on."""
+        found, refused = await self.instruments([key for key in keys if key.channel in POLLED])
+        for key in keys:
+            if key.channel not in POLLED:
+                refused[key] = NotSupported(self._venue.name, f"polling of {key.channel.value}")
+        for key, (code, words) in over_limit(self._keys, found).items():
+            del found[key]
+            refused[key] = SubscriptionRefused(self._venue.name, code, words)
+        self._keys.update(found)
+        self._changed.set()
+        return SubscribeOutcome(refused)
+
+    async def unsubscribe(self, keys: Sequence[StreamKey]) -> None:
+        """Poll these no more; an answer under way is dropped."""
+        for key in keys:
+            self._forget(key)
+            self._venue.forget_if_unwanted(key)
+
+    async def run(self) -> None:
+        """Poll, each stream in a task of its own; a loss of the connection ends the session."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.raise_when_lost())
+            while True:
+                await self._changed.wait()
+                self._changed.clear()
+                for key in self._keys.keys() - self._tasks.keys():
+                    self._tasks[key] = group.create_task(self._poll(key))
+
+    def _forget(self, key: StreamKey) -> None:
+        self._keys.pop(key, None)
+        task = self._tasks.pop(key, None)
+        if task is not None:
+            task.cancel()
+
+    # -- rounds -----------------------------------------------------------------------------
+
+    async def _poll(self, key: StreamKey) -> None:
+        loop = asyncio.get_running_loop()
+        once = self._tick if key.channel is Channel.TICK else self._bars
+        while key in self._keys:
+            started, rest_s = loop.time(), self._every_s(key)
+            try:
+                await once(key, self._keys[key])
+            except VenueError as error:
+                if error.action is Action.STOP:
+                    self._give_up(key, error)
+                    return
+                rest_s = max(rest_s, error.retry_after_s if isinstance(error, RateLimited) else 0.0)
+                log.warning("poll_failed", venue=self._venue.name, stream=str(key), **labels(error))
+                self._venue.port.on_error(error)
+            await asyncio.sleep(max(started + rest_s - loop.time(), 0.0))
+
+    def _every_s(self, key: StreamKey) -> float:
+        interval_s = self._venue.config.polling_interval_s
+        return interval_s if key.channel is Channel.TICK else max(interval_s, BARS_EVERY_S)
+
+    def _give_up(self, key: StreamKey, error: VenueError) -> None:
+        self._keys.pop(key, None)
+        self._tasks.pop(key, None)
+        self.report(key, StreamState.FAILED, str(error))
+
+    async def _tick(self, key: StreamKey, instrument: Instrument) -> None:
+        rows = await ask_snapshot(self.client, instrument)
+        self._counters.received += 1
+        if key not in self._keys:
+            self._counters.ignored += 1
+            return
+        mark, now_ns = self._venue.marks.of(key), time.time_ns()
+        mark.heard_ns = now_ns
+        snapshot = Snapshot(rows, mapping.lowest_price(instrument.data.product))
+        if not snapshot:
+            self._counters.stale += 1  # nothing is known of this market now
+            return
+        if snapshot.bad:
+            self._episodes.refuse(instrument.vt_symbol, "tick", snapshot.bad)
+            return
+        self._episodes.believe(instrument.vt_symbol, "tick")
+        mark.tick = snapshot.tick(instrument.source, now_ns)
+        request = self._venue.port.request_of(key)
+        conflate = request is None or request.conflate
+        self._venue.port.on_tick(mark.tick, Lane.LATEST if conflate else Lane.BOUNDED)
+
+    async def _bars(self, key: StreamKey, instrument: Instrument) -> None:
+        interval = Interval(key.detail)
+        now = dt.datetime.fromtimestamp(self._venue.port.clock.time_ns() / NS_PER_S, dt.UTC)
+        start = now - _BARS_BACK * pages.LENGTHS[interval]
+        request = HistoryRequest(key.symbol, key.exchange, start, interval=interval)
+        bars = await history.fetch(self._venue, self.client, request, _quietly)
+        self._counters.received += 1
+        if key not in self._keys:
+            self._counters.ignored += 1
+            return
+        mark = self._venue.marks.of(key)
+        mark.heard_ns = time.time_ns()
+        for bar in self._news(bars, mark.moving):
+            mark.moving = bar.datetime
+            self._venue.port.on_bar(bar)
+
+    def _news(self, bars: list[BarData], known: dt.datetime | None) -> list[BarData]:
+        """What was not told yet, or still moved; where nothing was told, the rest is history."""
+        if known is None:
+            return bars[-1:]
+        return [bar for bar in bars if bar.datetime >= known]
+
+
+def _quietly(done: int, total: int) -> None:
+    """Nobody waits for a poll."""
