@@ -56,6 +56,27 @@ async def test_it_connects_and_is_greeted(desk: Desk) -> None:
     assert desk.codes == [2104, 2106, 2158]
 
 
+async def test_a_whole_start_is_answered(sim: SimulatedIb, caplog: pytest.LogCaptureFixture) -> None:
+    """Everything that an `IB` asks for when it connects comes to an end, and none of it is odd."""
+    async with connected(sim.port, 7) as client:
+        values = {value.tag for value in client.ib.accountValues()}
+        assert {"NetLiquidation", "TotalCashValue", "BuyingPower"} <= values
+        assert client.ib.positions() == []
+        assert client.ib.openOrders() == []
+    asked = [type(request).__name__ for client_id, request in sim.seen.requests if client_id == 7]
+    assert asked == [
+        "StartApi",
+        "ReqPositions",
+        "ReqOpenOrders",
+        "ReqCompletedOrders",
+        "ReqAccountUpdates",
+        "ReqAccountUpdatesMulti",
+        "ReqExecutions",
+    ]
+    assert ib_sdk.troubles(caplog) == []
+    assert sim.violations == []
+
+
 async def test_quotes_are_those_of_the_market(
     sim: SimulatedIb, sdk: ModuleType, desk: Desk
 ) -> None:
@@ -255,7 +276,7 @@ async def test_every_version_is_spoken(
     """The version is the newest that both sides speak, and an error has the fields it has there."""
     async with (
         SimulatedIb(SYMBOLS, rate_hz=0, server_version=version) as sim,
-        connected(sim.port, fetch=False) as desk,
+        connected(sim.port) as desk,
     ):
         client = desk.ib.client
         assert client.serverVersion() == min(version, client.MaxClientVersion)
