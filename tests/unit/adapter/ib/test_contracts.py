@@ -92,6 +92,20 @@ async def test_who_asks_first_may_leave() -> None:
         await leaving
 
 
+async def test_who_waits_with_others_may_leave() -> None:
+    """A waiting asker who is cancelled takes nobody's answer along."""
+    book, contracts = aapl(), Contracts("IB")
+    asking = [
+        asyncio.ensure_future(contracts.resolve(book.client, AAPL, Exchange.SMART))
+        for _ in range(3)
+    ]
+    await asyncio.sleep(0)
+    asking[1].cancel()
+    outcomes = await asyncio.gather(*asking, return_exceptions=True)
+    assert [type(each) for each in outcomes] == [Instrument, asyncio.CancelledError, Instrument]
+    assert book.questions == 1
+
+
 async def test_a_lost_connection_is_nobody_elses_trouble() -> None:
     """A line that drops fails its own asker; who waited with him asks on a line that lives."""
     dead, alive, contracts = aapl(), aapl(), Contracts("IB")
@@ -172,6 +186,13 @@ async def test_an_ambiguous_symbol_lists_what_can_be_named() -> None:
     )
     found = await contracts.resolve(book.client, "1002", Exchange.COMEX)
     assert (found.vt_symbol, found.multiplier) == ("1002.COMEX", 1000.0)
+
+
+async def test_a_contract_of_many_exchanges_is_not_ambiguous() -> None:
+    """Rows of the same conId are one contract."""
+    rows = [details(265598, AAPL, place) for place in ("SMART", "NASDAQ", "ARCA")]
+    found = await Contracts("IB").resolve(Book(AAPL=rows).client, AAPL, Exchange.SMART)
+    assert (found.con_id, found.contract.exchange) == (265598, "SMART")
 
 
 async def test_other_troubles_are_not_called_unknown() -> None:
