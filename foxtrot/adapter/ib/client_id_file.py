@@ -22,7 +22,7 @@ _LOCK_STEP_S = 0.01
 _LARGEST = 1024 * 1024
 
 Text = Annotated[str, msgspec.Meta(max_length=256)]
-Number = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class Lease(msgspec.Struct, frozen=True):
