@@ -142,8 +142,28 @@ def simulate_binance(
     from foxtrot.app.simulate import Plan, serve_binance
 
     wanted = _symbols(symbols) or None
-    plan = Plan(port, seed, rate, wanted, full_speed, seconds, json, key, secret)
-    serve_binance(plan)
+    serve_binance(Plan(port, seed, rate, wanted, full_speed, seconds, json), key, secret)
+
+
+@simulators.command("ib")
+def simulate_ib(
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: a free one.")] = 9002,
+    seed: Seed = 0,
+    rate: Rate = 10.0,
+    symbols: Annotated[
+        str | None, typer.Option("--symbols", help="Such as AAPL,EUR.USD.", show_default=False)
+    ] = None,
+    full_speed: Annotated[
+        bool, typer.Option("--full-speed", help="Flood who subscribes to quotes.")
+    ] = False,
+    seconds: Seconds = None,
+    json: Json = False,
+) -> None:
+    """Serve a simulated TWS gateway of Interactive Brokers on the loopback, with faults at will."""
+    from foxtrot.app.simulate import Plan, serve_ib
+
+    wanted = _symbols(symbols) or None
+    serve_ib(Plan(port, seed, rate, wanted, full_speed, seconds, json))
 
 
 @app.command("check-config")

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from foxtrot.errors import ConfigurationError
 if TYPE_CHECKING:
     from foxtrot.simulator.binance import SimulatedBinance
     from foxtrot.simulator.binance_keys import ApiKey
+    from foxtrot.simulator.ib import SimulatedIb
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -31,8 +32,6 @@ class Plan(msgspec.Struct, frozen=True):
     full_speed: bool
     seconds: float | None
     json: bool
-    key: str | None
-    secret: str | None
 
 
 def open_binance(
@@ -47,22 +46,54 @@ def open_binance(
     return venue
 
 
-def serve_binance(plan: Plan) -> None:
-    """Serve until a signal or the deadline.
+def serve_binance(plan: Plan, key: str | None = None, secret: str | None = None) -> None:
+    """Serve a Binance until a signal or the deadline; with the simulated key, if none is given.
 
     Raises:
         ConfigurationError: The port is taken or a symbol is none.
     """
-    logs.configure(level="WARNING")
-    _silence_server()
-    asyncio.run(_serve(plan))
-
-
-async def _serve(plan: Plan) -> None:
     from foxtrot.simulator.binance import serve
     from foxtrot.simulator.binance_keys import SIMULATED_KEY, SIMULATED_SECRET, ApiKey
 
-    key = ApiKey(plan.key or SIMULATED_KEY, plan.secret or SIMULATED_SECRET)
+    one = ApiKey(key or SIMULATED_KEY, secret or SIMULATED_SECRET)
+    serving = serve(
+        plan.symbols,
+        seed=plan.seed,
+        rate_hz=plan.rate_hz,
+        port=plan.port,
+        full_speed=plan.full_speed,
+        keys=(one,),
+        on_ready=lambda venue: _announce_binance(venue, one, json=plan.json),
+    )
+    _run(plan, serving)
+
+
+def serve_ib(plan: Plan) -> None:
+    """Serve a TWS gateway until a signal or the deadline.
+
+    Raises:
+        ConfigurationError: The port is taken or a symbol is none.
+    """
+    from foxtrot.simulator.ib import serve
+
+    serving = serve(
+        plan.symbols,
+        seed=plan.seed,
+        rate_hz=plan.rate_hz,
+        port=plan.port,
+        full_speed=plan.full_speed,
+        on_ready=lambda venue, faults: _announce_ib(venue, faults, json=plan.json),
+    )
+    _run(plan, serving)
+
+
+def _run(plan: Plan, serving: Coroutine[object, object, None]) -> None:
+    logs.configure(level="WARNING")
+    _silence_server()
+    asyncio.run(_until_told(plan, serving))
+
+
+async def _until_told(plan: Plan, serving: Coroutine[object, object, None]) -> None:
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
@@ -71,15 +102,7 @@ async def _serve(plan: Plan) -> None:
             loop.add_signal_handler(number, task.cancel)
     try:
         async with asyncio.timeout(plan.seconds):
-            await serve(
-                plan.symbols,
-                seed=plan.seed,
-                rate_hz=plan.rate_hz,
-                port=plan.port,
-                full_speed=plan.full_speed,
-                keys=(key,),
-                on_ready=lambda venue: _announce(venue, key, json=plan.json),
-            )
+            await serving
     except TimeoutError:
         return
     except OSError as error:
@@ -96,7 +119,7 @@ def _silence_server() -> None:
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 
 
-def _announce(venue: SimulatedBinance, key: ApiKey, *, json: bool) -> None:
+def _announce_binance(venue: SimulatedBinance, key: ApiKey, *, json: bool) -> None:
     faults = f"{venue.rest_url}/control/faults"
     connect = {
         "environment": "simulated",
@@ -123,6 +146,27 @@ def _announce(venue: SimulatedBinance, key: ApiKey, *, json: bool) -> None:
         f"  ledger     {venue.rest_url}/control/ledger\n"
         f"  key        {key.key} (simulated)\n"
         f"  secret     {key.secret} (simulated)\n\n"
+        f"{_handling(setting, faults)}"
+    )
+
+
+def _announce_ib(venue: SimulatedIb, faults: str, *, json: bool) -> None:
+    connect = {"environment": "simulated", "host": venue.host, "port": venue.port}
+    if json:
+        facts = {"event": "open", **connect, "faults_url": faults, "connect": connect}
+        typer.echo(msgspec.json.encode(facts).decode())
+        return
+    typer.echo(
+        f"A SIMULATED TWS gateway is open; Ctrl-C closes it.\n\n"
+        f"  host       {venue.host}\n"
+        f"  port       {venue.port}\n"
+        f"  faults     {faults}\n\n"
+        f"{_handling(msgspec.json.encode(connect).decode(), faults)}"
+    )
+
+
+def _handling(setting: str, faults: str) -> str:
+    return (
         f"To connect to it:      {setting}\n"
         f'To break something:    curl -d \'{{"name": "rst"}}\' {faults}\n'
         f"To put it right again: curl -X DELETE {faults}"

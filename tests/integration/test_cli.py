@@ -15,6 +15,7 @@ import subprocess
 import sys
 import termios
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -369,6 +370,23 @@ def test_sim_ends_with_a_signal(start: Start) -> None:
     """Ctrl-C closes the simulated venue with exit code 0."""
     program = start("sim", "binance", "--port", "0", "--json")
     program.wait_for(event="open")
+    assert program.end() == 0
+    assert program.errors() == ""
+
+
+def test_sim_serves_a_tws_gateway(start: Start) -> None:
+    """A gateway shakes hands at its port, and does what is injected at the address beside it."""
+    program = start("sim", "ib", "--port", "0", "--rate", "0", "--symbols", "AAPL", "--json")
+    opened = program.wait_for(event="open")
+    assert opened["connect"] == {name: opened[name] for name in ("environment", "host", "port")}
+    with socket.create_connection((opened["host"], opened["port"]), WAIT_S) as line:
+        line.sendall(b"API\0\0\0\0\x09v157..176")
+        line.settimeout(WAIT_S)
+        assert b"176\0" in line.recv(100)
+        fault = urllib.request.Request(str(opened["faults_url"]), b'{"name": "eof"}')
+        with urllib.request.urlopen(fault, timeout=WAIT_S) as answer:
+            assert answer.status == 201
+        assert line.recv(100) == b""
     assert program.end() == 0
     assert program.errors() == ""
 
