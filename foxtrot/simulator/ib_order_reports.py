@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -35,6 +37,7 @@ class Reports:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
         self._held: dict[int, tuple[str, bytes]] = {}
+        self._late: deque[tuple[Connection, bytes]] = deque()
 
     def left(self, connection: Connection) -> None:
         """A connection is gone, and what was held back for it."""
@@ -106,5 +109,11 @@ class Reports:
         late = faults.active("late_reports", symbol=symbol)
         if late is None:
             connection.deliver(data)
-        else:
-            connection.deliver_later(data, late.seconds or 0.0)
+            return
+        self._late.append((connection, data))
+        asyncio.get_running_loop().call_later(late.seconds or 0.0, self._deliver_late)
+
+    def _deliver_late(self) -> None:
+        """Send the oldest that is late. Answers to questions overtake it, but no other report."""
+        connection, data = self._late.popleft()
+        connection.deliver(data)

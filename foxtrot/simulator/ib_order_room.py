@@ -16,36 +16,33 @@ import msgspec
 from foxtrot.errors import OrderRejected
 from foxtrot.simulator import ib_order_payloads as wire
 from foxtrot.simulator import ib_requests as asked
-from foxtrot.simulator.accounts import Reason, Side
+from foxtrot.simulator.accounts import Side
 from foxtrot.simulator.faults import FaultBoard
 from foxtrot.simulator.ib_account_room import AccountRoom
 from foxtrot.simulator.ib_accounts import IbAccount
 from foxtrot.simulator.ib_connection import Connection
 from foxtrot.simulator.ib_contracts import Row, Universe
 from foxtrot.simulator.ib_dispatch import Handlers, Room
+from foxtrot.simulator.ib_limits import INVALID, text_of
 from foxtrot.simulator.ib_order_reports import Reports
 from foxtrot.simulator.ib_orders import Execution, IbOrder
-from foxtrot.simulator.ib_tickets import Wanted, read_order, refusal, ticket_of
+from foxtrot.simulator.ib_tickets import (
+    Wanted,
+    answer_of,
+    cancellable,
+    read_order,
+    refusal,
+    ticket_of,
+)
 from foxtrot.simulator.market import Market, Step
 from foxtrot.simulator.matching import Matching, Report, What
 
 TWS = 0
 """The client id of TWS's own window."""
 
-_DUPLICATE, _FILLED, _OTHER_ORDER, _NOT_CANCELLABLE, _CANCELED, _REJECTED = (
-    103,
-    104,
-    105,
-    161,
-    202,
-    201,
-)
-_MESSAGE, _UNKNOWN_ID, _WRONG_STATE = 399, 10147, 10148
-_REASONS = {
-    Reason.BALANCE.value: "Order rejected - reason:YOUR ORDER IS NOT ACCEPTED. YOUR AVAILABLE "
-    "FUNDS ARE NOT SUFFICIENT FOR THIS ORDER.",
-    Reason.UNKNOWN.value: "Order rejected - reason:The order size is not above what was filled.",
-}
+_KEPT = 100_000
+_DUPLICATE, _FILLED, _OTHER_ORDER, _CANCELED, _MESSAGE = 103, 104, 105, 202, 399
+_READ_ONLY = "The API interface is currently in Read-Only mode."
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -87,7 +84,8 @@ class OrderRoom(Room):
         self._venue, self._accounts, self._seed = venue, accounts, seed
         self._reports = Reports(venue)
         self._next: dict[int, int] = {}
-        self._perm_id = int(time.time())
+        self._perm_id = self._first = time.time_ns() // 1_000_000 % 2_000_000_000
+        self._exec_id = 0
         self.read_only = False
         self.refusals: deque[Refusal] = deque()
         self.reset()
@@ -98,13 +96,13 @@ class OrderRoom(Room):
         self.matching = Matching(self._venue.market, seed=self._seed)
         self.matching.on_report = self._on_report
         self.orders: dict[int, IbOrder] = {}
-        self.executions: list[Execution] = []
+        self.executions: deque[Execution] = deque(maxlen=_KEPT)
         self.received: Counter[str] = Counter()
-        self.cancels: list[str] = []
+        self.cancels: deque[str] = deque(maxlen=_KEPT)
         self._named: dict[tuple[int, int], IbOrder] = {}
-        self.ended: list[IbOrder] = []
+        self.ended: deque[IbOrder] = deque(maxlen=_KEPT)
         """Of today; so is what was traded."""
-        self.traded: list[Execution] = []
+        self.traded: deque[Execution] = deque(maxlen=_KEPT)
 
     def handlers(self) -> Handlers:
         """The requests about orders."""
@@ -133,9 +131,7 @@ class OrderRoom(Room):
         try:
             self._place_or_amend(connection, request)
         except OrderRejected as error:
-            code = _REJECTED if error.code in _REASONS else int(error.code)
-            text = _REASONS.get(error.code, error.text)
-            connection.error(request.order_id, code, text)
+            connection.error(request.order_id, *answer_of(error))
 
     def _place_or_amend(self, connection: Connection, request: asked.PlaceOrder) -> None:
         client_id, order_id = connection.client_id, request.order_id
@@ -149,7 +145,7 @@ class OrderRoom(Room):
         if order_id < self.next_order_id(client_id):
             raise refusal(_DUPLICATE, "Duplicate order id")
         self._next[client_id] = order_id + 1
-        self.received[request.order_ref] += 1
+        self.received[request.order_ref] += not request.what_if
         wanted = self._wanted(request)
         order = self._made(wanted, client_id, order_id, request.order_ref)
         if request.what_if:
@@ -165,15 +161,11 @@ class OrderRoom(Room):
         self.cancels.append(str(order_id) if order is None else order.ref or str(order.perm_id))
         try:
             self._check_writable()
-            if order is None:
-                text = f"OrderId {order_id} that needs to be cancelled is not found."
-                raise refusal(_UNKNOWN_ID, text)
-            self._race(order)
-            _check_cancellable(order)
+            if order is not None:
+                self._race(order)
+            self.cancel(cancellable(order_id, order))
         except OrderRejected as error:
-            connection.error(order_id, int(error.code), error.text)
-            return
-        self.cancel(order)
+            connection.error(order_id, *answer_of(error))
 
     def _cancel_all(self, connection: Connection, request: asked.ReqGlobalCancel) -> None:
         for order in self.open_orders():
@@ -327,13 +319,14 @@ class OrderRoom(Room):
 
     def _check_writable(self) -> None:
         if self.read_only:
-            text = "The API interface is currently in Read-Only mode."
-            raise refusal(321, f"Error validating request.-'bN' : cause - {text}")
+            raise refusal(INVALID, text_of(INVALID, _READ_ONLY))
 
     def _keep(self, order: IbOrder) -> None:
         self.orders[order.perm_id] = order
         if order.order_id:
             self._named[order.client_id, order.order_id] = order
+        if len(self.orders) > _KEPT:
+            self._drop(next(each for each in self.orders.values() if not each.open))
 
     def _drop(self, order: IbOrder) -> None:
         del self.orders[order.perm_id]
@@ -363,9 +356,9 @@ class OrderRoom(Room):
     def _executed(self, order: IbOrder, report: Report) -> None:
         fill, account = report.fill, self._account(order)
         assert fill is not None
-        number = len(self.executions) + 1
+        self._exec_id += 1
         execution = Execution(
-            exec_id=f"{self._perm_id:08x}.{number:08x}.01.01",
+            exec_id=f"{self._first:08x}.{self._exec_id:08x}.01.01",
             order=order,
             exchange=_floor(order.row),
             price_e8=fill.price_e8,
@@ -389,15 +382,6 @@ class OrderRoom(Room):
     def _count(self, execution: Execution) -> None:
         self.executions.append(execution)
         self.traded.append(execution)
-
-
-def _check_cancellable(order: IbOrder) -> None:
-    if order.status == "Filled":
-        text = "Cancel attempted when order is not in a cancellable state.  Order permId ="
-        raise refusal(_NOT_CANCELLABLE, f"{text}{order.perm_id}")
-    if not order.open:
-        text = f"OrderId {order.order_id} that needs to be cancelled cannot be cancelled, state:"
-        raise refusal(_WRONG_STATE, f"{text} {order.status}.")
 
 
 def _floor(row: Row) -> str:

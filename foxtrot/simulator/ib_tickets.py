@@ -11,7 +11,7 @@ import msgspec
 
 from foxtrot.errors import OrderRejected, UnknownSymbol
 from foxtrot.simulator import ib_requests as asked
-from foxtrot.simulator.accounts import Side, Ticket, TimeInForce
+from foxtrot.simulator.accounts import Reason, Side, Ticket, TimeInForce
 from foxtrot.simulator.ib_contracts import Row, Universe
 from foxtrot.simulator.ib_limits import INVALID, text_of
 from foxtrot.simulator.ib_order_payloads import ZONE
@@ -28,6 +28,7 @@ _BAD_PRICE, _REJECTED, _BAD_TYPE, _NO_SIZE, _NO_ACCOUNT, _BAD_TIF, _FRACTION = (
     10052,
     10243,
 )
+_NOT_CANCELLABLE, _UNKNOWN_ID, _WRONG_STATE = 161, 10147, 10148
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 _WITH_LIMIT, _WITH_STOP = frozenset({"LMT", "STP LMT"}), frozenset({"STP", "STP LMT"})
 _KINDS = frozenset({"LMT", "MKT", "STP", "STP LMT"})
@@ -39,6 +40,13 @@ _TIFS = {
 }
 
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)[- ]+(\d\d:\d\d:\d\d)(?: (\S+))?")
+
+
+_REASONS = {
+    Reason.BALANCE.value: "Order rejected - reason:YOUR ORDER IS NOT ACCEPTED. YOUR AVAILABLE "
+    "FUNDS ARE NOT SUFFICIENT FOR THIS ORDER.",
+    Reason.UNKNOWN.value: "Order rejected - reason:The order size is not above what was filled.",
+}
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -53,6 +61,30 @@ class Wanted(msgspec.Struct, frozen=True):
 def refusal(code: int, text: str) -> OrderRejected:
     """The error for what TWS refuses with this code."""
     return OrderRejected("simulator", str(code), text)
+
+
+def answer_of(error: OrderRejected) -> tuple[int, str]:
+    """Code and words for a refusal, whether it is TWS's own or the matching's."""
+    if error.code in _REASONS:
+        return _REJECTED, _REASONS[error.code]
+    return int(error.code), error.text
+
+
+def cancellable(order_id: int, order: IbOrder | None) -> IbOrder:
+    """The order that a client wants to cancel under this id.
+
+    Raises:
+        OrderRejected: There is none, or it has ended.
+    """
+    if order is None:
+        raise refusal(_UNKNOWN_ID, f"OrderId {order_id} that needs to be cancelled is not found.")
+    if order.status == "Filled":
+        text = "Cancel attempted when order is not in a cancellable state.  Order permId ="
+        raise refusal(_NOT_CANCELLABLE, f"{text}{order.perm_id}")
+    if not order.open:
+        text = f"OrderId {order_id} that needs to be cancelled cannot be cancelled, state:"
+        raise refusal(_WRONG_STATE, f"{text} {order.status}.")
+    return order
 
 
 def read_order(universe: Universe, accounts: Sequence[str], request: asked.PlaceOrder) -> Wanted:
