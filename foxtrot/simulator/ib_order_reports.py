@@ -39,10 +39,6 @@ class Reports:
         self._held: dict[int, tuple[str, bytes]] = {}
         self._late: deque[tuple[Connection, bytes]] = deque()
 
-    def left(self, connection: Connection) -> None:
-        """A connection is gone, and what was held back for it."""
-        self._held.pop(connection.number, None)
-
     def accepted(self, order: IbOrder) -> None:
         """An order was taken; if it waits for no stop price, it is at the exchange at once."""
         self._state(order, "PreSubmitted")

@@ -59,6 +59,7 @@ async def test_account_updates_are_values_and_a_portfolio(sim: SimulatedIb, trad
     assert (quantity, account) == (10.0, "DU1")
     assert calls[-1] == ("accountDownloadEnd", ("DU1",))
     sim.desk.deposit(1_000, account="DU2")
+    sim.desk.place_by_hand("AAPL", 1, account="DU2")
     assert await trader.told() == []
     sim.desk.deposit(1_000)
     assert ("CashBalance", "998999.00", "USD", "DU1") in rows(

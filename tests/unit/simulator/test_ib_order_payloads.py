@@ -220,7 +220,7 @@ def test_amounts_are_written_exactly() -> None:
 
 
 def test_the_layout_has_as_many_fields_as_tws_sends() -> None:
-    """At version 176: 136 for a plain order, 101 completed, 12, 31 and 8."""
+    """At version 176: 136 for a plain order, 101 completed, 12, 31 and 8; a fill grows at 178."""
     order = an_order()
     messages = {
         136: wire.open_order(order, 176),
@@ -233,3 +233,5 @@ def test_the_layout_has_as_many_fields_as_tws_sends() -> None:
     assert {count: message.count(b"\0", 4) for count, message in messages.items()} == {
         count: count for count in messages
     }
+    newer = [wire.exec_details(an_execution(order), version) for version in (177, 178)]
+    assert [message.count(b"\0", 4) for message in newer] == [31, 32]
