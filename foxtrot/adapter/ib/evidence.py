@@ -29,6 +29,9 @@ class Proof(Enum):
 DUPLICATE_ID = 103
 """An order with this id, or with a greater one, was sent before; this one was not taken."""
 
+ID_OF_ANOTHER = frozenset({DUPLICATE_ID, 104, 105})
+"""What lives under the id is another order, which TWS took this one for a change of."""
+
 
 def _spread(*parts: int | range) -> Iterable[int]:
     for part in parts:
@@ -37,8 +40,7 @@ def _spread(*parts: int | range) -> Iterable[int]:
 
 _REFUSED = frozenset(
     _spread(
-        DUPLICATE_ID,
-        105,  # the id is of another order
+        *ID_OF_ANOTHER,
         range(109, 130),  # price, time in force or routing
         range(131, 134),
         range(140, 149),
@@ -83,7 +85,7 @@ _TABLE: dict[int, Proof] = {
     **dict.fromkeys(_ALIVE, Proof.ALIVE),
     202: Proof.CANCELLED,
     # None of these says what became of the order: it may have traded, or be another client's.
-    **dict.fromkeys((104, 135, 161, 10147, 10148), Proof.NOT_CANCELLED),
+    **dict.fromkeys((135, 161, 10147, 10148), Proof.NOT_CANCELLED),
     **dict.fromkeys((136, 137), Proof.CANNOT_CANCEL),
 }
 

@@ -139,7 +139,7 @@ class OrderFeed:
     def _took(self, slip: Slip) -> None:
         if self.listed is not None:
             self.listed[id(slip)] = slip
-        if slip.is_settled or not self.waits_for(slip):
+        if slip.is_settled or not (slip.refusal or self.waits_for(slip)):
             report = slip.news()
             if report is not None:
                 self._send(report)
@@ -210,8 +210,8 @@ class OrderFeed:
         if cancel is not None and _answer(self.cancelling, slip.key, cancel):
             return
         asked = new is not None and _answer(self.placing, slip.key, new)
-        if code == evidence.DUPLICATE_ID:
-            self.slips.drop(slip)  # what lives under this id is another order
+        if code in evidence.ID_OF_ANOTHER and not slip.perm_id:
+            self.slips.drop(slip)
         elif proof is Proof.REFUSED:
             slip.refusal = words
             self._took(slip)

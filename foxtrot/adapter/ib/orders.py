@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 
 from foxtrot.adapter.ib import order_mapping
 from foxtrot.adapter.ib.account import PositionRow
-from foxtrot.adapter.ib.evidence import DUPLICATE_ID
+from foxtrot.adapter.ib.evidence import ID_OF_ANOTHER
 from foxtrot.adapter.ib.instruments import Instrument
 from foxtrot.adapter.ib.order_feed import Asked, OrderFeed
 from foxtrot.adapter.ib.order_lists import OrderLists, since_ns
@@ -53,6 +53,8 @@ LEAST_POLL_S = 2.0
 
 _SHARE = 0.9
 """Of the time for an order: so that who waits hears what is known, not only that time is up."""
+
+_OLD_ID = tuple(f"{code}:" for code in ID_OF_ANOTHER)
 
 _PRICES = (2, 67, 4, 68, 9, 75)
 """Kinds of ticks that say what a contract costs: ask, last and close, each also delayed."""
@@ -191,8 +193,10 @@ class OrderSession(IbSession):
         finally:
             for slip in sent:
                 self._feed.placing.pop(slip.key, None)
-        if isinstance(answer, Refused) and answer.reason.startswith(f"{DUPLICATE_ID}:"):
+        if isinstance(answer, Refused) and answer.reason.startswith(_OLD_ID):
             await self._learn_next_id()
+        if isinstance(answer, Accepted) and answer.report.orderid != intent.orderid:
+            return Doubtful("TWS's answer is about another order")
         return answer
 
     def _send(self, raw: RawClient, found: Instrument, order: RawOrder, sent: list[Slip]) -> None:
@@ -248,9 +252,11 @@ class OrderSession(IbSession):
         if slip.has_ended:
             return Accepted(slip.report())
         client_id, order_id = slip.key
+        if not order_id:
+            return Refused("it was made in TWS; cancel it there")
         if client_id != self.client.client_id:
             return Refused(f"only a connection of client id {client_id}, which sent it, can")
-        return slip if order_id else Refused("it was made in TWS; cancel it there")
+        return slip
 
     def _unlisted(self, record: OrderRecord) -> Answer:
         """What becomes of the cancel of an order that TWS shows nowhere."""

@@ -1,0 +1,314 @@
+"""IB's trading session against a simulated gateway: what becomes of an order is what TWS says."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from foxtrot.errors import ConnectionClosed, VenueUnavailable
+from foxtrot.execution.reports import Known, OrderState, Unknown
+from foxtrot.gateway.trading import Accepted, Balances, Doubtful, NotSent, Refused
+from tests.support.ib_trading import AAPL, SMART, desk_of, intent
+
+
+async def test_an_order_is_accepted_filled_and_its_fee_known() -> None:
+    """TWS takes an order and fills it: every step is told once, the fill with its commission."""
+    async with desk_of() as desk, desk.session() as session:
+        answer = await session.place(intent())
+        assert isinstance(answer, Accepted), answer
+        assert (answer.report.orderid, answer.report.state) == ("fx-1", OrderState.ACCEPTED)
+
+        desk.gateway.desk.fill("fx-1", 4)
+        desk.gateway.desk.fill("fx-1")
+        await desk.told.until(lambda: OrderState.FILLED in desk.told.states("fx-1"))
+
+        assert desk.told.states("fx-1") == [
+            OrderState.ACCEPTED,
+            OrderState.PARTIALLY_FILLED,
+            OrderState.FILLED,
+        ]
+        assert [each.volume for each in desk.told.fills] == [4, 6]
+        assert all(each.fee > 0 and each.fee_currency == "USD" for each in desk.told.fills)
+        assert {each.orderid for each in desk.told.fills} == {"fx-1"}
+        assert (desk.told.fills[0].symbol, desk.told.fills[0].exchange) == (AAPL, SMART)
+        assert not desk.gateway.violations
+
+
+@pytest.mark.parametrize("inactive", [False, True])
+async def test_a_refused_order_is_rejected_with_the_words_of_tws(inactive: bool) -> None:
+    """Error 201 is positive evidence, whether TWS keeps the order as inactive or not."""
+    async with desk_of() as desk, desk.session() as session:
+        desk.gateway.desk.reject_next(201, "Order rejected - reason: no", inactive=inactive)
+        answer = await session.place(intent())
+
+        assert answer == Refused("201: Order rejected - reason: no")
+        assert set(desk.told.states("fx-1")) <= {OrderState.REJECTED}
+
+
+@pytest.mark.parametrize("code", [399, 10349, 2109, 99_999])
+async def test_a_notice_leaves_a_live_order_alone(code: int) -> None:
+    """Only its status says what becomes of an order; a person reads the notice."""
+    async with desk_of() as desk, desk.session() as session:
+        desk.gateway.faults.inject("order_notice", code=code, body="the TIF was set")
+        answer = await session.place(intent())
+        await desk.told.until(lambda: any(f"{code}: the TIF" in each for each in desk.told.said))
+
+        assert isinstance(answer, Accepted)
+        assert desk.told.states("fx-1") == [OrderState.ACCEPTED]
+        cancel = await session.cancel(desk.record_of(intent()))
+        assert isinstance(cancel, Accepted)
+        assert cancel.report.state is OrderState.CANCELED
+
+
+async def test_an_order_id_that_was_used_before_is_a_refusal_and_the_next_order_goes() -> None:
+    """Error 103: the order is not sent again by itself, and ids go on above the venue's."""
+    async with desk_of() as desk, desk.session() as session:
+        desk.gateway.desk.place_by_hand("AAPL", 5, 40.0, client_id=1, order_ref="elsewhere")
+        desk.gateway.desk.end("elsewhere")
+        answer = await session.place(intent())
+        assert isinstance(answer, Refused)
+        assert answer.reason.startswith("103:")
+
+        assert isinstance(await session.place(intent("fx-2")), Accepted)
+        assert desk.gateway.desk.received() == {"fx-2": 1}
+
+
+async def test_a_swallowed_order_is_in_doubt_and_then_nowhere() -> None:
+    """No answer proves nothing; three lists that lack the order are what the desk goes by."""
+    async with desk_of() as desk:
+        desk.patience_s = 0.3
+        async with desk.session() as session:
+            desk.gateway.faults.inject("request_swallowed", request="place")
+            assert isinstance(await session.place(intent()), Doubtful)
+
+            desk.record_of(intent(), OrderState.IN_DOUBT)
+            assert await session.find(AAPL, "fx-1", "") == Known(())
+
+
+async def test_an_order_whose_answer_is_lost_is_found_by_the_next_session() -> None:
+    """The line drops after the order arrived: it is in doubt, and found under its own name."""
+    async with desk_of() as desk:
+        async with desk.session() as session:
+            desk.gateway.faults.inject("ack_reset", request="place")
+            assert isinstance(await session.place(intent()), Doubtful)
+        desk.record_of(intent(), OrderState.IN_DOUBT)
+        async with desk.session() as session:
+            found = await session.find(AAPL, "fx-1", "")
+            assert isinstance(found, Known)
+            assert found.items[0].state is OrderState.ACCEPTED
+            cancel = await session.cancel(desk.records["fx-1"])
+            assert isinstance(cancel, Accepted)
+            assert cancel.report.state is OrderState.CANCELED
+
+
+async def test_nothing_is_sent_over_a_line_that_is_gone() -> None:
+    """A session that lost its connection says that nothing was sent, and changes nothing."""
+    async with desk_of() as desk, desk.session() as session:
+        desk.gateway.faults.inject("rst")
+        with pytest.raises(ConnectionClosed):
+            await session.run()
+        assert isinstance(await session.place(intent()), NotSent)
+        assert isinstance(await session.open_orders(), Unknown)
+
+
+async def test_what_was_filled_while_away_is_told_by_the_lists() -> None:
+    """An order that ended between two sessions is found with its end, its fills and their fees."""
+    async with desk_of() as desk:
+        async with desk.session() as session:
+            answer = await session.place(intent())
+            assert isinstance(answer, Accepted)
+        desk.gateway.desk.fill("fx-1")
+        async with desk.session() as session:
+            opened = await session.open_orders()
+            found = await session.find(AAPL, "fx-1", answer.report.venue_id)
+            fills = await session.fills([AAPL], 0)
+
+            assert opened == Known(())
+            assert isinstance(found, Known)
+            assert isinstance(fills, Known)
+            assert (found.items[0].state, found.items[0].traded) == (OrderState.FILLED, 10)
+            assert [(each.volume, each.orderid) for each in fills.items] == [(10, "fx-1")]
+            assert fills.items[0].fee > 0
+
+
+async def test_an_order_keeps_the_name_its_contract_was_ordered_by() -> None:
+    """Who ordered by conId is told of that conId, also by a session that never looked it up."""
+    async with desk_of() as desk:
+        async with desk.session() as session:
+            await session.place(intent())
+        by_id = intent(symbol="265598")
+        desk.record_of(by_id)
+        async with desk.session() as session:
+            found = await session.open_orders()
+            assert isinstance(found, Known)
+            assert [each.symbol for each in found.items] == ["265598"]
+
+
+async def test_an_order_of_an_earlier_day_that_is_nowhere_is_not_called_lost() -> None:
+    """TWS forgets at midnight what ended: absence proves nothing of yesterday's orders.
+
+    Only whoever cancels such an order gets it closed, and is told what is not known of it.
+    """
+    async with desk_of() as desk, desk.session() as session:
+        old = desk.record_of(intent(created_ns=1), OrderState.IN_DOUBT)
+        assert isinstance(await session.find(AAPL, "fx-1", ""), Unknown)
+
+        cancel = await session.cancel(old)
+        assert isinstance(cancel, Accepted)
+        assert cancel.report.state is OrderState.CANCELED
+        assert "earlier day" in cancel.report.reason
+
+
+async def test_what_ended_before_midnight_is_known_while_a_list_has_it() -> None:
+    """The list of ended orders tells what traded; fills of the day before are told nowhere."""
+    async with desk_of() as desk:
+        async with desk.session() as session:
+            await session.place(intent())
+        desk.gateway.desk.fill("fx-1", 4)
+        desk.gateway.orders.traded.clear()
+        desk.gateway.desk.end("fx-1")
+        async with desk.session() as session:
+            found = await session.find(AAPL, "fx-1", "")
+            assert isinstance(found, Known)
+            assert (found.items[0].state, found.items[0].traded) == (OrderState.CANCELED, 4)
+            assert await session.fills([AAPL], 0) == Known(())
+
+
+async def test_a_cancel_that_comes_too_late_brings_the_fill() -> None:
+    """The order trades as it is cancelled: the answer is what TWS says of it, and one end."""
+    async with desk_of() as desk, desk.session() as session:
+        await session.place(intent())
+        desk.gateway.faults.inject("cancel_race")
+        cancel = await session.cancel(desk.record_of(intent()))
+        assert isinstance(cancel, Accepted)
+        assert (cancel.report.state, cancel.report.traded) == (OrderState.FILLED, 10)
+        await desk.told.until(lambda: desk.told.fills)
+        assert desk.told.states("fx-1") == [OrderState.ACCEPTED, OrderState.FILLED]
+
+
+async def test_a_cancelled_order_says_why_if_tws_does() -> None:
+    """Error 202 before the status ends nothing by itself; its words are the reason."""
+    async with desk_of() as desk, desk.session() as session:
+        await session.place(intent())
+        desk.gateway.faults.inject("notice_first")
+        desk.gateway.desk.end("fx-1")
+        await desk.told.until(lambda: OrderState.CANCELED in desk.told.states("fx-1"))
+        assert desk.told.reports[-1].reason.startswith("202:")
+        assert not desk.told.said
+
+
+async def test_orders_of_others_are_shown_and_not_cancelled() -> None:
+    """What was ordered by hand or by another client is shown; only he who did so can cancel it."""
+    async with desk_of() as desk, desk.session() as session:
+        by_hand = desk.gateway.desk.place_by_hand("AAPL", 5, 40.0)
+        other = desk.gateway.desk.place_by_hand("MSFT", 5, 40.0, client_id=7, order_ref="bot-1")
+        shown = await session.open_orders()
+        assert isinstance(shown, Known)
+        assert {(each.venue_id, each.orderid) for each in shown.items} == {
+            (str(by_hand.perm_id), ""),
+            (str(other.perm_id), "bot-1"),
+        }
+        for order, words in ((by_hand, "made in TWS"), (other, "client id 7")):
+            record = desk.record_of(intent("x"), venue_id=str(order.perm_id))
+            answer = await session.cancel(record)
+            assert isinstance(answer, Refused)
+            assert words in answer.reason
+        assert desk.gateway.desk.cancels() == []
+
+
+async def test_an_order_is_replaced_only_when_it_is_cancelled() -> None:
+    """The new order goes out after the old one ended without trading on, and not otherwise."""
+    async with desk_of() as desk, desk.session() as session:
+        await session.place(intent())
+        both = await session.replace(desk.record_of(intent()), intent("fx-2", price=51.0))
+        assert [type(each) for each in both] == [Accepted, Accepted]
+
+        desk.gateway.faults.inject("cancel_race")
+        _, new = await session.replace(desk.record_of(intent("fx-2")), intent("fx-3"))
+        assert isinstance(new, NotSent)
+        assert desk.gateway.desk.received() == {"fx-1": 1, "fx-2": 1}
+
+
+@pytest.mark.parametrize(
+    "request_kind",
+    ["open_orders", "completed_orders", "executions", "positions", "account_updates"],
+)
+async def test_a_session_is_not_in_step_before_every_list_was_answered(request_kind: str) -> None:
+    """A list that TWS does not answer is not an empty one: the session does not begin."""
+    async with desk_of() as desk:
+        desk.patience_s = 0.2
+        desk.gateway.faults.inject("request_swallowed", request=request_kind, count=9)
+        async with desk.session(sync=False) as session:
+            with pytest.raises(VenueUnavailable):
+                await session.sync()
+
+
+async def test_a_question_that_many_ask_at_once_is_asked_once() -> None:
+    """Hundreds of orders that are to be found cost a few messages, not three for each."""
+    async with desk_of() as desk, desk.session() as session:
+        await session.place(intent())
+        before = len(desk.gateway.seen.requests)
+        answers = await asyncio.gather(*(session.find(AAPL, "fx-1", "") for _ in range(200)))
+        assert all(isinstance(each, Known) and each.items for each in answers)
+        assert len(desk.gateway.seen.requests) - before <= 8
+
+
+async def test_while_tws_has_lost_ib_nothing_is_sent_and_then_all_is_asked() -> None:
+    """1100 stops orders at the door; 1102 has everything asked for that was missed."""
+    async with desk_of() as desk, desk.session() as session:
+        desk.gateway.faults.inject("notice", code=1100, body="Connectivity lost")
+        await session.probe()
+        assert isinstance(await session.place(intent()), NotSent)
+        desk.gateway.faults.inject("notice", code=1102, body="Connectivity restored")
+        await desk.told.until(lambda: desk.told.missed)
+        assert isinstance(await session.place(intent()), Accepted)
+
+
+async def test_a_corrected_fill_is_told_once_and_the_correction_to_people() -> None:
+    """A higher revision of an execution is no second fill; somebody should look."""
+    async with desk_of() as desk, desk.session() as session:
+        await session.place(intent())
+        fill = desk.gateway.desk.fill("fx-1")
+        desk.gateway.desk.correct(fill.exec_id, 49.5)
+        await desk.told.until(lambda: desk.told.said)
+        assert len(desk.told.fills) == 1
+        assert "to 10.0 at 49.5" in desk.told.said[0]
+        listed = await session.fills([AAPL], 0)
+        assert isinstance(listed, Known)
+        assert [each.price for each in listed.items] == [Decimal("49.5")]
+
+
+async def test_reports_that_come_twice_are_told_once() -> None:
+    """TWS is known to repeat itself; what it says again is no news."""
+    async with desk_of() as desk, desk.session() as session:
+        desk.gateway.faults.inject("duplicate_reports")
+        await session.place(intent())
+        desk.gateway.desk.fill("fx-1")
+        await desk.told.until(lambda: OrderState.FILLED in desk.told.states("fx-1"))
+        await session.probe()
+        assert desk.told.states("fx-1") == [OrderState.ACCEPTED, OrderState.FILLED]
+        assert len(desk.told.fills) == 1
+
+
+async def test_what_the_account_holds_is_listed_and_pushed() -> None:
+    """Positions at their price, the account's worth and its cash; a fill moves all three."""
+    async with desk_of() as desk, desk.session() as session:
+        before = await session.balances()
+        assert isinstance(before, Balances)
+        assert {each.accountid for each in before.accounts} >= {"DU1234567", "DU1234567.USD"}
+        assert before.positions == ()
+
+        await session.place(intent())
+        desk.gateway.desk.fill("fx-1")
+        await desk.told.until(
+            lambda: any(
+                position.volume for told in desk.told.balances for position in told.positions
+            )
+        )
+        after = await session.balances()
+        assert isinstance(after, Balances)
+        (position,) = after.positions
+        assert (position.symbol, position.volume) == (AAPL, 10)
+        assert 50 <= position.price < 51
