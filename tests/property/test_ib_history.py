@@ -11,7 +11,7 @@ from foxtrot.adapter.ib import history
 from foxtrot.adapter.ib.pages import LENGTHS
 from foxtrot.model.constants import Exchange, Interval
 from foxtrot.model.requests import HistoryRequest
-from tests.support.ib_past import SYMBOL, Past, Print
+from tests.support.ib_past import HALF, SYMBOL, Past, Print
 from tests.support.virtual_time import VirtualLoop, run_virtually
 
 BEGIN = 1_794_000_000 // 14_400 * 14_400
@@ -33,14 +33,14 @@ def moment(seconds: int) -> dt.datetime:
     sessions,
     st.tuples(moments, moments).map(sorted),
     st.sampled_from(INTERVALS),
-    st.booleans(),
+    st.sampled_from(["by the clock", "by trading", "cut"]),
     st.booleans(),
 )
 def test_exactly_the_bars_that_were_asked_for(
     traded: list[tuple[int, int]],
     ends: list[int],
     interval: Interval,
-    counts_trading: bool,
+    manner: str,
     has_head: bool,
 ) -> None:
     """Over closed hours, gaps and the data's beginning: each bar in [start, end], in order."""
@@ -55,13 +55,15 @@ def test_exactly_the_bars_that_were_asked_for(
     head = starts[0] if has_head and starts else None
 
     async def play() -> list[int]:
-        past = Past(starts, NOW, counts_trading=counts_trading, head=head)
+        past = Past(starts, NOW, head=head)
+        past.counts_trading, past.cuts = manner == "by trading", manner == "cut"
         request = HistoryRequest(SYMBOL, Exchange.SMART, moment(ends[0]), moment(ends[1]), interval)
         told: list[int] = []
         bars = await history.fetch(
             past.venue, past.client, request, lambda done, of: told.append(done)
         )
         assert told == sorted(told)
+        assert all(bar.volume != HALF for bar in bars)
         return [int(bar.datetime.timestamp()) for bar in bars]
 
     first, last = BEGIN + ends[0], BEGIN + ends[1]

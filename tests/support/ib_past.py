@@ -16,7 +16,7 @@ from foxtrot.adapter.ib.history import TickKind
 from foxtrot.adapter.ib.limits import IbPaceManager
 from foxtrot.adapter.ib.session import Venue
 from foxtrot.errors import FoxtrotError
-from foxtrot.model.constants import Interval
+from foxtrot.model.constants import Exchange, Interval
 from tests.support.clock import ManualClock
 from tests.support.ib_answers import Scripted, details
 
@@ -24,6 +24,7 @@ SYMBOL = "AAPL-USD-STK"
 NO_DATA = "Historical Market Data Service error message:HMDS query returned no data: AAPL@SMART"
 PACING = "Historical Market Data Service error message:Historical data request pacing violation"
 NO_PERMISSION = "Historical Market Data Service error message:No market data permissions for NYSE"
+HALF = 5.0
 _UNITS = {"S": 1, "D": 86_400, "W": 604_800, "M": 2_592_000, "Y": 31_536_000}
 
 
@@ -69,6 +70,7 @@ class Past:
         now: What its clock says.
         days: Bars are written as dates; `starts` are then midnights, UTC.
         counts_trading: A page reaches back over hours of trading, not of the clock.
+        cuts: A page begins with the bar that its begin cuts; of that bar half is there.
         troubles: Errors of the next questions.
     """
 
@@ -76,12 +78,14 @@ class Past:
     now: dt.datetime = dt.datetime(2026, 11, 20, 18, tzinfo=dt.UTC)
     days: bool = False
     counts_trading: bool = False
+    cuts: bool = False
     head: int | None = None
     ticks: list[Any] = field(default_factory=list)
     bars: dict[int, Bar] = field(default_factory=dict)
     troubles: list[FoxtrotError] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     symbol: str = SYMBOL
+    exchange: Exchange = Exchange.SMART
     zone: str = "US/Eastern"
 
     def __post_init__(self) -> None:
@@ -110,7 +114,7 @@ class Past:
         return self.script.count("reqHistoricalData")
 
     async def _details(self, contract: object) -> list[object]:
-        found = details(265598, self.symbol)
+        found = details(265598, self.symbol, self.exchange.value)
         found.timeZoneId = self.zone
         return [found]
 
@@ -128,10 +132,18 @@ class Past:
         first = bisect.bisect_left(starts, until - reach_s)
         if self.counts_trading:
             first = max(0, last - reach_s // length_s)
+        cut = first > 0 and starts[first - 1] + length_s > until - reach_s
+        if self.cuts and cut:
+            first -= 1
+            half = Bar(self._date(starts[first]), volume=HALF)
+            return [half, *(self._bar(start) for start in starts[first + 1 : last])]
         found = starts[first:last]
         if not found:
             raise error_of("IB", 162, NO_DATA)
-        return [self.bars.get(start) or Bar(self._date(start)) for start in found]
+        return [self._bar(start) for start in found]
+
+    def _bar(self, start: int) -> Bar:
+        return self.bars.get(start) or Bar(self._date(start))
 
     def _date(self, start: int) -> str:
         return f"{dt.datetime.fromtimestamp(start, dt.UTC):%Y%m%d}" if self.days else str(start)

@@ -45,7 +45,7 @@ NO_DEFINITION = "200"
 
 
 class Contracts:
-    """The contracts of one adapter; they outlive its sessions.
+    """The contracts of one adapter; they outlive its sessions. `search` finds new ones.
 
     Thread safety: `get` from any thread, the rest belongs to the loop thread.
     """
@@ -53,18 +53,16 @@ class Contracts:
     def __init__(
         self,
         adapter_name: str,
-        search: Search | None = None,
         told: Callable[[ContractData], None] | None = None,
     ) -> None:
         """Make an empty book.
 
         Args:
             adapter_name: Name of the adapter.
-            search: Where advice about a misspelt symbol comes from.
             told: Gets each contract when it is first looked up.
         """
         self._adapter_name = adapter_name
-        self._search = search or Search()
+        self.search = Search()
         self._told = told
         self._known: dict[str, Instrument] = {}
         self._pushed: dict[int, Instrument] = {}
@@ -217,7 +215,7 @@ class Contracts:
     async def _advice(self, client: IbClient, symbol: str, spec: Spec) -> str:
         near = difflib.get_close_matches(symbol, [each.symbol for each in self._known.values()])
         if spec.root and not near:
-            matches = await self._search.near(client, spec.root)
+            matches = await self.search.near(client, spec.root)
             same = [each.vt_symbol for each in matches if each.sec_type == spec.sec_type]
             near = (same or [each.vt_symbol for each in matches])[:3]
         return f"; did you mean {', '.join(near)}?" if near else ""

@@ -297,24 +297,36 @@ async def _rows(
     archive: _Archive, span: _Span, interval: Interval, progress: Progress
 ) -> list[mapping.Row]:
     """Page after page, the newest first, as TWS counts back from an end."""
-    zone, found = archive.instrument.zone, dict[dt.datetime, mapping.Row]()
+    known, found = archive.instrument, dict[dt.datetime, mapping.Row]()
     floor, headless = span.start, True
-    until = pages.next_second(min(pages.bar_end(span.end, interval, zone), span.now))
+    until = pages.next_second(min(pages.bar_end(span.end, interval, known.zone), span.now))
+    if known.expiry is not None:
+        until = min(until, known.expiry + dt.timedelta(days=1))
     while until > floor:
         reach_s, duration = pages.page(interval, (until - floor).total_seconds())
+        begin = until - dt.timedelta(seconds=reach_s)
         answer = await archive.bars(until, duration, interval, archive.what)
-        rows = [row for row in answer if row.start < until]
-        found.update((row.start, row) for row in rows if span.start <= row.start <= span.end)
+        rows = sorted((row for row in answer if row.start < until), key=lambda row: row.start)
         if not rows and headless:
             floor, headless = max(floor, await _head(archive, span)), False
-        until = min([row.start for row in rows] or [until - dt.timedelta(seconds=reach_s)])
+        first = rows[0].start if rows else begin
+        whole = pages.bar_end(first, interval, known.zone)
+        if floor <= first < begin and whole < until:
+            del rows[0]  # the page may have cut it; it is the last of the next
+            first = whole
+        found.update((row.start, row) for row in rows if span.start <= row.start <= span.end)
+        until = first
         span.tell(progress, span.end - until)
     return [found[start] for start in sorted(found)]
 
 
 async def _head(archive: _Archive, span: _Span) -> dt.datetime:
     """Where the data begins; who asked for nothing but what lies before is told so."""
-    head = await archive.head()
+    try:
+        head = await archive.head()
+    except VenueError as error:  # it would have saved time, no more
+        log.info("head_unknown", symbol=archive.instrument.vt_symbol, reason=str(error))
+        return span.start
     if head is None:
         return span.start
     if head > span.end:

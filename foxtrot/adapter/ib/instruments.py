@@ -64,7 +64,8 @@ class Instrument:
     """A contract that IB knows, under the name it has here.
 
     `contract` is the SDK's, complete and fit for every request. `hours` and `liquid_hours` are
-    IB's text, in `zone`, the exchange's time zone.
+    IB's text, in `zone`, the exchange's time zone. `expiry` is midnight before the last trading
+    day, None if there is none.
     """
 
     symbol: str
@@ -77,6 +78,7 @@ class Instrument:
     multiplier: float
     price_magnifier: int
     zone: ZoneInfo
+    expiry: dt.datetime | None
     hours: str
     liquid_hours: str
 
@@ -172,6 +174,7 @@ def instrument(adapter_name: str, name: Name, row: RawDetails) -> Instrument:
         multiplier=data.size,
         price_magnifier=row.priceMagnifier or 1,
         zone=time_zone(row.timeZoneId),
+        expiry=_expiry(row),
         hours=row.tradingHours,
         liquid_hours=row.liquidHours,
     )

@@ -49,7 +49,7 @@ async def ask(
     told: Told | None = None,
 ) -> list[BarData]:
     """Fetch bars."""
-    request = HistoryRequest(SYMBOL, Exchange.SMART, start, end, interval)
+    request = HistoryRequest(past.symbol, past.exchange, start, end, interval)
     steps: Told = [] if told is None else told
     return await history.fetch(
         past.venue, past.client, request, lambda done, of: steps.append((done, of))
@@ -147,6 +147,18 @@ def test_a_request_that_begins_before_the_first_bar_has_the_rest() -> None:
         past = Past(minutes(FRIDAY), head=int(FRIDAY.timestamp()))
         bars = await ask(past, FRIDAY - 3_650 * DAY, FRIDAY + DAY)
         assert len(bars) == HOURS_OPEN
+        assert past.pages <= 4
+
+    virtually(play)
+
+
+def test_an_expired_contract_is_not_searched_after_its_end() -> None:
+    """Two years without a bar, as the future had expired, cost no page."""
+
+    async def play() -> None:
+        past = Past(minutes(FRIDAY), FRIDAY + 700 * DAY, head=int(FRIDAY.timestamp()))
+        past.symbol, past.exchange = "ES-20261113-USD-FUT", Exchange.CME
+        assert len(await ask(past, FRIDAY - DAY)) == HOURS_OPEN
         assert past.pages <= 4
 
     virtually(play)

@@ -1,0 +1,98 @@
+"""What can be asked of TWS beside streams, orders and bars, from any thread."""
+
+from __future__ import annotations
+
+import datetime as dt
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from foxtrot.adapter.ib import history
+from foxtrot.adapter.ib.client import IbClient
+from foxtrot.adapter.ib.history import TickKind
+from foxtrot.adapter.ib.instruments import Instrument
+from foxtrot.adapter.ib.purpose import Purpose
+from foxtrot.adapter.ib.search import Match
+from foxtrot.adapter.ib.session import Venue
+from foxtrot.errors import InvalidState, VenueError
+from foxtrot.gateway.base import HISTORY_DEADLINE_S, BaseAdapter, Progress
+from foxtrot.model.constants import Exchange
+from foxtrot.model.objects import TickData
+from foxtrot.model.requests import HistoryRequest
+
+T = TypeVar("T")
+
+
+class Lookups(BaseAdapter):
+    """Each method waits for its answer, so it is not for a handler; it needs no stream.
+
+    All raise `InvalidState` before `connect`, and `BridgeTimeout` after ten minutes.
+    """
+
+    @abstractmethod
+    def _configured(self) -> Venue:
+        """What `connect` was told to talk to."""
+
+    def query_ticks(
+        self,
+        request: HistoryRequest,
+        kind: TickKind = TickKind.TRADES,
+        progress: Progress | None = None,
+    ) -> list[TickData]:
+        """Ticks of the past; see `history.fetch_ticks`. TWS gives 1,000 in ten seconds or so."""
+        venue = self._venue_to_ask()
+        told = progress or _nobody_watches
+        return self._ask(
+            venue,
+            Purpose.HISTORY,
+            lambda client: history.fetch_ticks(venue, client, request, told, kind),
+        )
+
+    def head_timestamp(self, symbol: str, exchange: Exchange) -> dt.datetime | None:
+        """The first moment of which TWS has bars; None if it does not say."""
+        venue = self._venue_to_ask()
+
+        async def head(client: IbClient) -> dt.datetime | None:
+            known = await venue.contracts.resolve(client, symbol, exchange)
+            return await history.head_timestamp(venue, client, known)
+
+        return self._ask(venue, Purpose.HISTORY, head)
+
+    def search_contracts(self, pattern: str) -> tuple[Match, ...]:
+        """Contracts whose symbol begins with `pattern`, or whose name has a word that does."""
+        venue = self._venue_to_ask()
+        return self._ask(
+            venue, Purpose.API, lambda client: venue.contracts.search.find(client, pattern)
+        )
+
+    def validate_symbols(
+        self, vt_symbols: Sequence[str], progress: Progress | None = None
+    ) -> dict[str, Instrument | VenueError]:
+        """Each symbol's contract, or why it has none."""
+        venue = self._venue_to_ask()
+        return self._ask(
+            venue,
+            Purpose.API,
+            lambda client: venue.contracts.validate(client, vt_symbols, progress),
+        )
+
+    def _venue_to_ask(self) -> Venue:
+        self._refuse_closed()
+        if self._lease is None:
+            raise InvalidState(
+                f"{self.adapter_name} has no connect setting yet; call connect first"
+            )
+        return self._configured()
+
+    def _ask(
+        self, venue: Venue, purpose: Purpose, question: Callable[[IbClient], Awaitable[T]]
+    ) -> T:
+        async def asked() -> T:
+            async with venue.pool.acquire(purpose) as client:
+                return await question(client)
+
+        return self.bridge.run(asked(), timeout=HISTORY_DEADLINE_S)
+
+
+def _nobody_watches(done: int, total: int) -> None:
+    """Progress that is not told."""
