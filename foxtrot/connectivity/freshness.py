@@ -12,6 +12,7 @@ from enum import Enum
 
 from foxtrot.model.constants import StreamState
 from foxtrot.model.health import StreamKey
+from foxtrot.model.objects import NS_PER_S
 
 _LOOKS = 16
 """Looks per idle time; a sign of life is dated by the look that finds it."""
@@ -22,6 +23,29 @@ class Verdict(Enum):
 
     ALIVE = "alive"
     PROBE = "probe"
+
+
+AWAY_S = 5.0
+"""Nothing ran for so long: connections may have died unseen, and timers are late."""
+
+
+class Absence:
+    """Finds out that the machine slept, or that this process stood still.
+
+    Asleep, the wall clock runs on while the monotonic one stands; stopped or blocked, both run on
+    and nobody looks. A wall clock that is set counts as well: the two cannot be told apart.
+    """
+
+    def __init__(self, monotonic: float, time_ns: int) -> None:
+        self._monotonic, self._time_ns = monotonic, time_ns
+
+    def look(self, monotonic: float, time_ns: int, *, due_s: float) -> float:
+        """Seconds of absence since the last look, which was to be `due_s` ago; 0 if none."""
+        passed_s = monotonic - self._monotonic
+        by_the_wall_s = (time_ns - self._time_ns) / NS_PER_S
+        self._monotonic, self._time_ns = monotonic, time_ns
+        away_s = max(passed_s - due_s, abs(by_the_wall_s - passed_s))
+        return away_s if away_s > AWAY_S else 0.0
 
 
 class SessionLiveness:

@@ -71,6 +71,7 @@ class SubscriptionOrchestrator:
         self._listener, self._clock, self._config = listener, clock, config
         self._held_state, self._log = held_state, log
         self._changed = asyncio.Event()
+        self._doubted: dict[StreamKey, tuple[StreamState, str]] = {}
 
     # -- what is wanted ---------------------------------------------------------------------
 
@@ -100,14 +101,31 @@ class SubscriptionOrchestrator:
         self.book.retry_due(self._clock.time_ns())
         await self._close_difference(session)
 
+    def doubt(self, reason: str) -> None:
+        """Nobody knows whether the session lives: what it holds is stale until `believe`."""
+        for key, entry in self.book.wanted.items():
+            if entry.held and key not in self._doubted:
+                self._doubted[key] = entry.state, entry.reason
+                self.book.mark(key, StreamState.STALE, reason, self._clock.time_ns())
+        self._listener.on_streams(list(self._doubted))
+
+    def believe(self) -> None:
+        """The session lives: its streams are what they were, unless it has said else since."""
+        doubted, self._doubted = self._doubted, {}
+        for key, (state, reason) in doubted.items():
+            self.book.mark(key, state, reason, self._clock.time_ns())
+        self._listener.on_streams(list(doubted))
+
     def lost(self) -> None:
         """The session is gone, and with it all that it held."""
+        self._doubted.clear()
         self.book.lost(self._clock.time_ns(), "session lost")
         self._listener.on_streams(list(self.book.wanted))
 
     def report(self, key: StreamKey, state: StreamState, reason: str) -> None:
         """Take what a session found out about a stream that it holds."""
         entry = self.book.entry(key)
+        self._doubted.pop(key, None)
         if entry is None or entry.state is state:
             return
         if state is StreamState.FAILED:

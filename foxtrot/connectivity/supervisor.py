@@ -17,7 +17,7 @@ from foxtrot.connectivity.breaker import CircuitBreaker
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.contained import Contained
 from foxtrot.connectivity.diagnostics import labels
-from foxtrot.connectivity.freshness import SessionLiveness, Verdict
+from foxtrot.connectivity.freshness import Absence, SessionLiveness, Verdict
 from foxtrot.connectivity.lifecycle import Lifecycle
 from foxtrot.connectivity.orchestrator import (
     StreamListener,
@@ -108,9 +108,11 @@ class Supervisor:
         config: StreamConfig,
         held_state: StreamState = StreamState.ACTIVE,
         rng: random.Random | None = None,
+        on_absence: Callable[[str], None] = lambda what: None,
     ) -> None:
         self.name, self._venue = name, venue
         self._config, self._rng = config, rng
+        self._on_absence = on_absence
         self._log = log.bind(venue=venue, session=name)
         self.streams = SubscriptionOrchestrator(
             listener=listener,
@@ -340,12 +342,31 @@ class Supervisor:
     async def _watch(self, session: Session, steps: Contained) -> None:
         now = self._clock.monotonic()
         liveness = SessionLiveness(idle_s=self.config.idle_s, now=now, received=session.received)
+        absence, probed_s = Absence(now, self._clock.time_ns()), 0.0
         while True:
             liveness.idle_s = self.config.idle_s  # the settings may change while it is watched
-            await asyncio.sleep(liveness.next_look_s(self._clock.monotonic()))
+            due_s = liveness.next_look_s(self._clock.monotonic())
+            await asyncio.sleep(due_s)
             now = self._clock.monotonic()
-            if liveness.look(session.received, now) is Verdict.PROBE:
+            away_s = absence.look(now, self._clock.time_ns(), due_s=probed_s + due_s)
+            probed_s = self.config.probe_s
+            if away_s:
+                await self._doubt(away_s, session, steps, liveness)
+            elif liveness.look(session.received, now) is Verdict.PROBE:
                 await self._probe(session, steps, liveness)
+            else:
+                probed_s = 0.0
+
+    async def _doubt(
+        self, away_s: float, session: Session, steps: Contained, liveness: SessionLiveness
+    ) -> None:
+        """Nothing ran for a while: believe the session again when it has answered."""
+        what = f"nothing ran for {away_s:.1f} s, or the clock was set"
+        self._log.warning("absence", away_s=round(away_s, 3))
+        self.streams.doubt(what)
+        self._on_absence(what)
+        await self._probe(session, steps, liveness)
+        self.streams.believe()
 
     async def _probe(self, session: Session, steps: Contained, liveness: SessionLiveness) -> None:
         silent_s = liveness.silent_s(self._clock.monotonic())

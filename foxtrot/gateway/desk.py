@@ -136,6 +136,7 @@ class OrderDesk:
             clock=clock,
             config=config,
             rng=rng,
+            on_absence=self.on_missed,
         )
 
     # -- lifecycle, on the loop thread ------------------------------------------------------

@@ -13,7 +13,7 @@ from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.connectivity.supervisor import Supervisor
 from foxtrot.core.bridge import AsyncThreadBridge
-from foxtrot.core.clock import SystemClock
+from foxtrot.core.clock import Clock, SystemClock
 from foxtrot.errors import FoxtrotError
 from foxtrot.model.constants import Channel, ConnectionState, Exchange, StreamState
 from foxtrot.model.health import ConnectionStatus, StreamKey
@@ -213,8 +213,9 @@ class Told:
 class Rig:
     """A supervisor on a real bridge, with a scripted venue. Use it as a context manager."""
 
-    def __init__(self, config: StreamConfig = PATIENT) -> None:
+    def __init__(self, config: StreamConfig = PATIENT, clock: Clock | None = None) -> None:
         self.venue, self.told = FakeVenue(), Told()
+        self.absences: Collected[str] = Collected()
         self.bridge = AsyncThreadBridge("test-bridge")
         self.bridge.start()
         self.supervisor = self.call(
@@ -224,8 +225,9 @@ class Rig:
                 make_session=self.venue.make,
                 listener=self.told,
                 bridge=self.bridge,
-                clock=SystemClock(),
+                clock=clock or SystemClock(),
                 config=config,
+                on_absence=self.absences,
             )
         )
 

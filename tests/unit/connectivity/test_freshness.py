@@ -1,6 +1,8 @@
 """A session lives by the data that arrives, and is asked when there is none."""
 
-from foxtrot.connectivity.freshness import SessionLiveness, Verdict
+import pytest
+
+from foxtrot.connectivity.freshness import Absence, SessionLiveness, Verdict
 
 
 def test_a_session_that_receives_is_alive() -> None:
@@ -58,3 +60,22 @@ def test_the_next_look_is_never_in_the_past() -> None:
     """A late look is due now."""
     liveness = SessionLiveness(idle_s=15.0, now=100.0)
     assert liveness.next_look_s(500.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("passed_s", "wall_s", "away_s"),
+    [
+        (1.0, 1.0, 0.0),
+        (5.9, 5.9, 0.0),  # late, as on a busy machine
+        (1.0, 3_601.0, 3_600.0),  # asleep
+        (61.0, 61.0, 60.0),  # stopped, or blocked
+        (1.0, -59.0, 60.0),  # the clock was set back
+    ],
+)
+def test_an_absence_shows_in_one_clock_or_the_other(
+    passed_s: float, wall_s: float, away_s: float
+) -> None:
+    """Sleep lets the wall clock run ahead, a standstill makes a look late; a second is neither."""
+    absence = Absence(100.0, 0)
+    found = absence.look(100.0 + passed_s, round(wall_s * 1e9), due_s=1.0)
+    assert found == pytest.approx(away_s, abs=1e-6)

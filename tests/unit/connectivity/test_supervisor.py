@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from foxtrot.core.clock import SystemClock
 from foxtrot.errors import (
     AuthenticationError,
     ConnectError,
@@ -21,7 +22,7 @@ from foxtrot.errors import (
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.constants import StreamState
 from foxtrot.model.health import StreamKey
-from tests.support.events import WAIT_S
+from tests.support.events import WAIT_S, Collected
 from tests.support.sessions import HANG, PATIENT, Rig, tick
 
 LOST = ConnectionClosed(1006)
@@ -322,6 +323,83 @@ def test_a_probe_that_fails_ends_the_session_with_its_cause() -> None:
         rig.start("A")
         rig.wait_states(S.READY, 2)
         assert str(rig.told.errors.items[0]) == "FAKE: maintenance (code 503)"
+
+
+# ------------------------------------------------------------------ absence
+
+
+class SleepyClock(SystemClock):
+    """The machine's clocks, one of which can be set forward."""
+
+    def __init__(self) -> None:
+        self.slept_s = 0.0
+        self.blocked_s = 0.0
+
+    def monotonic(self) -> float:
+        return SystemClock.monotonic() + self.blocked_s
+
+    def time_ns(self) -> int:
+        return SystemClock.time_ns() + round((self.slept_s + self.blocked_s) * 1e9)
+
+
+BUSY = replace(PATIENT, idle_s=0.1)
+
+
+def watched(rig: Rig) -> None:
+    """Wait until the session is watched."""
+    rig.wait_state(S.READY)
+    rig.venue.calls.wait_for(lambda call: call.step == "probe")
+
+
+@pytest.mark.parametrize("kind", ["slept_s", "blocked_s"])
+def test_after_an_absence_every_stream_is_stale_until_the_session_answers(kind: str) -> None:
+    """A machine that slept, or a loop that stood still, believes nothing before it has asked."""
+    clock = SleepyClock()
+    with Rig(BUSY, clock) as rig:
+        at_probes: Collected[set[StreamState]] = Collected()
+
+        def look(number: int, step: str) -> None:
+            if step == "probe":
+                at_probes({entry_state(rig, "A"), entry_state(rig, "B")})
+
+        rig.venue.before_step = look
+        rig.start("A", "B")
+        watched(rig)
+        told = len(rig.told.streams.items)
+        setattr(clock, kind, 3_600.0)
+        at_probes.wait_for(lambda states: states == {StreamState.STALE})
+        assert rig.absences.items[0].startswith("nothing ran for 3")
+        rig.told.streams.wait_for(lambda _: entry_state(rig, "B") is StreamState.ACTIVE, since=told)
+        assert entry_state(rig, "A") is StreamState.ACTIVE
+        assert len(rig.venue.sessions) == 1
+
+
+def test_after_an_absence_a_session_that_does_not_answer_is_replaced() -> None:
+    """The line died during the sleep: a fresh session has every stream, and none stays stale."""
+    clock = SleepyClock()
+    with Rig(replace(BUSY, probe_s=0.02), clock) as rig:
+        rig.start("A")
+        watched(rig)
+
+        def sleep() -> None:
+            rig.venue.plan("probe", HANG)
+            clock.slept_s = 60.0
+
+        rig.call(sleep)
+        rig.wait_states(S.READY, 2)
+        assert rig.absences.items
+        assert entry_state(rig, "A") is StreamState.ACTIVE
+
+
+def test_a_short_pause_is_no_absence() -> None:
+    """A busy machine that is late by a second doubts nothing."""
+    clock = SleepyClock()
+    with Rig(BUSY, clock) as rig:
+        rig.start("A")
+        watched(rig)
+        clock.blocked_s = clock.slept_s = 1.0
+        rig.venue.calls.wait_until(lambda calls: [c for c in calls if c.step == "probe"][3:])
+        assert not rig.absences.items
 
 
 # ------------------------------------------------------------------ refusals

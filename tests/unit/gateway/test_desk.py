@@ -264,6 +264,22 @@ def test_a_flood_of_gaps_is_asked_for_as_often_as_the_limits_allow(in_house: Pla
     in_house(play)
 
 
+def test_after_the_machine_slept_everything_is_asked_for_at_once(
+    in_house: Playing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lid that was closed for an hour is a gap: the lists are asked for, not in a minute."""
+
+    async def play(house: House) -> None:
+        await house.ready()
+        await asyncio.sleep(1)
+        before, awake = len(house.session.calls), house.clock.time_ns
+        monkeypatch.setattr(house.clock, "time_ns", lambda: awake() + 3_600_000_000_000)
+        await asyncio.sleep(3)
+        assert ("open_orders", "") in house.session.calls[before:]
+
+    in_house(play)
+
+
 def test_a_silent_stream_ends_the_session(in_house: Playing) -> None:
     """An answer told of an order, and the stream does not: the session is replaced."""
 
