@@ -99,6 +99,20 @@ def test_both_ends_are_exact() -> None:
     virtually(play)
 
 
+def test_a_bar_that_a_page_cuts_comes_whole() -> None:
+    """Where a page begins in the middle of a bar, the half of it is not taken for the bar."""
+
+    async def play() -> None:
+        past = Past(minutes(FRIDAY, count=4_000), cuts=True)
+        end = FRIDAY + 3_000.5 * MINUTE
+        bars = await ask(past, FRIDAY + 100.5 * MINUTE, end)
+        assert [bar.datetime for bar in bars] == [FRIDAY + n * MINUTE for n in range(101, 3_001)]
+        assert {bar.volume for bar in bars} == {Bar("").volume}
+        assert past.pages == 3
+
+    virtually(play)
+
+
 def test_the_moving_bar_is_not_closed() -> None:
     """A bar whose end lies ahead is told as one that may still change."""
 
