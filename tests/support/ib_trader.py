@@ -62,15 +62,19 @@ class Trader:
         order = self.sdk.Order(**{**plain, "orderRef": f"ref-{order_id}", **fields})
         self.client.placeOrder(order_id, contract, order)
 
+    async def heard(self, name: str) -> None:
+        """Wait for a call of this name, if it has not come since the last time."""
+        async with asyncio.timeout(DEADLINE_S):
+            while not any(each == name for each, _ in self.recorder.calls):
+                self.recorder.heard.clear()
+                await self.recorder.heard.wait()
+
     async def told(self, ask: Callable[[], object] | None = None) -> list[Call]:
         """Everything that came since the last time, up to the answer to one more question."""
         if ask is not None:
             ask()
         self.client.reqCurrentTime()
-        async with asyncio.timeout(DEADLINE_S):
-            while not any(name == "currentTime" for name, _ in self.recorder.calls):
-                self.recorder.heard.clear()
-                await self.recorder.heard.wait()
+        await self.heard("currentTime")
         calls = [call for call in self.recorder.calls if call[0] != "currentTime"]
         self.recorder.calls.clear()
         return calls

@@ -76,7 +76,5 @@ async def test_reports_can_be_late(sim: SimulatedIb, trader: Trader) -> None:
         "cost",
         "execDetailsEnd",
     ]
-    story: list[str] = []
-    while len(story) < 4:
-        story += await trader.story()
-    assert story == ["fill BOT 10@200", "open Filled", "status Filled 10+0", "cost"]
+    await trader.heard("commissionReport")
+    assert await trader.story() == ["fill BOT 10@200", "open Filled", "status Filled 10+0", "cost"]
