@@ -1,0 +1,130 @@
+"""IbAdapter: the wiring of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from foxtrot.adapter.ib import history
+from foxtrot.adapter.ib.contracts import Contracts
+from foxtrot.adapter.ib.frames import MESSAGE_TYPES
+from foxtrot.adapter.ib.lookups import Lookups
+from foxtrot.adapter.ib.mapping import INTERVALS
+from foxtrot.adapter.ib.market_data import StreamSession
+from foxtrot.adapter.ib.order_mapping import ORDER_TYPES
+from foxtrot.adapter.ib.orders import OrderSession
+from foxtrot.adapter.ib.polling import PollingSession
+from foxtrot.adapter.ib.purpose import Purpose
+from foxtrot.adapter.ib.session import IbSession, Venue
+from foxtrot.adapter.ib.settings import MARKET_DATA, IbSettings
+from foxtrot.adapter.ib.slots import Marks
+from foxtrot.adapter.ib.symbols import EXCHANGES
+from foxtrot.errors import InvalidState
+from foxtrot.execution.reports import OrderRecord
+from foxtrot.gateway.base import Progress, Setting
+from foxtrot.gateway.capabilities import Capabilities
+from foxtrot.gateway.trading import TradingListener
+from foxtrot.model.constants import Channel, Environment, Exchange, Mode
+from foxtrot.model.health import StreamKey
+from foxtrot.model.objects import BarData, TickData
+from foxtrot.model.requests import HistoryRequest
+
+
+class IbAdapter(Lookups):
+    """Interactive Brokers, through TWS or IB Gateway.
+
+    Symbols are those of vnpy_ib, such as AAPL-USD-STK at SMART, or IB's contract ids.
+    """
+
+    default_name = "IB"
+    default_setting: ClassVar[Mapping[str, str | int | float | list[str]]] = {
+        "environment": ["paper", "live", "simulated"],
+        "host": "127.0.0.1",
+        "port": 7497,
+        "client_id": 1,
+        "account": "",
+        "market_data": list(MARKET_DATA),
+        "read_only": ["false", "true"],
+    }
+    exchanges = tuple(EXCHANGES)
+    message_types = tuple(MESSAGE_TYPES.values())
+    capabilities = Capabilities(
+        streamed=frozenset(Channel),
+        polled=frozenset({Channel.TICK, Channel.BAR}),
+        intervals=frozenset(INTERVALS),
+        history=True,
+        orders=ORDER_TYPES,
+    )
+
+    _venue: Venue | None = None
+    _retired: tuple[Venue, ...] = ()
+
+    def configure(self, setting: Setting) -> None:
+        """Validate the setting; contracts are kept while it talks to the same TWS."""
+        parsed = IbSettings.parse(setting)
+        known = self._venue
+        same = known is not None and known.settings.endpoint == parsed.endpoint
+        contracts = known.contracts if known and same else self._new_contracts()
+        marks = known.marks if known and same else Marks()
+        if known is not None:
+            self._retired += (known,)
+        self._venue = Venue(self.adapter_name, parsed, contracts, marks, self)
+        if parsed.environment is Environment.LIVE:
+            self.log.warning("live_environment", endpoint=parsed.endpoint)
+            self.write_log(f"{self.adapter_name} talks to a LIVE account at {parsed.endpoint}")
+
+    def make_session(self, mode: Mode) -> IbSession:
+        """A fresh streaming or polling session."""
+        kind = StreamSession if mode is Mode.WEBSOCKET else PollingSession
+        return kind(self._configured(), self.counters[mode])
+
+    def make_trading_session(self, listener: TradingListener) -> OrderSession:
+        """A fresh session for the account."""
+        return OrderSession(self._configured(), self.account_counters, listener, self._record)
+
+    async def fetch_history(self, request: HistoryRequest, progress: Progress) -> list[BarData]:
+        """Fetch bars over a connection that streams and orders do not need."""
+        venue = self._configured()
+        async with venue.pool.acquire(Purpose.HISTORY) as client:
+            return await history.fetch(venue, client, request, progress)
+
+    async def release(self) -> None:
+        """Close the connections that history and lookups have left open."""
+        retired, self._retired = self._retired, ()
+        for venue in (*retired, self._venue):
+            if venue is not None:
+                await venue.release()
+
+    def last_tick(self, symbol: str, exchange: Exchange) -> TickData | None:
+        """The newest tick, by streams or by polling."""
+        return self._venue.marks.tick(symbol, exchange) if self._venue else None
+
+    def last_data_ns(self, key: StreamKey) -> int:
+        """When anything of a stream came, by streams or by polling."""
+        return self._venue.marks.heard_ns(key) if self._venue else 0
+
+    @property
+    def account(self) -> str:
+        """Environment and account, the account as a hash; empty if it is only read."""
+        return self._venue.settings.account_key if self._venue else ""
+
+    @property
+    def environment(self) -> Environment | None:
+        """Simulated, paper or live."""
+        return self._venue.settings.environment if self._venue else None
+
+    @property
+    def endpoint(self) -> str:
+        """Host and port of TWS."""
+        return self._venue.settings.endpoint if self._venue else ""
+
+    def _new_contracts(self) -> Contracts:
+        return Contracts(self.adapter_name, told=self.on_contract)
+
+    def _record(self, orderid: str) -> OrderRecord | None:
+        return self._desk.record(orderid) if self._desk is not None else None
+
+    def _configured(self) -> Venue:
+        if self._venue is None:
+            raise InvalidState(f"{self.adapter_name} was never connected")
+        return self._venue
