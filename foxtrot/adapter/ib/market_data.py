@@ -171,6 +171,8 @@ class StreamSession(IbSession):
             sign.result()
         elif at_once:
             self._watch.expect(line, "TWS has not answered")
+        else:
+            self._watch.trust(line)
 
     async def _give_back(self, line: Line, number: int) -> None:
         if number:

@@ -29,6 +29,7 @@ log = get_logger("foxtrot.ib.polling")
 BARS_EVERY_S = 60.0
 """Historical requests are few: 60 in ten minutes, for all streams and questions together."""
 
+_AFTER_ERROR_S = 5.0
 _BARS_BACK = 5
 POLLED = frozenset({Channel.TICK, Channel.BAR})
 """TWS gives books and prints as streams alone."""
@@ -94,7 +95,8 @@ class PollingSession(IbSession):
                 if error.action is Action.STOP:
                     self._give_up(key, error)
                     return
-                rest_s = max(rest_s, error.retry_after_s if isinstance(error, RateLimited) else 0.0)
+                asked_s = error.retry_after_s if isinstance(error, RateLimited) else _AFTER_ERROR_S
+                rest_s = max(rest_s, asked_s)
                 log.warning("poll_failed", venue=self._venue.name, stream=str(key), **labels(error))
                 self._venue.port.on_error(error)
             await asyncio.sleep(max(started + rest_s - loop.time(), 0.0))

@@ -91,10 +91,18 @@ class LineWatch:
         """It should bring something soon; if not, TWS is asked for it again."""
         self._doubt(line, reason, patience_s=self._config().stream_idle_s, mend=True)
 
+    def trust(self, line: Line) -> None:
+        """TWS has taken the request for it: prints and books may be silent for long after that."""
+        doubt = self._doubts.pop(line.key, None)
+        if doubt is not None and doubt.told:
+            self._report(line.key, StreamState.ACTIVE, "TWS was asked for it again")
+
     def stale(self, line: Line, reason: str) -> None:
         """It is stale, and TWS is asked for it again."""
         self.expect(line, reason)
-        self._tell(self._doubts[line.key], line)
+        doubt = self._doubts[line.key]
+        if not doubt.told:
+            self._tell(doubt, line)
         self._renew(line, reason)
 
     def _of(self, channels: Iterable[Channel]) -> list[Line]:
