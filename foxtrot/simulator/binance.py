@@ -7,7 +7,6 @@ Strict: Binance's limits and error texts hold (`Limits`). Cruel: faults can be s
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
@@ -32,8 +31,9 @@ from foxtrot.simulator.listings import DEFAULT_SYMBOLS
 from foxtrot.simulator.log import log
 from foxtrot.simulator.market import Market, Step
 from foxtrot.simulator.matching import Matching, Report, What
+from foxtrot.simulator.pulse import Pulse
 from foxtrot.simulator.seen import Seen
-from foxtrot.simulator.threads import VenueThread
+from foxtrot.simulator.threads import VenueThread, is_loopback, on_loop
 
 __all__ = ["ApiKey", "Limits", "SimulatedBinance", "SimulatedBinanceThread", "serve"]
 
@@ -46,7 +46,6 @@ DEFAULT_BALANCES: Mapping[str, Amount] = MappingProxyType(
 _TRADES_AFTER = 4_000
 _STOP_S = 2.0
 _LAST_TURNS = 5
-_HOP_S = 5.0
 
 
 class SimulatedBinance:
@@ -81,7 +80,7 @@ class SimulatedBinance:
         balances: Mapping[str, Amount] = DEFAULT_BALANCES,
         first_id: int | None = None,
     ) -> None:
-        if not _is_loopback(host):
+        if not is_loopback(host):
             raise ConfigurationError("simulated Binance", "host", f"{host} is no loopback address")
         if not 0 <= rate_hz <= 10_000:
             raise ConfigurationError("simulated Binance", "rate_hz", "allowed is 0 to 10000")
@@ -102,7 +101,7 @@ class SimulatedBinance:
         }
         self.order_gate = OrderGate(self.limits)
         self.desk = Desk(self)
-        self._host, self._rate_hz = host, rate_hz
+        self._host = host
         self._distortion = Distortion(self.faults)
         self.users = UserStreams(self, self._distortion)
         self._publisher = Publisher(self.market, self._emit)
@@ -110,7 +109,7 @@ class SimulatedBinance:
         self._listeners: dict[str, dict[int, Connection]] = {}
         self._last: dict[str, LastPublished] = {}
         self._runner: web.AppRunner | None = None
-        self._pulse: asyncio.Task[None] | None = None
+        self._pulse = Pulse(rate_hz, self._beat)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_listening: Callable[[], None] | None = None
         self._blast: Blast | None = None
@@ -167,9 +166,7 @@ class SimulatedBinance:
         self.port = runner.addresses[0][1]
         self._runner = runner
         self._stop_listening = self.faults.listen(self._on_fault)
-        if self._rate_hz:
-            self._pulse = asyncio.create_task(self._beat(), name="simulator-pulse")
-            self._pulse.add_done_callback(_report)
+        self._pulse.start()
         log.info("simulated_venue_started", venue="BINANCE", port=self.port)
 
     async def stop(self) -> None:
@@ -179,10 +176,7 @@ class SimulatedBinance:
             return
         if self._stop_listening is not None:
             self._stop_listening()
-        if self._pulse is not None:
-            self._pulse.cancel()
-            await asyncio.gather(self._pulse, return_exceptions=True)
-            self._pulse = None
+        await self._pulse.stop()
         for site in tuple(runner.sites):
             await site.stop()
         for _ in range(_LAST_TURNS):  # who was accepted a moment ago becomes a connection first
@@ -205,14 +199,7 @@ class SimulatedBinance:
 
     def on_loop(self, call: Callable[[], T]) -> T:
         """Run a call on the venue's loop and wait for what it returns."""
-        loop = self._loop
-        if loop is None or not loop.is_running() or loop is _running_loop():
-            return call()
-
-        async def hop() -> T:
-            return call()
-
-        return asyncio.run_coroutine_threadsafe(hop(), loop).result(_HOP_S)
+        return on_loop(self._loop, call)
 
     def subscriptions(self) -> set[str]:
         """The streams that are live now, over all connections."""
@@ -279,18 +266,13 @@ class SimulatedBinance:
         for _ in range(count):
             self.market.tick(symbol, max(self._clock_ms(), self.market.now_ms(symbol) + 1))
 
-    async def _beat(self) -> None:
-        """Advance every symbol that is awake, `rate_hz` times a second."""
-        loop = asyncio.get_running_loop()
-        due = loop.time()
-        while True:
-            due = max(due + 1 / self._rate_hz, loop.time() - 1.0)
-            await asyncio.sleep(max(0.0, due - loop.time()))
-            now_ms = self._clock_ms()
-            self._by_hand = False
-            for symbol in self.market.awake:
-                self.market.tick(symbol, now_ms)
-            self._by_hand = True
+    def _beat(self) -> None:
+        """Advance every symbol that is awake."""
+        now_ms = self._clock_ms()
+        self._by_hand = False
+        for symbol in self.market.awake:
+            self.market.tick(symbol, now_ms)
+        self._by_hand = True
 
     def _on_step(self, step: Step) -> None:
         self._publish(step)
@@ -337,28 +319,6 @@ class SimulatedBinance:
     def _authority(self) -> str:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{host}:{self.port}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _report(pulse: asyncio.Task[None]) -> None:
-    """A market that stands still because of an error must say so."""
-    if not pulse.cancelled() and pulse.exception() is not None:
-        log.error("simulated_market_stopped", exc_info=pulse.exception())
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 class SimulatedBinanceThread(VenueThread[SimulatedBinance]):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-import ipaddress
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
@@ -36,7 +35,8 @@ from foxtrot.simulator.ib_strikes import Strikes
 from foxtrot.simulator.ib_wire import LEAST_VERSION, MOST_VERSION
 from foxtrot.simulator.log import log
 from foxtrot.simulator.market import Market, Step
-from foxtrot.simulator.threads import VenueThread
+from foxtrot.simulator.pulse import Pulse
+from foxtrot.simulator.threads import VenueThread, is_loopback, on_loop
 
 __all__ = ["IbLimits", "SimulatedIb", "SimulatedIbThread", "serve"]
 
@@ -45,7 +45,6 @@ T = TypeVar("T")
 DEFAULT_BALANCES: Mapping[str, Amount] = MappingProxyType({"USD": 1_000_000})
 
 _STOP_S = 2.0
-_HOP_S = 5.0
 _LAST_TURNS = 5
 
 
@@ -87,7 +86,6 @@ class SimulatedIb:
         self.host, self.port, self.server_version = host, port, server_version
         self.account_names: Sequence[str] = tuple(accounts)
         self.violations: list[str] = []
-        self.by_hand = True
         today = dt.datetime.now(dt.UTC).date()
         self.universe = Universe.of(symbols, today=today)
         self.market = Market(self.universe.listings(), seed=seed, now_ms=self.now_ms())
@@ -105,12 +103,11 @@ class SimulatedIb:
         ]
         self._dispatch = Dispatch(self, *self._rooms)
         self._strikes = Strikes(self)
-        self._rate_hz = rate_hz
         self._connections: dict[int, Connection] = {}
         self._ghosts: dict[int, float] = {}
         self._shut_until_s = 0.0
         self._server: asyncio.Server | None = None
-        self._pulse: asyncio.Task[None] | None = None
+        self._pulse = Pulse(rate_hz, self._beat)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_listening: Callable[[], None] | None = None
 
@@ -149,9 +146,7 @@ class SimulatedIb:
         )
         self.port = self._server.sockets[0].getsockname()[1]
         self._stop_listening = self.faults.listen(self._on_fault)
-        if self._rate_hz:
-            self._pulse = asyncio.create_task(self._beat(), name="simulator-pulse")
-            self._pulse.add_done_callback(_report)
+        self._pulse.start()
         log.info("simulated_venue_started", venue="IB", port=self.port)
 
     async def stop(self) -> None:
@@ -161,10 +156,7 @@ class SimulatedIb:
             return
         if self._stop_listening is not None:
             self._stop_listening()
-        if self._pulse is not None:
-            self._pulse.cancel()
-            await asyncio.gather(self._pulse, return_exceptions=True)
-            self._pulse = None
+        await self._pulse.stop()
         server.close()
         for _ in range(_LAST_TURNS):  # who was accepted a moment ago becomes a connection first
             await asyncio.sleep(0)
@@ -189,14 +181,7 @@ class SimulatedIb:
 
     def on_loop(self, call: Callable[[], T]) -> T:
         """Run a call on the venue's loop and wait for what it returns."""
-        loop = self._loop
-        if loop is None or not loop.is_running() or loop is _running_loop():
-            return call()
-
-        async def hop() -> T:
-            return call()
-
-        return asyncio.run_coroutine_threadsafe(hop(), loop).result(_HOP_S)
+        return on_loop(self._loop, call)
 
     def wake(self, symbol: str) -> None:
         """Bring a sleeping symbol to life."""
@@ -275,18 +260,11 @@ class SimulatedIb:
         for _ in range(count):
             self.market.tick(symbol, max(self._clock_ms(), self.market.now_ms(symbol) + 1))
 
-    async def _beat(self) -> None:
-        """Advance every symbol that is awake, `rate_hz` times a second."""
-        loop = asyncio.get_running_loop()
-        due = loop.time()
-        while True:
-            due = max(due + 1 / self._rate_hz, loop.time() - 1.0)
-            await asyncio.sleep(max(0.0, due - loop.time()))
-            now_ms = self._clock_ms()
-            self.by_hand = False
-            for symbol in self.market.awake:
-                self.market.tick(symbol, now_ms)
-            self.by_hand = True
+    def _beat(self) -> None:
+        """Advance every symbol that is awake."""
+        now_ms = self._clock_ms()
+        for symbol in self.market.awake:
+            self.market.tick(symbol, now_ms)
 
     def _on_step(self, step: Step) -> None:
         for room in self._rooms:
@@ -304,35 +282,13 @@ class SimulatedIb:
 
 def _check(host: str, rate_hz: float, server_version: int) -> None:
     where = "simulated Interactive Brokers"
-    if not _is_loopback(host):
+    if not is_loopback(host):
         raise ConfigurationError(where, "host", f"{host} is no loopback address")
     if not 0 <= rate_hz <= 10_000:
         raise ConfigurationError(where, "rate_hz", "allowed is 0 to 10000")
     if not LEAST_VERSION <= server_version <= MOST_VERSION:
         problem = f"allowed is {LEAST_VERSION} to {MOST_VERSION}"
         raise ConfigurationError(where, "server_version", problem)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _report(pulse: asyncio.Task[None]) -> None:
-    """A market that stands still because of an error must say so."""
-    if not pulse.cancelled() and pulse.exception() is not None:
-        log.error("simulated_market_stopped", exc_info=pulse.exception())
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 class SimulatedIbThread(VenueThread[SimulatedIb]):

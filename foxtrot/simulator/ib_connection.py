@@ -144,14 +144,14 @@ class Connection(asyncio.Protocol):
             data = _GARBAGE_LENGTH + data[len(_GARBAGE_LENGTH) :]
         slow = faults.active("latency", path=self.path)
         if slow is not None or self._late:
-            self.deliver_later(data, (slow.seconds or 0.0) if slow else 0.0)
+            self._late.append(data)
+            self._loop.call_later((slow.seconds or 0.0) if slow else 0.0, self._write_late)
             return
         self.write(data)
 
     def deliver_later(self, data: bytes, seconds: float) -> None:
-        """Send after a while; what is sent late keeps its order."""
-        self._late.append(data)
-        self._loop.call_later(seconds, self._write_late)
+        """Send after a while, whatever else is sent until then."""
+        self._loop.call_later(seconds, self.write, data)
 
     @contextmanager
     def withheld(self) -> Iterator[list[bytes]]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
 from foxtrot.errors import InvalidState, ShutdownTimeout
 
-_START_S, _STOP_S = 10.0, 10.0
+_START_S, _STOP_S, _HOP_S = 10.0, 10.0, 5.0
+
+T = TypeVar("T")
 
 
 class Startable(Protocol):
@@ -105,6 +109,38 @@ class VenueThread(Generic[V]):
         finally:
             await self.venue.stop()
             await _abort_stragglers(self._loop)
+
+
+def on_loop(loop: asyncio.AbstractEventLoop | None, call: Callable[[], T]) -> T:
+    """Run a call on a venue's loop and wait for what it returns; at once, if that loop is not up.
+
+    Raises:
+        TimeoutError: The loop did not get round to it.
+    """
+    if loop is None or not loop.is_running() or loop is _running_loop():
+        return call()
+
+    async def hop() -> T:
+        return call()
+
+    return asyncio.run_coroutine_threadsafe(hop(), loop).result(_HOP_S)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine alone: simulated venues listen nowhere else."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 async def _abort_stragglers(loop: asyncio.AbstractEventLoop) -> None:

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from foxtrot.errors import ConfigurationError, InvalidState, UnknownSymbol
-from foxtrot.simulator import binance
+from foxtrot.simulator import pulse
 from foxtrot.simulator.binance import SimulatedBinance, SimulatedBinanceThread, serve
 from foxtrot.simulator.binance_limits import Limits
 
@@ -169,7 +169,7 @@ def test_an_error_reaches_the_thread_that_caused_it() -> None:
 
 async def test_a_market_that_breaks_says_so(until, mocker) -> None:
     """The venue goes on answering, and the log names the error."""
-    log = mocker.patch.object(binance, "log")
+    log = mocker.patch.object(pulse, "log")
     venue = SimulatedBinance(["BTCUSDT"], rate_hz=1_000)
     mocker.patch.object(venue.market, "tick", side_effect=ZeroDivisionError)
     venue.wake("BTCUSDT")

@@ -214,14 +214,28 @@ async def test_a_handshake_can_be_held(sim: SimulatedIb) -> None:
         assert (await client.greet())[0] == "176"
 
 
-async def test_everything_can_be_late_and_stays_in_order(sim: SimulatedIb) -> None:
-    """Latency delays, and reorders nothing."""
-    async with raw(sim) as client:
-        sim.faults.inject("latency", seconds=0.02)
-        client.send(17, 1)
-        client.send(49, 1)
-        sim.faults.inject("latency", seconds=0.0)
-        assert [(await client.read())[0] for _ in range(2)] == ["15", "49"]
+async def test_what_is_late_is_not_overtaken(sim: SimulatedIb) -> None:
+    """Latency delays, and reorders nothing, not even when it is over."""
+    async with raw(sim, 1) as one, raw(sim, 2) as two:
+        sim.faults.inject("latency", path="client/1", seconds=0.05)
+        one.send(17, 1)
+        assert await two.settled() == []
+        assert one.unread() == b""
+        sim.faults.clear()
+        one.send(49, 1)
+        assert [(await one.read())[0] for _ in range(2)] == ["15", "49"]
+
+
+@pytest.mark.parametrize(("versions", "fields"), [("v157..165", 5), ("v157..166", 6)])
+async def test_an_error_has_the_fields_of_its_version(
+    sim: SimulatedIb, versions: str, fields: int
+) -> None:
+    """Newer clients read one more."""
+    async with raw(sim, None) as client:
+        await client.greet(versions)
+        client.send(71, 2, 1, "")
+        error = await client.find(lambda told: told[0] == "4")
+        assert len(error) == fields
 
 
 async def test_a_length_can_be_garbage(sim: SimulatedIb) -> None:
