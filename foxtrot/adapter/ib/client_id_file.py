@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
@@ -64,7 +65,7 @@ def locked(path: Path) -> Iterator[None]:
         deadline = time.monotonic() + _LOCK_S
         while not _try_lock(handle):
             if time.monotonic() >= deadline:
-                raise TimeoutError("another process holds the lock")
+                raise TimeoutError(errno.ETIMEDOUT, "another process holds the lock")
             time.sleep(_LOCK_STEP_S)
         yield
     finally:
