@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 from foxtrot.adapter.ib import symbols
@@ -102,12 +103,28 @@ class Contracts:
         place = symbols.EXCHANGES.get(exchange_hint, "") if exchange_hint else ""
         return await self._answers.ask(con_id, lambda: self._look_up_pushed(client, con_id, place))
 
+    async def complete(self, client: IbClient, pushed: Iterable[RawContract]) -> bool:
+        """Look up what `name_of` would call by no exchange, such as futures among positions.
+
+        Returns whether it knows more now. A contract that cannot be had keeps that name: it is
+        worth no trouble of the account's.
+
+        Raises:
+            StreamingError: The connection was lost.
+        """
+        placeless = (each for each in pushed if self.name_of(each)[1] is Exchange.GLOBAL)
+        before = len(self._known)
+        for con_id in dict.fromkeys(each.conId for each in placeless):
+            with contextlib.suppress(VenueError):
+                await self.by_con_id(client, con_id)
+        return len(self._known) > before
+
     def name_of(self, contract: RawContract) -> Name:
         """What a contract in a push is called here; a name never means two contracts.
 
         The name that somebody looked it up by, at the same exchange if there is one; otherwise
         the canonical one, or the conId where that is another contract's name already. A push often
-        names no exchange: of what is traded at one only, `by_con_id` finds it out.
+        names no exchange; of what is traded at one only, `complete` finds it out.
         """
         names = self._named.get(contract.conId)
         if names:

@@ -375,13 +375,19 @@ class OrderSession(IbSession):
     def _is_older_than_lists(self, record: OrderRecord) -> bool:
         return record.intent.created_ns < since_ns(self._venue.port.clock.time_ns())
 
+    async def _positions(self) -> list[PositionRow]:
+        rows = await self.client.ask_named("positions", lambda raw: raw.reqPositions())
+        return cast("list[PositionRow]", rows)
+
     async def _ask_holdings(self) -> None:
         client, feed = self.client, self._feed
         account = client.account
         feed.counting = True
         try:
-            rows = await client.ask_named("positions", lambda raw: raw.reqPositions())
-            feed.holdings.listed(cast("list[PositionRow]", rows))
+            held = await self._positions()
+            if await self._venue.contracts.complete(client, [row[1] for row in held]):
+                held = await self._positions()  # what moved meanwhile was not counted
+            feed.holdings.listed(held)
             if self._values_subscribed:  # or TWS may find that there is nothing new to say
                 await client.tell(lambda raw: raw.reqAccountUpdates(False, account))
             self._values_subscribed = True

@@ -251,6 +251,18 @@ async def test_a_push_without_an_exchange_is_looked_up_by_its_con_id() -> None:
         await contracts.by_con_id(book.client, 78)
 
 
+async def test_positions_are_placed_before_they_are_told() -> None:
+    """Of a list of positions only those are looked up that name no exchange, each once."""
+    future = contract(77, "ES-20261218-USD-FUT", "")
+    gone = contract(78, "NQ-20261218-USD-FUT", "")
+    book, contracts = Book(id77=[details(77, "ES-20261218-USD-FUT", "CME")]), Contracts("IB")
+    held = [contract(265598, AAPL, ""), future, gone, future]
+    assert [await contracts.complete(book.client, held) for _ in range(2)] == [True, False]
+    assert contracts.name_of(future)[1] is Exchange.CME
+    assert contracts.name_of(gone)[1] is Exchange.GLOBAL
+    assert book.questions == 2
+
+
 def test_many_symbols_are_validated_a_few_at_a_time() -> None:
     """Each name has its contract or its reason, in the order asked, and progress is told."""
 
