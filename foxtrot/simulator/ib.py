@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import TypeVar
 
-from foxtrot.errors import ConfigurationError, InvalidState
+from foxtrot.errors import ConfigurationError, InvalidState, UnknownSymbol
 from foxtrot.simulator.accounts import Amount
 from foxtrot.simulator.faults import Fault, FaultBoard
 from foxtrot.simulator.ib_account_room import AccountRoom
@@ -28,7 +28,7 @@ from foxtrot.simulator.ib_hall import Hall
 from foxtrot.simulator.ib_limits import IbLimits
 from foxtrot.simulator.ib_order_lists import OrderLists
 from foxtrot.simulator.ib_order_room import OrderRoom
-from foxtrot.simulator.ib_requests import Request
+from foxtrot.simulator.ib_requests import ContractQuery, Request
 from foxtrot.simulator.ib_seen import Seen
 from foxtrot.simulator.ib_streams import Streams
 from foxtrot.simulator.ib_strikes import Strikes
@@ -237,6 +237,13 @@ class SimulatedIb:
         """Answer a request."""
         self.seen.requested(connection.client_id, request)
         self._dispatch.handle(connection, request)
+
+    def name_of(self, query: ContractQuery) -> str | None:
+        """The name of the one contract that is meant; None if it is none, or several."""
+        try:
+            return self.universe.one(query).contract.name
+        except UnknownSymbol:
+            return None
 
     def violated(self, connection: Connection, problem: str) -> None:
         """A client broke a rule that no client should ever break."""

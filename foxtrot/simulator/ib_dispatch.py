@@ -8,7 +8,7 @@ from typing import Never, Protocol, cast
 from foxtrot.simulator.faults import FaultBoard
 from foxtrot.simulator.ib_connection import Connection
 from foxtrot.simulator.ib_limits import INVALID, text_of
-from foxtrot.simulator.ib_requests import Request
+from foxtrot.simulator.ib_requests import ContractQuery, Request
 from foxtrot.simulator.market import Step
 
 Handlers = Mapping[type[Request], Callable[[Connection, Never], None]]
@@ -36,6 +36,9 @@ class Venue(Protocol):
     """What a dispatch needs of the gateway."""
 
     faults: FaultBoard
+
+    def name_of(self, query: ContractQuery) -> str | None:
+        """The name of the one contract that is meant."""
 
     def violated(self, connection: Connection, problem: str) -> None:
         """A client broke a rule that no client should ever break."""
@@ -80,7 +83,8 @@ class Dispatch:
         if faults.take("request_reset", request=kind, path=path):
             connection.reset()
             return True
-        refused = faults.take("error_ack", request=kind, path=path)
+        symbol = self._symbol(request)
+        refused = faults.take("error_ack", symbol=symbol, request=kind, path=path)
         if refused is not None:
             code = refused.code or INVALID
             connection.error(request.error_id, code, refused.body or text_of(code, "refused"))
@@ -101,3 +105,7 @@ class Dispatch:
             connection.deliver_later(b"".join(answer), late.seconds or 0.0)
             return True
         return False
+
+    def _symbol(self, request: Request) -> str | None:
+        query = getattr(request, "contract", None)
+        return self._venue.name_of(query) if isinstance(query, ContractQuery) else None

@@ -69,7 +69,10 @@ async def test_an_answer_can_come_late(sim: SimulatedIb, client: Raw) -> None:
 
 async def test_a_request_can_be_refused_in_any_words(sim: SimulatedIb, client: Raw) -> None:
     """With a code and a text of one's choice, on the request's own id; it is not carried out."""
-    sim.faults.inject("error_ack", request="market_data", code=10197, body="no data for you")
+    sim.faults.inject("error_ack", symbol="MSFT", request="market_data", code=420)
+    sim.faults.inject(
+        "error_ack", symbol="AAPL", request="market_data", code=10197, body="no data for you"
+    )
     client.send(1, 11, 5, *AAPL, False, "", False, False, "")
     assert await client.error() == (5, 10197, "no data for you")
     assert sim.streams.live == ()
