@@ -36,10 +36,11 @@ class Door:
         version: bytes = frame(176, "20261121 00:00:00 UTC"),
         welcome: bytes = WELCOME,
         answers: dict[str, Callable[[Fields], bytes]] | None = None,
+        after_hello: str = "",
         after_welcome: str = "",
     ) -> None:
         self.version, self.welcome, self.answers = version, welcome, answers or {}
-        self.after_welcome = after_welcome
+        self.after_hello, self.after_welcome = after_hello, after_welcome
         self.heard: list[Fields] = []
         self.news = asyncio.Event()
         self.port = 0
@@ -80,6 +81,8 @@ class Door:
             await self._read(reader)
             if self.version:
                 writer.write(self.version)
+            if self.after_hello:
+                self.end(reset=self.after_hello == "reset")
             while True:
                 fields = await self._read(reader)
                 self._answer(fields)

@@ -48,6 +48,7 @@ LARGEST_FRAME = 0xFF_FFFF
 LARGEST_BACKLOG = 4 * 1024 * 1024
 """Bytes that TWS has not taken: it reads no more."""
 
+_LOUD = frozenset(Effect) - {Effect.NOTICE, Effect.FARM_BACK, Effect.FARM_IDLE}
 _OPEN_SHARE = 0.9  # of the deadline, so that who waits hears the cause and not only the deadline
 _DROPPED = 1006
 
@@ -109,7 +110,8 @@ class IbClient:
         try:
             await self._connect(raw, timeout_s)
             self._learn(raw)
-        except BaseException:
+        except BaseException:  # boundary: however it ended, no socket is left
+            self._lose(ConnectionClosed(_DROPPED, "it was never open"))
             self._drop()
             raise
         log.info(
@@ -383,9 +385,13 @@ class IbClient:
             self._lose(StreamingError("a frame has an impossible length"))
 
     def _on_error(self, req_id: int, code: int, text: str) -> None:
+        effect = effect_of(code)
+        if req_id < 0:
+            say = log.warning if effect in _LOUD else log.debug
+            say("tws_says", venue=self._venue, client_id=self.client_id, code=code, text=text)
         if code == TOO_MANY_MESSAGES:
             self._pace.violated(PaceScope.MESSAGES)
-        if effect_of(code) is Effect.CLOSED:
+        if effect is Effect.CLOSED:
             self._lose(error_of(self._venue, code, text, client_id=self.client_id))
 
     def _on_disconnected(self, reason: str) -> None:

@@ -63,6 +63,9 @@ async def failing(door: Door, config: StreamConfig = PATIENT, **changes: object)
             with pytest.raises(FoxtrotError) as caught:
                 async with asyncio.timeout(5):
                     await client.open()
+            assert client.lost.done()
+            with pytest.raises(ConnectionClosed):
+                await client.tell(lambda raw: raw.reqCurrentTime())
         finally:
             await client.close()
     return caught.value
@@ -110,6 +113,14 @@ async def test_a_close_during_the_handshake_names_its_likely_causes(end: str) ->
     assert type(error) is ConnectError
     assert "trusted" in str(error)
     assert "client id 1" in str(error)
+
+
+@pytest.mark.parametrize("end", ["eof", "reset"])
+async def test_a_close_before_the_handshake_is_no_less(end: str) -> None:
+    """TWS that closes at once, as to a stranger's address, gets the same words."""
+    error = await failing(Door(version=b"", after_hello=end))
+    assert type(error) is ConnectError
+    assert "trusted" in str(error)
 
 
 async def test_no_handshake_is_told_as_such() -> None:
