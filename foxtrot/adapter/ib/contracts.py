@@ -182,7 +182,8 @@ class Contracts:
         try:
             spec = symbols.parse(symbol)
         except ConfigurationError as error:
-            raise UnknownSymbol(self._adapter_name, "", str(error)) from None
+            text = f"{error}{_meant(self._known_near(symbol))}"
+            raise UnknownSymbol(self._adapter_name, "", text) from None
         if exchange not in symbols.EXCHANGES:
             text = f"{symbol!r}: {exchange.value} is no exchange of Interactive Brokers"
             raise UnknownSymbol(self._adapter_name, "", text)
@@ -230,12 +231,20 @@ class Contracts:
         return found
 
     async def _advice(self, client: IbClient, symbol: str, spec: Spec) -> str:
-        near = difflib.get_close_matches(symbol, [each.symbol for each in self._known.values()])
+        near = self._known_near(symbol)
         if spec.root and not near:
             matches = await self.search.near(client, spec.root)
             same = [each.vt_symbol for each in matches if each.sec_type == spec.sec_type]
-            near = (same or [each.vt_symbol for each in matches])[:3]
-        return f"; did you mean {', '.join(near)}?" if near else ""
+            near = same or [each.vt_symbol for each in matches]
+        return _meant(near)
+
+    def _known_near(self, symbol: str) -> list[str]:
+        known = {each.symbol: each.vt_symbol for each in tuple(self._known.values())}
+        return [known[near] for near in difflib.get_close_matches(symbol, known)]
 
     def __len__(self) -> int:
         return len(self._known)
+
+
+def _meant(vt_symbols: list[str]) -> str:
+    return f"; did you mean {', '.join(vt_symbols[:3])}?" if vt_symbols else ""

@@ -122,7 +122,8 @@ def parse(symbol: str) -> Spec:
     parts = symbol.split("-")
     sec_type = parts[-1]
     if sec_type not in TYPES:
-        problem = f"{sec_type!r} is not known; allowed: {', '.join(TYPES)}"
+        allowed = ", ".join(TYPES)
+        problem = f"{sec_type!r} is not known; allowed: {allowed}; such as {_EXAMPLES['STK']}"
         raise ConfigurationError(repr(symbol), "type", problem)
     reader = _Reader(symbol, sec_type)
     if sec_type == "FUT":

@@ -148,6 +148,15 @@ def test_a_misspelt_symbol_comes_with_what_was_meant() -> None:
     run_virtually(play(), VirtualLoop())
 
 
+async def test_a_misspelt_type_comes_with_what_is_known() -> None:
+    """Without a question, the contracts that were looked up give advice."""
+    book, contracts = aapl(), Contracts("IB")
+    await contracts.resolve(book.client, AAPL, Exchange.SMART)
+    with pytest.raises(UnknownSymbol, match=r"did you mean AAPL-USD-STK.SMART\?"):
+        await contracts.resolve(book.client, "AAPL-USD-STOCK", Exchange.SMART)
+    assert book.questions == 1
+
+
 class _Sample:
     """One row of an answer to a search."""
 
