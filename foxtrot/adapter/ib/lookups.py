@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Lookups(BaseAdapter):
     """Each method waits for its answer, so it is not for a handler; it needs no stream.
 
-    All raise `InvalidState` before `connect`, and `BridgeTimeout` after ten minutes.
+    All raise `InvalidState` before `connect`, and `BridgeTimeout` after ten minutes or what is said.
     """
 
     @abstractmethod
@@ -38,14 +38,21 @@ class Lookups(BaseAdapter):
         request: HistoryRequest,
         kind: TickKind = TickKind.TRADES,
         progress: Progress | None = None,
+        *,
+        timeout_s: float = HISTORY_DEADLINE_S,
     ) -> list[TickData]:
-        """Ticks of the past; see `history.fetch_ticks`. TWS gives 1,000 in ten seconds or so."""
+        """Ticks of the past; see `history.fetch_ticks`.
+
+        TWS's pace allows for 60,000 in ten minutes, of quotes half of that: a busy hour needs a
+        longer `timeout_s`.
+        """
         venue = self._venue_to_ask()
         told = progress or _nobody_watches
         return self._ask(
             venue,
             Purpose.HISTORY,
             lambda client: history.fetch_ticks(venue, client, request, told, kind),
+            timeout_s,
         )
 
     def head_timestamp(self, symbol: str, exchange: Exchange) -> dt.datetime | None:
@@ -85,13 +92,17 @@ class Lookups(BaseAdapter):
         return self._configured()
 
     def _ask(
-        self, venue: Venue, purpose: Purpose, question: Callable[[IbClient], Awaitable[T]]
+        self,
+        venue: Venue,
+        purpose: Purpose,
+        question: Callable[[IbClient], Awaitable[T]],
+        timeout_s: float = HISTORY_DEADLINE_S,
     ) -> T:
         async def asked() -> T:
             async with venue.pool.acquire(purpose) as client:
                 return await question(client)
 
-        return self.bridge.run(asked(), timeout=HISTORY_DEADLINE_S)
+        return self.bridge.run(asked(), timeout=timeout_s)
 
 
 def _nobody_watches(done: int, total: int) -> None:
