@@ -95,7 +95,7 @@ class AccountRoom(Room):
 
     def _ask_positions(self, connection: Connection, request: asked.ReqPositions) -> None:
         self._positions[connection.number] = connection
-        if not self._venue.faults.take("empty_list", request=request.kind):
+        if not self._lies(connection, request):
             for account in self.accounts.values():
                 for holding in account.positions():
                     connection.deliver(_position(account, holding))
@@ -112,11 +112,16 @@ class AccountRoom(Room):
         if account is None:
             return
         self._updates[connection.number] = (connection, account)
-        if not self._venue.faults.take("empty_list", request=request.kind):
+        if not self._lies(connection, request):
             self._send_values(connection, account)
             for holding in account.positions():
                 connection.deliver(_portfolio(account, holding))
         connection.deliver(wire.account_end(account.name))
+
+    def _lies(self, connection: Connection, request: asked.Request) -> bool:
+        """Whether a fault makes this list empty."""
+        path = connection.path
+        return bool(self._venue.faults.take("empty_list", request=request.kind, path=path))
 
     def _ask(self, connection: Connection, request: asked.Asked) -> None:
         wanted = getattr(request, "account", "")

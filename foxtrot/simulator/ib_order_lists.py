@@ -63,7 +63,7 @@ class OrderLists(Room):
         connection.error(-1, _DEFAULT_CLIENT_ONLY, text)
 
     def _completed(self, connection: Connection, request: asked.ReqCompletedOrders) -> None:
-        if not self._lies(request):
+        if not self._lies(connection, request):
             for order in self._orders.ended:
                 if order.order_id > 0 or not request.api_only:
                     connection.deliver(wire.completed_order(order, connection.version))
@@ -71,7 +71,7 @@ class OrderLists(Room):
 
     def _executions(self, connection: Connection, request: asked.ReqExecutions) -> None:
         number, version = request.req_id, connection.version
-        if not self._lies(request):
+        if not self._lies(connection, request):
             for each in self._orders.traded:
                 if passes(each, request):
                     connection.deliver(wire.exec_details(each, version, req_id=number))
@@ -81,12 +81,13 @@ class OrderLists(Room):
     def _send(
         self, connection: Connection, request: asked.Request, orders: Sequence[IbOrder]
     ) -> None:
-        if not self._lies(request):
+        if not self._lies(connection, request):
             for order in orders:
                 connection.deliver(wire.open_order(order, connection.version))
                 connection.deliver(wire.order_status(order))
         connection.deliver(wire.open_orders_end())
 
-    def _lies(self, request: asked.Request) -> bool:
+    def _lies(self, connection: Connection, request: asked.Request) -> bool:
         """Whether a fault makes this list empty."""
-        return self._venue.faults.take("empty_list", request=request.kind) is not None
+        path = connection.path
+        return bool(self._venue.faults.take("empty_list", request=request.kind, path=path))

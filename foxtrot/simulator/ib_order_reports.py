@@ -90,8 +90,10 @@ class Reports:
 
     def _send(self, connection: Connection, symbol: str, channel: str, message: bytes) -> None:
         """Send a report, after the one that comes next if they are to change places."""
-        faults, number = self._venue.faults, connection.number
-        if number not in self._held and faults.take("reordered", symbol=symbol, channel=channel):
+        number = connection.number
+        if number not in self._held and self._venue.faults.take(
+            "reordered", symbol=symbol, channel=channel, path=connection.path
+        ):
             self._held[number] = (symbol, message)
             return
         self._deliver(connection, symbol, message)
@@ -100,9 +102,9 @@ class Reports:
             self._deliver(connection, *held)
 
     def _deliver(self, connection: Connection, symbol: str, message: bytes) -> None:
-        faults = self._venue.faults
-        data = message * (2 if faults.take("duplicate_reports", symbol=symbol) else 1)
-        late = faults.active("late_reports", symbol=symbol)
+        faults, path = self._venue.faults, connection.path
+        data = message * (2 if faults.take("duplicate_reports", symbol=symbol, path=path) else 1)
+        late = faults.active("late_reports", symbol=symbol, path=path)
         if late is None:
             connection.deliver(data)
             return

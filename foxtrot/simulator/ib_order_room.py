@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
@@ -382,5 +381,5 @@ class OrderRoom(Room):
 
 def _floor(row: Row) -> str:
     """Where an order was executed: SMART is no place."""
-    places: Iterator[str] = (each for each in row.contract.exchanges if each != "SMART")
-    return row.exchange if row.exchange != "SMART" else next(places)
+    home = row.contract.primary_exchange or row.contract.exchange
+    return home if row.exchange == "SMART" else row.exchange
