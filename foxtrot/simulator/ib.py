@@ -20,6 +20,7 @@ from foxtrot.simulator.faults import Fault, FaultBoard
 from foxtrot.simulator.ib_account_room import AccountRoom
 from foxtrot.simulator.ib_blast import Blast, BlastPlan
 from foxtrot.simulator.ib_connection import Connection
+from foxtrot.simulator.ib_contract_room import ContractRoom
 from foxtrot.simulator.ib_contracts import Universe
 from foxtrot.simulator.ib_control import Control
 from foxtrot.simulator.ib_desk import Desk
@@ -96,6 +97,7 @@ class SimulatedIb:
         self.desk = Desk(self, self.orders, accounts_room)
         self._rooms: list[Room] = [
             Hall(self),
+            ContractRoom(self),
             self.streams,
             accounts_room,
             self.orders,

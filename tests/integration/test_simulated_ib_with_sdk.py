@@ -56,7 +56,9 @@ async def test_it_connects_and_is_greeted(desk: Desk) -> None:
     assert desk.codes == [2104, 2106, 2158]
 
 
-async def test_a_whole_start_is_answered(sim: SimulatedIb, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_whole_start_is_answered(
+    sim: SimulatedIb, caplog: pytest.LogCaptureFixture
+) -> None:
     """Everything that an `IB` asks for when it connects comes to an end, and none of it is odd."""
     async with connected(sim.port, 7) as client:
         values = {value.tag for value in client.ib.accountValues()}
@@ -183,6 +185,41 @@ async def test_what_cannot_be_had_is_an_error_with_its_id(
     assert text
 
 
+async def test_a_contract_is_described(sim: SimulatedIb, sdk: ModuleType, desk: Desk) -> None:
+    """Details have what an order and a chart need; what is open is told as TWS tells it."""
+    (found,) = await asyncio.wait_for(
+        desk.ib.reqContractDetailsAsync(sdk.Stock("AAPL", "SMART", "USD")), DEADLINE_S
+    )
+    assert (found.contract.conId, found.contract.primaryExchange) == (265598, "NASDAQ")
+    assert (found.minTick, found.longName, found.timeZoneId) == (0.01, "APPLE INC", "US/Eastern")
+    assert found.validExchanges.split(",")[0] == "SMART"
+    assert len(found.marketRuleIds.split(",")) == len(found.validExchanges.split(","))
+    assert len(found.tradingSessions()) == 5
+    with_id = await asyncio.wait_for(
+        desk.ib.reqContractDetailsAsync(sdk.Contract(conId=12087792)), DEADLINE_S
+    )
+    assert [(row.contract.symbol, row.contract.exchange) for row in with_id] == [
+        ("EUR", "IDEALPRO")
+    ]
+    assert (
+        await asyncio.wait_for(
+            desk.ib.reqContractDetailsAsync(sdk.Stock("NOSUCH", "SMART", "USD")), DEADLINE_S
+        )
+        == []
+    )
+    assert desk.codes[-1] == 200
+
+
+async def test_symbols_are_found_and_prices_have_rules(sdk: ModuleType, desk: Desk) -> None:
+    """The beginning of a symbol or of a name finds it; a rule tells the steps of its prices."""
+    for pattern in ("AAP", "appl"):
+        rows = await asyncio.wait_for(desk.ib.reqMatchingSymbolsAsync(pattern), DEADLINE_S)
+        assert [row.contract.conId for row in rows] == [265598]
+        assert "OPT" in rows[0].derivativeSecTypes
+    (step,) = await asyncio.wait_for(desk.ib.reqMarketRuleAsync(26), DEADLINE_S)
+    assert (step.lowEdge, step.increment) == (0.0, 0.01)
+
+
 async def test_lines_are_limited(sdk: ModuleType) -> None:
     """Each kind of line has its own bound, and its own code."""
     limits = IbLimits(market_lines=1, depth_lines=1, tick_by_tick_lines=1)
@@ -282,6 +319,10 @@ async def test_every_version_is_spoken(
         assert client.serverVersion() == min(version, client.MaxClientVersion)
         desk.ib.reqMktData(apple(sdk))
         desk.ib.reqMktDepth(apple(sdk), ROWS, isSmartDepth=True)
+        (found,) = await asyncio.wait_for(desk.ib.reqContractDetailsAsync(apple(sdk)), DEADLINE_S)
+        assert (found.contract.conId, found.stockType) == (265598, "COMMON")
+        assert (found.suggestedSizeIncrement == 100) is (version >= 163)
+        assert await asyncio.wait_for(desk.ib.reqMatchingSymbolsAsync("AAPL"), DEADLINE_S)
         client.reqMktData(5, sdk.Stock("NOSUCH", "SMART", "USD"), "", False, False, [])
         assert (await desk.told(200))[0] == 5
         assert sim.violations == []
