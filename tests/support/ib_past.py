@@ -10,9 +10,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from foxtrot.adapter.ib import mapping
+from foxtrot.adapter.ib.archive import TickKind
 from foxtrot.adapter.ib.contracts import Contracts
 from foxtrot.adapter.ib.errors import error_of
-from foxtrot.adapter.ib.history import TickKind
 from foxtrot.adapter.ib.limits import IbPaceManager
 from foxtrot.adapter.ib.session import Venue
 from foxtrot.errors import FoxtrotError

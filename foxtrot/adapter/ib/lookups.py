@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from foxtrot.adapter.ib import history
+from foxtrot.adapter.ib.archive import TickKind
 from foxtrot.adapter.ib.client import IbClient
-from foxtrot.adapter.ib.history import TickKind
 from foxtrot.adapter.ib.instruments import Instrument
 from foxtrot.adapter.ib.purpose import Purpose
 from foxtrot.adapter.ib.search import Match
@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Lookups(BaseAdapter):
     """Each method waits for its answer, so it is not for a handler; it needs no stream.
 
-    All raise `InvalidState` before `connect`, and `BridgeTimeout` after ten minutes or what is said.
+    All raise `InvalidState` before `connect`, and `BridgeTimeout` after ten minutes.
     """
 
     @abstractmethod

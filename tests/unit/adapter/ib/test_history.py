@@ -10,8 +10,8 @@ from typing import TypeVar
 import pytest
 
 from foxtrot.adapter.ib import history
+from foxtrot.adapter.ib.archive import PACING_TRIES, TickKind
 from foxtrot.adapter.ib.errors import error_of
-from foxtrot.adapter.ib.history import PACING_TRIES, TickKind
 from foxtrot.errors import ConfigurationError, PermissionDenied, RateLimited, VenueError
 from foxtrot.model.constants import Exchange, Interval
 from foxtrot.model.objects import BarData, TickData
@@ -150,6 +150,17 @@ def test_what_lies_before_the_first_bar_is_not_searched_page_by_page() -> None:
         assert await ask(past, FRIDAY - 3_650 * DAY, FRIDAY - 10 * DAY) == []
         assert (past.pages, past.script.count("reqHeadTimeStamp")) == (1, 1)
         assert past.told == [f"{SYMBOL}.SMART has no data before 2026-11-13 14:30 UTC"]
+
+    virtually(play)
+
+
+def test_a_closed_market_costs_one_question() -> None:
+    """The last minutes of a weekend, as polling asks for them, do not bring a second request."""
+
+    async def play() -> None:
+        past = Past(minutes(FRIDAY), FRIDAY + 2 * DAY)
+        assert await ask(past, past.now - 10 * MINUTE) == []
+        assert (past.pages, past.script.count("reqHeadTimeStamp")) == (1, 0)
 
     virtually(play)
 
