@@ -158,6 +158,10 @@ class Desk:
         """Tick or untick the box of TWS's settings that lets clients only look."""
         self._venue.on_loop(lambda: setattr(self._orders, "read_only", read_only))
 
+    def set_fractions(self, fractions: bool) -> None:
+        """Let clients trade pieces of shares, or not, as it is at first."""
+        self._venue.on_loop(lambda: setattr(self._orders, "fractions", fractions))
+
     def deposit(self, amount: Amount, currency: str = BASE, *, account: str = "") -> None:
         """Add to the cash, or take from it with an amount below zero."""
 

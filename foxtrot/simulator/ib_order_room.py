@@ -85,7 +85,7 @@ class OrderRoom(Room):
         self._next: dict[int, int] = {}
         self._perm_id = self._first = time.time_ns() // 1_000_000 % 2_000_000_000
         self._exec_id = 0
-        self.read_only = False
+        self.read_only = self.fractions = False
         self.refusals: deque[Refusal] = deque()
         self.reset()
 
@@ -251,7 +251,8 @@ class OrderRoom(Room):
     # -- inside -----------------------------------------------------------------------------
 
     def _wanted(self, request: asked.PlaceOrder) -> Wanted:
-        return read_order(self._venue.universe, tuple(self._accounts.accounts), request)
+        names = tuple(self._accounts.accounts)
+        return read_order(self._venue.universe, names, request, fractions=self.fractions)
 
     def _made(self, wanted: Wanted, client_id: int, order_id: int, ref: str) -> IbOrder:
         self._perm_id += 1

@@ -16,7 +16,7 @@ from foxtrot.simulator.ib_contracts import Row, Universe
 from foxtrot.simulator.ib_limits import INVALID, text_of
 from foxtrot.simulator.ib_order_payloads import ZONE
 from foxtrot.simulator.ib_orders import Execution, IbOrder, Terms
-from foxtrot.simulator.listings import E8, to_e8
+from foxtrot.simulator.listings import to_e8
 from foxtrot.simulator.market import Quote
 
 _BAD_PRICE, _REJECTED, _BAD_TYPE, _NO_SIZE, _NO_ACCOUNT, _BAD_TIF, _FRACTION = (
@@ -87,8 +87,14 @@ def cancellable(order_id: int, order: IbOrder | None) -> IbOrder:
     return order
 
 
-def read_order(universe: Universe, accounts: Sequence[str], request: asked.PlaceOrder) -> Wanted:
-    """What a client wants.
+def read_order(
+    universe: Universe,
+    accounts: Sequence[str],
+    request: asked.PlaceOrder,
+    *,
+    fractions: bool = False,
+) -> Wanted:
+    """What a client wants; with `fractions`, the user may trade pieces of shares.
 
     Raises:
         OrderRejected: TWS would refuse it; `code` and `text` are what the client is told.
@@ -104,6 +110,9 @@ def read_order(universe: Universe, accounts: Sequence[str], request: asked.Place
     side = _SIDES.get(request.action)
     if side is None:
         raise _invalid("The order's action must be BUY or SELL.")
+    if request.quantity % 1 and not fractions:
+        text = "Fractional-sized order cannot be placed via API."
+        raise refusal(_FRACTION, f"{text} Please use desktop TWS to place this order.")
     return Wanted(_account(accounts, request.account), row, side, _terms(row, request))
 
 
@@ -182,11 +191,7 @@ def _quantity(quantity: float) -> int:
         raise refusal(_NO_SIZE, "The order size cannot be zero.")
     if not 0 < quantity < 1e9:
         raise _invalid("Invalid order size.")
-    quantity_e8 = to_e8(quantity)
-    if quantity_e8 % E8:
-        text = "Fractional-sized order cannot be placed via API."
-        raise refusal(_FRACTION, f"{text} Please use desktop TWS to place this order.")
-    return quantity_e8
+    return to_e8(quantity)
 
 
 def _price(row: Row, price: float | None, name: str) -> int:

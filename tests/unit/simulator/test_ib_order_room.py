@@ -197,6 +197,17 @@ async def test_a_read_only_tws_takes_no_orders(sim: SimulatedIb, trader: Trader)
     assert await trader.story(lambda: trader.place(2)) == PLACED
 
 
+async def test_pieces_of_shares_are_for_users_who_may_trade_them(
+    sim: SimulatedIb, trader: Trader
+) -> None:
+    """At first none may; quantities are told as exactly as they were sent."""
+    sim.desk.set_fractions(True)
+    story = await trader.story(lambda: trader.place(1, totalQuantity=0.25))
+    assert story[-1] == "status Submitted 0+0.25"
+    sim.desk.set_fractions(False)
+    assert last_error(await trader.told(lambda: trader.place(2, totalQuantity=0.25))) == (2, 10243)
+
+
 async def test_what_if_costs_nothing(sim: SimulatedIb, trader: Trader) -> None:
     """Margin and commission are told, and no order is kept."""
     ((_, (_, _, order, state)),) = await trader.told(lambda: trader.place(1, whatIf=True))
