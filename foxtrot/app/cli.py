@@ -6,15 +6,18 @@ import datetime as dt
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from foxtrot.app.stop import Interrupted, interruptible, silence_stdout
 from foxtrot.errors import ConfigurationError, FoxtrotError
 from foxtrot.model.constants import Interval
+
+if TYPE_CHECKING:
+    from foxtrot.app.past import Query
 
 # The base of all that is wrong with a command line. typer brings click along, and newer ones under
 # another name; what they have in common is this family.
@@ -32,6 +35,8 @@ app = typer.Typer(
 )
 simulators = typer.Typer(help="Serve a simulated venue on this machine, until Ctrl-C.")
 app.add_typer(simulators, name="sim")
+brokers = typer.Typer(help="Look at Interactive Brokers: a TWS, its contracts, its client ids.")
+app.add_typer(brokers, name="ib")
 
 Seconds = Annotated[
     float | None, typer.Option("--seconds", min=0, help="End by itself after so long.")
@@ -44,6 +49,19 @@ Seed = Annotated[int, typer.Option("--seed", help="Same seed, same prices.")]
 Rate = Annotated[
     float, typer.Option("--rate", min=0, max=10_000, help="Market steps per second and symbol.")
 ]
+Config = Annotated[Path | None, typer.Option("--config", help="Settings with a venue.")]
+Venue = Annotated[str, typer.Option("--venue", help="Which venue of the settings.")]
+Start = Annotated[
+    str | None, typer.Option("--start", help="ISO date or time, UTC; a day ago if not given.")
+]
+End = Annotated[str | None, typer.Option("--end", help="ISO date or time; or now.")]
+BarLength = Annotated[str, typer.Option("--interval", help="Length of a bar: 1m 5m 15m 1h 4h d w.")]
+Csv = Annotated[Path | None, typer.Option("--csv", help="Write there; or to stdout.")]
+Host = Annotated[str, typer.Option("--host", help="Of TWS or IB Gateway; or this machine.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="Its API port.")]
+ClientId = Annotated[int, typer.Option("--client-id", min=0, help="Of the trading connection.")]
+Account = Annotated[str, typer.Option("--account", help="If the login has several.")]
+World = Annotated[str, typer.Option("--environment", help="paper, live or simulated.")]
 LogFile = Annotated[
     Path | None, typer.Option("--log-file", help="Write the log there too, as JSON lines.")
 ]
@@ -173,33 +191,110 @@ def check_config(
     """Check a settings file without connecting, and say what is in it."""
     from foxtrot.app.checking import check
 
-    for line in check(file):
-        typer.echo(line)
+    _print(check(file))
 
 
 @app.command()
 def history(
     symbol: Annotated[str, typer.Argument(help="Such as BTCUSDT.", show_default=False)],
-    start: Annotated[
-        str | None, typer.Option("--start", help="ISO date or time, UTC; a day ago if not given.")
-    ] = None,
-    end: Annotated[str | None, typer.Option("--end", help="ISO date or time; or now.")] = None,
-    interval: Annotated[
-        str, typer.Option("--interval", help="Length of a bar: 1m 5m 15m 1h 4h d w.")
-    ] = "1m",
-    config: Annotated[Path | None, typer.Option("--config", help="Settings with a venue.")] = None,
+    start: Start = None,
+    end: End = None,
+    interval: BarLength = "1m",
+    config: Config = None,
     simulated: Annotated[
         bool, typer.Option("--simulated", help="From a simulated Binance.")
     ] = False,
-    venue: Annotated[str, typer.Option("--venue", help="Which venue of the settings.")] = "",
-    csv: Annotated[Path | None, typer.Option("--csv", help="Write there; or to stdout.")] = None,
+    venue: Venue = "",
+    csv: Csv = None,
 ) -> None:
     """Fetch bars of the past as CSV."""
-    from foxtrot.app.past import Query, fetch_csv
+    from foxtrot.app.past import fetch_csv
+
+    query = _query(symbol, start, end, interval)
+    fetch_csv(query, config=config, simulated=simulated, venue=venue, target=csv)
+
+
+@brokers.command("ids")
+def ib_ids(json: Json = False) -> None:
+    """Say which process of this user has which client id."""
+    from foxtrot.app.ib import ids
+
+    _print(ids(json=json))
+
+
+@brokers.command("status")
+def ib_status(
+    config: Config = None,
+    venue: Venue = "",
+    host: Host = "",
+    port: Port = 0,
+    client_id: ClientId = 1,
+    environment: World = "",
+    account: Account = "",
+    json: Json = False,
+) -> None:
+    """Connect to a TWS under an id that does not trade, and say what it answers."""
+    from foxtrot.app.ib import Place, status
+
+    place = Place(config, venue, host, port, client_id, environment, account)
+    _print(status(place, json=json))
+
+
+@brokers.command("contracts")
+def ib_contracts(
+    pattern: Annotated[
+        str, typer.Argument(help="Begin of a symbol, or a word of a name.", show_default=False)
+    ],
+    config: Config = None,
+    venue: Venue = "",
+    host: Host = "",
+    port: Port = 0,
+    client_id: ClientId = 1,
+    environment: World = "",
+    account: Account = "",
+    json: Json = False,
+) -> None:
+    """Search for contracts, and say how to name them here."""
+    from foxtrot.app.ib import Place, contracts
+
+    place = Place(config, venue, host, port, client_id, environment, account)
+    _print(contracts(place, pattern, json=json))
+
+
+@brokers.command("history")
+def ib_history(
+    symbol: Annotated[str, typer.Argument(help="AAPL-USD-STK.SMART", show_default=False)],
+    start: Start = None,
+    end: End = None,
+    interval: BarLength = "1m",
+    config: Config = None,
+    venue: Venue = "",
+    host: Host = "",
+    port: Port = 0,
+    client_id: ClientId = 1,
+    environment: World = "",
+    account: Account = "",
+    csv: Csv = None,
+) -> None:
+    """Fetch bars of the past from a TWS as CSV; nothing is traded."""
+    from foxtrot.app.ib import Place, open_adapter
+    from foxtrot.app.past import write_csv
+
+    place = Place(config, venue, host, port, client_id, environment, account)
+    query = _query(symbol, start, end, interval)
+    write_csv(query, lambda stack: open_adapter(stack, place), csv)
+
+
+def _query(symbol: str, start: str | None, end: str | None, interval: str) -> Query:
+    from foxtrot.app.past import Query
 
     began = _moment(start, "--start") or dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
-    query = Query(symbol, began, _moment(end, "--end"), _interval(interval))
-    fetch_csv(query, config=config, simulated=simulated, venue=venue, target=csv)
+    return Query(symbol, began, _moment(end, "--end"), _interval(interval))
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        typer.echo(line)
 
 
 def _tell(number: signal.Signals, what: str) -> None:

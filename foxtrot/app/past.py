@@ -6,7 +6,7 @@ import csv
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ import msgspec
 
 from foxtrot.app.simulate import open_binance
 from foxtrot.app.stop import silence_stdout
-from foxtrot.app.venues import located, setting
+from foxtrot.app.venues import contract_of, located, setting
 from foxtrot.core import logs
 from foxtrot.core.settings import Settings
 from foxtrot.errors import ConfigurationError
@@ -52,12 +52,22 @@ def fetch_csv(
         raise ConfigurationError(
             "command line", "", "say where from: --config FILE or --simulated, and not both"
         )
+
+    def opened(stack: ExitStack) -> tuple[MainEngine, str]:
+        if config is not None:
+            return _from_settings(stack, config, venue)
+        return _simulated(stack, query.symbol)
+
+    write_csv(query, opened, target)
+
+
+def write_csv(
+    query: Query, opened: Callable[[ExitStack], tuple[MainEngine, str]], target: Path | None
+) -> None:
+    """Fetch the bars from the adapter that is opened, by its name; see `fetch_csv`."""
     logs.configure(level="WARNING", json=False)
     with _target(target) as sink, ExitStack() as stack:
-        if config is not None:
-            engine, name = _from_settings(stack, config, venue)
-        else:
-            engine, name = _simulated(stack, query.symbol)
+        engine, name = opened(stack)
         bars = _fetch(engine, name, query)
         try:
             _write(sink, bars)
@@ -106,9 +116,8 @@ def _fetch(engine: MainEngine, name: str, query: Query) -> list[BarData]:
     from rich.console import Console
     from rich.progress import Progress
 
-    request = HistoryRequest(
-        query.symbol, engine.adapter(name).exchanges[0], query.start, query.end, query.interval
-    )
+    symbol, exchange = contract_of(engine.adapter(name), query.symbol)
+    request = HistoryRequest(symbol, exchange, query.start, query.end, query.interval)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(f"{query.symbol} {query.interval.value}", total=None)

@@ -87,11 +87,11 @@ class Venues:
 def requests(adapter: BaseAdapter, entry: VenueEntry) -> Iterator[SubscribeRequest]:
     """What the settings subscribe at this venue."""
     for each in entry.subscribe:
-        symbol, exchange = _contract(adapter, each.symbol)
+        symbol, exchange = contract_of(adapter, each.symbol)
         yield SubscribeRequest(symbol, exchange, each.channel, each.interval)
 
 
-def _contract(adapter: BaseAdapter, name: str) -> tuple[str, Exchange]:
+def contract_of(adapter: BaseAdapter, name: str) -> tuple[str, Exchange]:
     """The symbol and the exchange of `name`; without one, the venue's first.
 
     A symbol may have dots of its own, so only the name of an exchange of the venue is taken off.

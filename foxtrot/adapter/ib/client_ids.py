@@ -172,6 +172,8 @@ def leases(path: Path | None = None) -> Sequence[Lease]:
         OSError: The file cannot be read.
     """
     path = path or default_path()
+    if not path.exists():
+        return []
     with file.locked(path):
         book = file.read(path)
     _drop_dead(book)

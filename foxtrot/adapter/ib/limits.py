@@ -24,6 +24,7 @@ MOST_WAITING = 4_000
 
 _CROWDED_S = 60.0
 _PATIENCE_S = 5.0
+_NOTICED_S = 0.001
 _RATE_S = 1.0
 
 
@@ -93,7 +94,7 @@ class _Counts:
     def grant(self, waited_s: float) -> None:
         """A turn was given."""
         self.granted += 1
-        self.waited += waited_s > 0.0
+        self.waited += waited_s > _NOTICED_S
         self.longest_s = max(self.longest_s, waited_s)
 
 

@@ -1,0 +1,265 @@
+"""`foxtrot ib`: what a TWS says, which contracts it knows, and who has its client ids."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from foxtrot.app.venues import located, setting
+from foxtrot.core import logs
+from foxtrot.core.settings import Settings
+from foxtrot.errors import ConfigurationError
+from foxtrot.gateway.base import Setting
+
+if TYPE_CHECKING:
+    from foxtrot.adapter.ib.client import IbClient
+    from foxtrot.adapter.ib.client_id_file import Lease
+    from foxtrot.adapter.ib.settings import IbSettings
+    from foxtrot.engine.main_engine import MainEngine
+
+T = TypeVar("T")
+
+_NAME = "IB"
+_KIND = "ib"
+_NS_PER_S = 1_000_000_000
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Which TWS is meant: that of a settings file, or one at an address."""
+
+    config: Path | None = None
+    venue: str = ""
+    host: str = ""
+    port: int = 0
+    client_id: int = 1
+    environment: str = ""
+    account: str = ""
+
+
+class Status(msgspec.Struct, frozen=True):
+    """What `foxtrot ib status` tells."""
+
+    endpoint: str
+    environment: str
+    server_version: int
+    accounts: tuple[str, ...]
+    client_id: int
+    trading_client_id: int
+    connected_ms: float
+    answered_ms: float
+    time_difference_s: float
+    client_ids: tuple[Lease, ...]
+    messages: int
+    messages_waited: int
+    pace_violations: int
+
+
+def connect_setting(place: Place) -> Setting:
+    """What `connect` takes, of the file or of the command line.
+
+    Raises:
+        ConfigurationError: Neither or both are named, or the file has not one such venue.
+    """
+    if place.config is None:
+        return {
+            "environment": place.environment or "paper",
+            "host": place.host or "127.0.0.1",
+            "port": place.port or "",
+            "client_id": place.client_id,
+            "account": place.account,
+        }
+    if place.host or place.port or place.environment or place.account:
+        problem = "names the gateway already; leave out --host, --port, --environment, --account"
+        raise ConfigurationError("command line", "--config", problem)
+    return _of_file(place.config, place.venue)
+
+
+def ids(*, json: bool) -> Iterator[str]:
+    """Lines that say which process has which client id.
+
+    Raises:
+        ConfigurationError: The file of ids cannot be read.
+    """
+    found = _leases()
+    if json:
+        yield from (msgspec.json.encode(lease).decode() for lease in found)
+        return
+    if not found:
+        yield "no foxtrot of this user has a client id at any TWS"
+    yield from (f"{lease.endpoint}  {_described(lease)}" for lease in found)
+
+
+def status(place: Place, *, json: bool) -> Iterator[str]:
+    """Lines that say what a TWS answers; the trading connection is left alone.
+
+    Raises:
+        FoxtrotError: It does not answer, or not as the setting says.
+    """
+    told = _run(_status(_settings(place)))
+    if json:
+        yield msgspec.json.encode(told).decode()
+        return
+    accounts = ", ".join(told.accounts) or "none"
+    yield f"{told.endpoint} ({told.environment}) answers."
+    yield f"  server version   {told.server_version}"
+    yield f"  accounts         {accounts}"
+    yield f"  client id        {told.client_id} for this look; {told.trading_client_id} trades"
+    yield f"  connected in     {told.connected_ms:.0f} ms, answered in {told.answered_ms:.0f} ms"
+    yield f"  time difference  {told.time_difference_s:+.1f} s (TWS tells whole seconds)"
+    yield (
+        f"  pace             {told.messages} messages, {told.messages_waited} waited, "
+        f"{told.pace_violations} violations"
+    )
+    yield from (f"  client id in use {_described(lease)}" for lease in told.client_ids)
+
+
+def contracts(place: Place, pattern: str, *, json: bool) -> Iterator[str]:
+    """Lines of contracts that match, each with the name to subscribe and order it by.
+
+    Raises:
+        FoxtrotError: TWS does not answer.
+    """
+    from foxtrot.adapter.ib.search import Match, Search
+
+    async def found(settings: IbSettings) -> tuple[Match, ...]:
+        async with _connected(settings) as client:
+            return await Search().find(client, pattern)
+
+    matches = _run(found(_settings(place)))
+    for each in matches:
+        if json:
+            facts = {"vt_symbol": each.vt_symbol, **msgspec.to_builtins(each)}
+            yield msgspec.json.encode(facts).decode()
+            continue
+        kinds = f"; also {', '.join(each.derivatives)}" if each.derivatives else ""
+        listed = f"{each.con_id}, {each.primary_exchange}" if each.con_id else "many contracts"
+        yield f"{each.vt_symbol:<28} {each.description or each.sec_type} ({listed}{kinds})"
+    if not matches and not json:
+        yield f"TWS knows no contract that begins with {pattern!r}"
+
+
+def open_adapter(stack: ExitStack, place: Place) -> tuple[MainEngine, str]:
+    """An engine whose one adapter reads, but does not trade; see `past.fetch_csv`."""
+    from foxtrot.adapter.ib import IbAdapter
+    from foxtrot.engine.main_engine import MainEngine
+
+    engine = stack.enter_context(MainEngine())
+    adapter = engine.add_adapter(IbAdapter, _NAME)
+    with _blamed_on(place):
+        adapter.connect({**connect_setting(place), "read_only": True})
+    return engine, adapter.adapter_name
+
+
+def _settings(place: Place) -> IbSettings:
+    from foxtrot.adapter.ib.settings import IbSettings
+
+    with _blamed_on(place):
+        return IbSettings.parse(connect_setting(place))
+
+
+@contextlib.contextmanager
+def _blamed_on(place: Place) -> Iterator[None]:
+    """Let an error name the option, or the place in the file."""
+    if place.config is not None:
+        with located(place.config, place.venue or _NAME):
+            yield
+        return
+    try:
+        yield
+    except ConfigurationError as error:
+        option = "--" + error.field.replace("_", "-")
+        raise ConfigurationError("command line", option, error.problem) from None
+
+
+def _of_file(path: Path, venue: str) -> Setting:
+    settings = Settings.load(path)
+    named = [
+        name
+        for name, entry in settings.venues.items()
+        if entry.adapter == _KIND and (not venue or name.upper() == venue.upper())
+    ]
+    if len(named) == 1:
+        return setting(settings.venues[named[0]].connect)
+    problem = f"has {len(named) or 'no'} venues of IB" + (" that are meant" if venue else "")
+    raise ConfigurationError(str(path), "venues", f"{problem}; name one with --venue")
+
+
+async def _status(settings: IbSettings) -> Status:
+    from foxtrot.adapter.ib.limits import pace_of
+
+    began = time.perf_counter()
+    async with _connected(settings) as client:
+        connected = time.perf_counter()
+        (theirs,) = await client.ask_named("currentTime", lambda raw: raw.reqCurrentTime())
+        answered = time.perf_counter()
+        assert isinstance(theirs, int)
+        pace = pace_of(settings.endpoint).statistics()
+        leased = (each for each in _leases() if each.endpoint == settings.endpoint)
+        return Status(
+            settings.endpoint,
+            settings.environment.value,
+            client.server_version,
+            client.accounts,
+            client.client_id,
+            settings.client_id,
+            (connected - began) * 1000,
+            (answered - connected) * 1000,
+            theirs - time.time_ns() // _NS_PER_S,
+            tuple(each for each in leased if each.client_id != client.client_id),
+            pace.messages,
+            pace.messages_waited,
+            pace.violations,
+        )
+
+
+@contextlib.asynccontextmanager
+async def _connected(settings: IbSettings) -> AsyncIterator[IbClient]:
+    """A connection for one question; its client id is none that trades."""
+    from foxtrot.adapter.ib.client import IbClient
+    from foxtrot.adapter.ib.client_ids import IbClientIdRegistry
+    from foxtrot.adapter.ib.limits import pace_of
+    from foxtrot.adapter.ib.pool import IbConnectionPool
+    from foxtrot.adapter.ib.purpose import Purpose
+    from foxtrot.connectivity.config import StreamConfig
+
+    pace = pace_of(settings.endpoint)
+
+    def made(client_id: int, purpose: Purpose) -> IbClient:
+        return IbClient(_NAME, settings, StreamConfig(), pace, client_id)
+
+    registry = IbClientIdRegistry(_NAME, settings.endpoint, settings.client_id)
+    pool = IbConnectionPool(_NAME, registry, made)
+    try:
+        async with pool.acquire(Purpose.API) as client:
+            yield client
+    finally:
+        await pool.close()
+
+
+def _run(work: Coroutine[object, object, T]) -> T:
+    logs.configure(level="ERROR", json=False)
+    return asyncio.run(work)
+
+
+def _leases() -> list[Lease]:
+    from foxtrot.adapter.ib.client_ids import default_path, leases
+
+    path = default_path()
+    try:
+        return list(leases(path))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigurationError(str(path), "", f"cannot be read: {reason}") from None
+
+
+def _described(lease: Lease) -> str:
+    since = dt.datetime.fromtimestamp(lease.since, dt.UTC)
+    return f"{lease.client_id:>5}  {lease.purpose:<9}  process {lease.pid}, since {since:%F %T} UTC"
