@@ -10,13 +10,13 @@ from typing import TypeVar
 import pytest
 
 from foxtrot.adapter.ib import history
-from foxtrot.adapter.ib.archive import PACING_TRIES, TickKind
+from foxtrot.adapter.ib.archive import TickKind
 from foxtrot.adapter.ib.errors import error_of
-from foxtrot.errors import ConfigurationError, PermissionDenied, RateLimited, VenueError
+from foxtrot.errors import ConfigurationError
 from foxtrot.model.constants import Exchange, Interval
 from foxtrot.model.objects import BarData, TickData
 from foxtrot.model.requests import HistoryRequest
-from tests.support.ib_past import NO_PERMISSION, PACING, SYMBOL, Bar, Past, Print, Quote
+from tests.support.ib_past import PACING, SYMBOL, Bar, Past, Print, Quote
 from tests.support.virtual_time import VirtualLoop, run_virtually
 
 T = TypeVar("T")
@@ -213,42 +213,6 @@ def test_a_pacing_violation_is_waited_out() -> None:
     virtually(play)
 
 
-def test_endless_pacing_violations_are_an_error() -> None:
-    """A venue that never gives way is not asked forever, and is told of each violation."""
-
-    async def play() -> None:
-        past = Past(minutes(FRIDAY), troubles=[error_of("IB", 162, PACING)] * 50)
-        with pytest.raises(RateLimited):
-            await ask(past, FRIDAY, FRIDAY + DAY)
-        assert past.pages == PACING_TRIES
-        assert past.pace.statistics().history_open == 0
-
-    virtually(play)
-
-
-def test_a_missing_permission_names_the_symbol() -> None:
-    """What has to be subscribed to is told, and for which contract."""
-
-    async def play() -> None:
-        past = Past(minutes(FRIDAY), troubles=[error_of("IB", 162, NO_PERMISSION)])
-        with pytest.raises(PermissionDenied, match=rf"{SYMBOL}.SMART: .*permissions for NYSE"):
-            await ask(past, FRIDAY, FRIDAY + DAY)
-
-    virtually(play)
-
-
-def test_another_error_is_not_an_empty_answer() -> None:
-    """Only what says that there is no data is an empty list."""
-
-    async def play() -> None:
-        text = "Historical Market Data Service error message:API historical data query cancelled"
-        past = Past(minutes(FRIDAY), troubles=[error_of("IB", 162, text)])
-        with pytest.raises(VenueError, match="cancelled"):
-            await ask(past, FRIDAY, FRIDAY + DAY)
-
-    virtually(play)
-
-
 def test_impossible_bars_are_left_out() -> None:
     """A bar with a price below zero, or a time that cannot be read, harms no other."""
 
@@ -334,19 +298,5 @@ def test_quotes_of_the_past_have_both_sides() -> None:
         (tick,) = await ask_ticks(past, FRIDAY, FRIDAY + 2 * MINUTE, TickKind.BID_ASK)
         assert (tick.bid_price_1, tick.bid_volume_1) == (99.0, 1.0)
         assert (tick.ask_price_1, tick.ask_volume_1) == (101.0, 2.0)
-
-    virtually(play)
-
-
-def test_the_first_moment_of_the_data_can_be_asked_for() -> None:
-    """The head timestamp is a moment, or None where TWS has none."""
-
-    async def play() -> None:
-        for head in (int(FRIDAY.timestamp()), None):
-            past = Past(head=head)
-            venue = past.venue
-            known = await venue.contracts.resolve(past.client, SYMBOL, Exchange.SMART)
-            moment = await history.head_timestamp(venue, past.client, known)
-            assert moment == (FRIDAY if head else None)
 
     virtually(play)
