@@ -239,8 +239,10 @@ class Contracts:
         return _meant(near)
 
     def _known_near(self, symbol: str) -> list[str]:
-        known = {each.symbol: each.vt_symbol for each in tuple(self._known.values())}
-        return [known[near] for near in difflib.get_close_matches(symbol, known)]
+        known = tuple(self._known.values())
+        roots = {each.contract.symbol for each in known}
+        near = difflib.get_close_matches(symbol.partition("-")[0], roots)
+        return [each.vt_symbol for root in near for each in known if each.contract.symbol == root]
 
     def __len__(self) -> int:
         return len(self._known)
