@@ -1,0 +1,142 @@
+"""The adapter at the simulated IB: connections come, go and come back, and none is left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import pytest
+
+from foxtrot.adapter.ib import IbAdapter
+from foxtrot.adapter.ib.client_ids import leases
+from foxtrot.gateway.base import BaseAdapter
+from foxtrot.model.constants import ConnectionState as S
+from foxtrot.simulator.ib import SimulatedIb, SimulatedIbThread
+from tests.support.ib_books import IbBooks
+from tests.support.rig import eventually, nothing_left
+from tests.support.trading_rig import TRADING, TradingRig, trading
+
+AAPL, MSFT, IBM = "AAPL-USD-STK", "MSFT-USD-STK", "IBM-USD-STK"
+
+
+class IbHouse(IbBooks):
+    """The simulated gateway and the adapter as users have it."""
+
+    adapter_class: ClassVar[type[BaseAdapter]] = IbAdapter
+
+    def __init__(self, account: str = "DU1234567") -> None:
+        super().__init__()
+        self.sim = SimulatedIb(("AAPL", "MSFT", "IBM"), seed=7, rate_hz=0.0, accounts=(account,))
+        self._thread = SimulatedIbThread(self.sim)
+
+    @property
+    def ids(self) -> set[int]:
+        """Client ids that are connected now."""
+        return {each.client_id for each in self.sim.connections if each.joined}
+
+
+@pytest.fixture
+def house() -> Iterator[IbHouse]:
+    """A gateway that listens."""
+    house = IbHouse()
+    house.start()
+    try:
+        yield house
+    finally:
+        house.stop()
+
+
+@pytest.fixture
+def rig(house: IbHouse) -> Iterator[TradingRig]:
+    """Connected, trading, and with ticks of one stock."""
+    with trading(house) as rig:
+        rig.subscribe(AAPL)
+        rig.connect()
+        rig.wait_trading(S.READY)
+        rig.wait_state(S.READY)
+        rig.wait_fresh(AAPL)
+        yield rig
+
+
+def test_a_life_leaves_nothing_behind(house: IbHouse) -> None:
+    """Connect, stream, ask for the past, close: no thread, socket, connection or id is left."""
+    with nothing_left(), trading(house) as rig:
+        rig.subscribe(AAPL)
+        rig.connect()
+        rig.wait_trading(S.READY)
+        rig.wait_fresh(AAPL)
+        assert isinstance(rig.adapter, IbAdapter)
+        assert rig.adapter.search_contracts("MSFT")
+        assert 1 in house.ids
+        assert len(leases()) == 3
+        rig.adapter.close()
+        eventually(lambda: not house.sim.connections, "every connection is closed")
+        assert not leases()
+    assert not house.sim.violations
+
+
+def test_the_nightly_restart_is_survived(house: IbHouse, rig: TradingRig) -> None:
+    """TWS ends every line and comes back: every stream is there, under the same trading id."""
+    rig.subscribe(MSFT)
+    rig.subscribe(IBM)
+    rig.wait_fresh(MSFT, IBM)
+    since = len(rig.log)
+    house.faults.inject("restart", seconds=0.3)
+    rig.wait_state(S.READY, since=since)
+    rig.wait_state(S.READY, since=since, session=TRADING)
+    rig.wait_fresh(AAPL, MSFT, IBM)
+    assert 1 in house.ids
+    assert not house.sim.violations
+
+
+def test_a_stuck_client_id_is_waited_for(house: IbHouse, rig: TradingRig) -> None:
+    """TWS holds the id of a dead line: trading comes back with that id, and with no other."""
+    since = len(rig.log)
+    house.faults.inject("ghost_client", seconds=0.5, path="client/1")
+    house.faults.inject("rst", path="client/1")
+    rig.wait_state(S.RECONNECTING, since=since, session=TRADING)
+    rig.wait_state(S.READY, since=since, session=TRADING)
+    assert "ClientIdInUse" in rig.error_kinds()
+    assert 1 in house.ids
+    assert S.READY in rig.states()
+    assert not rig.states(since=since)
+
+
+def test_a_half_open_line_is_replaced(house: IbHouse, rig: TradingRig) -> None:
+    """TWS is connected and says nothing any more: the probe finds out, and both sessions renew."""
+    since = len(rig.log)
+    house.faults.inject("mute")
+    rig.wait_state(S.RECONNECTING, since=since)
+    rig.wait_state(S.RECONNECTING, since=since, session=TRADING)
+    house.faults.clear("mute")
+    rig.wait_state(S.READY, since=since)
+    rig.wait_state(S.READY, since=since, session=TRADING)
+    rig.wait_fresh(AAPL)
+    assert 1 in house.ids
+
+
+@pytest.mark.parametrize("fault", ["corrupt_length", "rst", "eof"])
+def test_a_line_that_breaks_is_replaced(house: IbHouse, rig: TradingRig, fault: str) -> None:
+    """Garbage, a reset or an end of one line: a fresh one has every stream."""
+    since = len(rig.log)
+    house.faults.inject(fault)
+    house.move(AAPL)
+    rig.wait_state(S.RECONNECTING, since=since)
+    house.faults.clear()
+    rig.wait_state(S.READY, since=since)
+    rig.wait_fresh(AAPL)
+
+
+def test_a_live_account_is_never_taken_for_another() -> None:
+    """The setting says simulated, TWS has a live account: nothing is traded, and it says why."""
+    house = IbHouse(account="U7654321")
+    house.start()
+    try:
+        with trading(house) as rig:
+            rig.connect()
+            told = rig.wait_state(S.FAILED, session=TRADING)
+            assert "live account U7654321" in told.reason
+            assert "U7654321" not in rig.adapter.account
+            assert house.sim.seen.connections <= 2
+    finally:
+        house.stop()
