@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -60,26 +60,6 @@ class Status(msgspec.Struct, frozen=True):
     messages: int
     messages_waited: int
     pace_violations: int
-
-
-def connect_setting(place: Place) -> Setting:
-    """What `connect` takes, of the file or of the command line.
-
-    Raises:
-        ConfigurationError: Neither or both are named, or the file has not one such venue.
-    """
-    if place.config is None:
-        return {
-            "environment": place.environment or "paper",
-            "host": place.host or "127.0.0.1",
-            "port": place.port or "",
-            "client_id": place.client_id,
-            "account": place.account,
-        }
-    if place.host or place.port or place.environment or place.account:
-        problem = "names the gateway already; leave out --host, --port, --environment, --account"
-        raise ConfigurationError("command line", "--config", problem)
-    return _of_file(place.config, place.venue)
 
 
 def ids(*, json: bool) -> Iterator[str]:
@@ -147,31 +127,51 @@ def contracts(place: Place, pattern: str, *, json: bool) -> Iterator[str]:
 
 
 def open_adapter(stack: ExitStack, place: Place) -> tuple[MainEngine, str]:
-    """An engine whose one adapter reads, but does not trade; see `past.fetch_csv`."""
+    """An engine whose one adapter reads, but does not trade; see `past.write_csv`."""
     from foxtrot.adapter.ib import IbAdapter
     from foxtrot.engine.main_engine import MainEngine
 
     engine = stack.enter_context(MainEngine())
     adapter = engine.add_adapter(IbAdapter, _NAME)
-    with _blamed_on(place):
-        adapter.connect({**connect_setting(place), "read_only": True})
+    _with_setting(place, lambda connect: adapter.connect({**connect, "read_only": True}))
     return engine, adapter.adapter_name
 
 
 def _settings(place: Place) -> IbSettings:
     from foxtrot.adapter.ib.settings import IbSettings
 
-    with _blamed_on(place):
-        return IbSettings.parse(connect_setting(place))
+    return _with_setting(place, IbSettings.parse)
+
+
+def _with_setting(place: Place, use: Callable[[Setting], T]) -> T:
+    """Use what `connect` takes; an error names the place in the file, or the option.
+
+    Raises:
+        ConfigurationError: Neither or both are named, or something is wrong in them.
+    """
+    if place.config is None:
+        with _blamed_on_options():
+            return use(_of_options(place))
+    if place.host or place.port or place.environment or place.account:
+        problem = "names the gateway already; leave out --host, --port, --environment, --account"
+        raise ConfigurationError("command line", "--config", problem)
+    name, connect = _of_file(place.config, place.venue)
+    with located(place.config, name):
+        return use(connect)
+
+
+def _of_options(place: Place) -> Setting:
+    return {
+        "environment": place.environment or "paper",
+        "host": place.host or "127.0.0.1",
+        "port": place.port or "",
+        "client_id": place.client_id,
+        "account": place.account,
+    }
 
 
 @contextlib.contextmanager
-def _blamed_on(place: Place) -> Iterator[None]:
-    """Let an error name the option, or the place in the file."""
-    if place.config is not None:
-        with located(place.config, place.venue or _NAME):
-            yield
-        return
+def _blamed_on_options() -> Iterator[None]:
     try:
         yield
     except ConfigurationError as error:
@@ -179,7 +179,7 @@ def _blamed_on(place: Place) -> Iterator[None]:
         raise ConfigurationError("command line", option, error.problem) from None
 
 
-def _of_file(path: Path, venue: str) -> Setting:
+def _of_file(path: Path, venue: str) -> tuple[str, Setting]:
     settings = Settings.load(path)
     named = [
         name
@@ -187,7 +187,7 @@ def _of_file(path: Path, venue: str) -> Setting:
         if entry.adapter == _KIND and (not venue or name.upper() == venue.upper())
     ]
     if len(named) == 1:
-        return setting(settings.venues[named[0]].connect)
+        return named[0], setting(settings.venues[named[0]].connect)
     problem = f"has {len(named) or 'no'} venues of IB" + (" that are meant" if venue else "")
     raise ConfigurationError(str(path), "venues", f"{problem}; name one with --venue")
 
