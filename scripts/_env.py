@@ -148,6 +148,7 @@ def build(environment: Path, locks: list[Path], wanted: dict[str, str]) -> None:
     pip = [python, "-I", "-m", "pip", "install", "--progress-bar", "off", "--no-compile"]
     # A lock is complete, so nothing is resolved. All are wheels: no foreign code is built.
     frozen = ["--require-hashes", "--no-deps", "--no-build-isolation", "--only-binary", ":all:"]
+    frozen += ["--no-binary", "futu-api"]  # pure Python, and published as source alone
     run([*pip, *frozen, "-r", str(BUILD_LOCK)], log)
     listed = [argument for lock in locks for argument in ("-r", str(lock))]
     run([*pip, *frozen, *listed], log, ("Collecting",))
