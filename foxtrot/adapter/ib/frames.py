@@ -38,8 +38,8 @@ MESSAGE_TYPES = {
 _NEEDED = ("_data", "_onSocketHasData", "_numMsgRecv", "_numBytesRecv")
 _PREFIX = 4
 _MALFORMED_PER_MINUTE = 10
-_MINUTE_NS = 60_000_000_000
 _PRINTS = frozenset({b"1", b"2"})
+_MINUTE_NS = 60_000_000_000
 
 
 def _wire(table: dict[int, int]) -> dict[bytes, int]:
@@ -119,7 +119,6 @@ class FastFrames:
             b"12": self._on_depth,
             b"13": self._on_depth,
             b"46": self._on_string,
-            b"99": self._on_print,
         }
 
     def on_data(self, data: bytes) -> None:
@@ -128,9 +127,9 @@ class FastFrames:
         ticks.arrived()
         if raw._data:
             data = raw._data + data
-        length_at, by_kind, tick_slots = self._length_at, self._by_kind, ticks.tick_slots
-        size = len(data)
-        at = taken = others = 0
+        length_at, by_kind, size = self._length_at, self._by_kind, len(data)
+        tick_slots, trade_slots = ticks.tick_slots, ticks.trade_slots
+        at = taken = others = echoed = 0
         while size - at > _PREFIX:
             end = at + _PREFIX + length_at(data, at)[0]
             if end > size:
@@ -143,8 +142,14 @@ class FastFrames:
                     what = _PRICES.get(fields[3])
                     if what is None:
                         self._on_day_price(slot, fields)
-                    else:
-                        ticks.on_price(slot, what, float(fields[4]), float(fields[5] or 0.0))
+                    elif ticks.on_price(slot, what, float(fields[4]), float(fields[5] or 0.0)):
+                        echo = slot.echoes[fields[3]] + fields[5] + b"\0"
+                        at += _PREFIX
+                        if data.startswith(echo, at) and length_at(data, end)[0] == len(echo):
+                            at += len(echo)
+                            echoed += 1
+                        else:
+                            at = end
                 elif kind == b"2" and (slot := tick_slots.get(fields[2])) is not None:
                     taken += 1
                     what = _SIZES.get(fields[3])
@@ -152,6 +157,11 @@ class FastFrames:
                         self._on_day_size(slot, fields)
                     else:
                         ticks.on_size(slot, what, float(fields[4]))
+                elif kind == b"99" and (
+                    (trades := trade_slots.get(fields[1])) is not None and fields[2] in _PRINTS
+                ):
+                    taken += 1
+                    ticks.on_print(trades, int(fields[3]), float(fields[4]), float(fields[5]))
                 elif (handler := by_kind.get(kind)) is not None and handler(fields):
                     taken += 1
                 else:
@@ -160,9 +170,11 @@ class FastFrames:
             except Exception as error:  # noqa: BLE001 - boundary: one message costs no other
                 self._unreadable(b"\0".join(fields), kind, error)
         raw._data = data[at:]
+        taken += echoed
         raw._numMsgRecv += taken + others
         raw._numBytesRecv += size
         ticks.counters.received += taken
+        ticks.counters.stale += echoed
         ticks.processed()
 
     # -- kinds: those of a stream that is none of ours are for the decoder -------------------
@@ -186,13 +198,6 @@ class FastFrames:
         if slot is None or fields[3] not in _LAST_TIMES:
             return False
         self._ticks.on_last_time(slot, float(fields[4]))
-        return True
-
-    def _on_print(self, fields: list[bytes]) -> bool:
-        slot = self._ticks.trade_slots.get(fields[1])
-        if slot is None or fields[2] not in _PRINTS:
-            return False
-        self._ticks.on_print(slot, int(fields[3]), float(fields[4]), float(fields[5]))
         return True
 
     def _on_depth(self, fields: list[bytes]) -> bool:

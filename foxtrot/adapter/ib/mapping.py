@@ -12,13 +12,12 @@ from typing import Protocol
 
 import msgspec
 
-from foxtrot.model.constants import Direction, Interval, Product
-from foxtrot.model.objects import BarData, MarketTradeData, Source
+from foxtrot.model.constants import Interval, Product
+from foxtrot.model.objects import BarData, Source
 
 PRICE_LIMIT = 1e12
 VOLUME_LIMIT = 1e18
 TIME_LIMIT_S = 253_402_300_800
-NS_PER_S = 1_000_000_000
 
 INTERVALS = {
     Interval.MINUTE: "1 min",
@@ -37,6 +36,9 @@ BID, ASK, LAST = range(3)
 PRICES = {1: BID, 2: ASK, 4: LAST, 66: BID, 67: ASK, 68: LAST}
 SIZES = {0: BID, 3: ASK, 5: LAST, 69: BID, 70: ASK, 71: LAST}
 """By the number of the tick type, live and delayed. Source: TWS API, "Available Tick Types"."""
+
+ECHOES = {1: 0, 2: 3, 4: 5, 66: 69, 67: 70, 68: 71}
+"""The type of the size that repeats what came with a price, by the type of the price."""
 
 VOLUME, _TURNOVER, OPEN_INTEREST, OPEN, HIGH, LOW, PRE_CLOSE = range(7)
 """Places in `DayStatistics`."""
@@ -129,25 +131,6 @@ def bad_row(row: Row, lowest: float) -> str:
         return "volume out of range"
     inside = row.low <= min(row.open, row.close) and max(row.open, row.close) <= row.high
     return "" if inside else "a price outside the bar's own high and low"
-
-
-def market_trade(
-    source: Source, seconds: int, recv_ns: int, number: int, price: float, size: float
-) -> MarketTradeData:
-    """A print on the tape.
-
-    TWS gives a print neither an id nor the side of who took: the id is its second and its number
-    since the stream was asked for.
-    """
-    return MarketTradeData(
-        source,
-        seconds * NS_PER_S,
-        recv_ns,
-        f"{seconds}.{number}",
-        price,
-        size,
-        Direction.NET,
-    )
 
 
 def row(sdk_bar: SdkBar) -> Row:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import time
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -38,7 +39,8 @@ class Mark:
         self.heard_ns = 0
         self.tick: TickData | None = None
         self.moving: dt.datetime | None = None
-        self.number = 0
+        # TWS numbers no prints; counted from the moment, no number comes twice, in no run.
+        self.number = time.time_ns() // 1_000
 
 
 class Marks:
@@ -86,11 +88,15 @@ class Slot:
 
 
 class TickSlot(Slot):
-    """The latest of one contract, from which its ticks are made."""
+    """The latest of one contract, from which its ticks are made.
+
+    `echoes` has the begin of the message that repeats the size of a price, by the type of the
+    price, as both are on the wire.
+    """
 
     __slots__ = (
-        "ask", "ask_volume", "asks", "bid", "bid_volume", "bids", "day", "event_ns", "last",
-        "last_volume", "statistics",
+        "ask", "ask_volume", "asks", "bid", "bid_volume", "bids", "day", "echoes", "event_ns",
+        "last", "last_volume", "statistics",
     )  # fmt: skip
 
     def __init__(self, source: Source, mark: Mark, lane: Lane, lowest: float) -> None:
@@ -100,6 +106,7 @@ class TickSlot(Slot):
         self.statistics = [0.0] * 9
         self.day: DayStatistics = NO_STATISTICS
         self.event_ns = 0
+        self.echoes: dict[bytes, bytes] = {}
         self.bids: Levels = ()
         self.asks: Levels = ()
 

@@ -10,7 +10,7 @@ from foxtrot.adapter.ib.instruments import Instrument
 from foxtrot.adapter.ib.mapping import ASK, BID, LAST
 from foxtrot.adapter.ib.sdk import RawClient
 from foxtrot.adapter.ib.slots import Quoted
-from foxtrot.model.objects import NO_STATISTICS, DayStatistics, Source, TickData
+from foxtrot.model.objects import NO_STATISTICS, NS_PER_S, DayStatistics, Source, TickData
 
 ANSWER_S = 12.0
 """A snapshot ends after 11 s at the latest. Source: TWS API documents, "Market Data: Snapshots"."""
@@ -82,7 +82,7 @@ class Snapshot:
                 self._take_size(kind, size)
             case (int(kind), str(text)) if kind in mapping.LAST_TIMES and text.isdecimal():
                 if not mapping.bad_time(int(text)):
-                    self.event_ns = int(text) * mapping.NS_PER_S
+                    self.event_ns = int(text) * NS_PER_S
 
     def _take_price(self, kind: int, price: float, size: float) -> None:
         none = mapping.is_none(price, size)

@@ -21,13 +21,21 @@ from foxtrot.core.logs import get_logger
 from foxtrot.errors import FoxtrotError
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.gateway.episodes import Episodes
-from foxtrot.model.constants import Lane
+from foxtrot.model.constants import Direction, Lane
 from foxtrot.model.events import EVENT_BAR, EVENT_DEPTH, EVENT_MARKET_TRADE, EVENT_TICK, Event
-from foxtrot.model.objects import DayStatistics, DepthData, Levels, TickData
+from foxtrot.model.objects import (
+    NS_PER_S,
+    DayStatistics,
+    DepthData,
+    Levels,
+    MarketTradeData,
+    TickData,
+)
 
 log = get_logger("foxtrot.ib.ticks")
 
-_BOUNDED = Lane.BOUNDED  # an enum member's look-up is dear where every message passes
+# An enum member's look-up is dear where every message passes.
+_BOUNDED, _NOBODY = Lane.BOUNDED, Direction.NET
 _LEVELS_ON_TICK = 5
 _CROSSED_NS = 2_000_000_000
 """A book may be crossed in the midst of changes, and no longer."""
@@ -75,6 +83,10 @@ class Assembler:
         wire = b"%d" % request_id
         if isinstance(slot, TickSlot):
             self.tick_slots[wire] = slot
+            slot.echoes = {
+                b"%d" % kind: b"2\x006\x00%s\x00%d\x00" % (wire, echo)
+                for kind, echo in mapping.ECHOES.items()
+            }
             for depth in self.depth_slots.values():
                 if depth.topic == slot.topic:
                     depth.ticks = slot
@@ -154,39 +166,43 @@ class Assembler:
 
     # -- ticks ------------------------------------------------------------------------------
 
-    def on_price(self, slot: TickSlot, what: int, price: float, size: float) -> None:
-        """A bid, an ask or a last price: by far the most frequent message, so written out."""
+    def on_price(self, slot: TickSlot, what: int, price: float, size: float) -> bool:
+        """A bid, an ask or a last price: by far the most frequent message, so written out.
+
+        Returns:
+            Whether price and size are the slot's now, so that the size alone is no news.
+        """
         slot.heard_ns = slot.mark.heard_ns = now_ns = self.now_ns
         if not (0.0 < price < PRICE_LIMIT and 0.0 <= size < VOLUME_LIMIT):
             if mapping.is_none(price, size):
                 price = 0.0
             elif self._refused(slot, "quote", mapping.bad_price(price, size, slot.lowest)):
-                return
+                return False
         elif self._episodes.open:
             self._episodes.believe(slot.topic, "quote")
         if what == BID:
             if price == slot.bid and size == slot.bid_volume:
                 self.counters.stale += 1
-                return
+                return True
             slot.bid, slot.bid_volume = price, size
         elif what == ASK:
             if price == slot.ask and size == slot.ask_volume:
                 self.counters.stale += 1
-                return
+                return True
             slot.ask, slot.ask_volume = price, size
         else:
-            self._on_last(slot, price, size)
-            return
+            return self._on_last(slot, price, size)
         ask = slot.ask
         if not 0.0 < slot.bid <= ask:
             self._hold(slot)  # the other side follows, if there is one
-            return
+            return True
         slot.untold = False
         slot.mark.tick = tick = TickData(
             slot.source, 0, now_ns, slot.last, slot.last_volume,
             slot.bid, slot.bid_volume, ask, slot.ask_volume, slot.day, slot.bids, slot.asks,
         )  # fmt: skip
         self._put(Event(EVENT_TICK, tick, slot.topic, slot.lane))
+        return True
 
     def on_size(self, slot: TickSlot, what: int, size: float) -> None:
         """The size of a bid, an ask or a last price; most repeat what came with the price."""
@@ -227,16 +243,17 @@ class Assembler:
         slot.hear(self.now_ns)
         if self._refused(slot, "time", mapping.bad_time(seconds)):
             return
-        slot.event_ns = int(seconds) * mapping.NS_PER_S
+        slot.event_ns = int(seconds) * NS_PER_S
         self._timed.append(slot)
         self.counters.held += 1
 
-    def _on_last(self, slot: TickSlot, price: float, size: float) -> None:
+    def _on_last(self, slot: TickSlot, price: float, size: float) -> bool:
         if not price:
             self.counters.stale += 1
-            return
+            return False
         slot.last, slot.last_volume = price, size
         self._tell(slot, slot.event_ns)
+        return True
 
     def _tell(self, slot: TickSlot, event_ns: int) -> None:
         slot.untold = False
@@ -296,8 +313,9 @@ class Assembler:
     # -- prints -----------------------------------------------------------------------------
 
     def on_print(self, slot: TradeSlot, seconds: int, price: float, size: float) -> None:
-        """A trade, with the exchange's time."""
-        slot.heard_ns = slot.mark.heard_ns = now_ns = self.now_ns
+        """A trade, with the exchange's time; TWS does not say who took."""
+        mark = slot.mark
+        slot.heard_ns = mark.heard_ns = now_ns = self.now_ns
         good = (
             0.0 < price < PRICE_LIMIT and 0.0 <= size < VOLUME_LIMIT and 0 < seconds < TIME_LIMIT_S
         )
@@ -305,8 +323,10 @@ class Assembler:
             bad = mapping.bad_price(price, size, slot.lowest) or mapping.bad_time(seconds)
             if self._refused(slot, "trade", bad):
                 return
-        slot.mark.number += 1
-        item = mapping.market_trade(slot.source, seconds, now_ns, slot.mark.number, price, size)
+        mark.number = number = mark.number + 1
+        item = MarketTradeData(
+            slot.source, seconds * NS_PER_S, now_ns, str(number), price, size, _NOBODY
+        )
         self._put(Event(EVENT_MARKET_TRADE, item, slot.topic, _BOUNDED))
 
     # -- bars -------------------------------------------------------------------------------
