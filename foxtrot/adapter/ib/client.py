@@ -17,6 +17,7 @@ from foxtrot.adapter.ib.errors import (
 )
 from foxtrot.adapter.ib.inbox import Inbox
 from foxtrot.adapter.ib.limits import IbPaceManager, PaceScope
+from foxtrot.adapter.ib.opening import check_accounts, connect
 from foxtrot.adapter.ib.requests import Question, Requests
 from foxtrot.adapter.ib.sdk import RawClient, RawContract, RawOrder, load, sdk
 from foxtrot.adapter.ib.settings import IbSettings
@@ -24,16 +25,13 @@ from foxtrot.connectivity.config import StreamConfig
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import (
     ConfigurationError,
-    ConnectError,
     ConnectionClosed,
-    ConnectTimeout,
     FoxtrotError,
     InvalidState,
     StreamingError,
     VenueUnavailable,
     WrongThread,
 )
-from foxtrot.model.constants import Environment
 
 __all__ = ["IbClient", "RawClient", "RawContract", "RawOrder", "sdk"]
 
@@ -108,7 +106,7 @@ class IbClient:
         self._prepare(raw)
         timeout_s = self._config.connect_timeout_s * _OPEN_SHARE
         try:
-            await self._connect(raw, timeout_s)
+            await connect(self._venue, raw, self._settings, self.client_id, self.lost, timeout_s)
             self._learn(raw)
         except BaseException:  # boundary: however it ended, no socket is left
             self._lose(ConnectionClosed(_DROPPED, "it was never open"))
@@ -148,56 +146,12 @@ class IbClient:
         raw.conn.hasData.connect(self._on_data)
         raw.conn.disconnected.connect(self._on_disconnected)
 
-    async def _connect(self, raw: RawClient, timeout_s: float) -> None:
-        """The SDK's connect; it would go on waiting when TWS has said no already."""
-        host, port = self._settings.host, self._settings.port
-        connecting = asyncio.ensure_future(raw.connectAsync(host, port, self.client_id, 0))
-        either: tuple[asyncio.Future[None] | asyncio.Future[FoxtrotError], ...]
-        either = connecting, self.lost
-        try:
-            await asyncio.wait(either, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            answered = raw.serverVersion() > 0
-            cause = self.lost.result() if self.lost.done() else None
-        finally:
-            connecting.cancel()
-            (result,) = await asyncio.gather(connecting, return_exceptions=True)
-        if cause is not None:
-            raise self._no_welcome(cause)
-        if result is None:
-            return
-        endpoint = self._settings.endpoint
-        if isinstance(result, asyncio.CancelledError):
-            what = "order id and accounts" if answered else "handshake"
-            raise ConnectTimeout(endpoint, timeout_s, what)
-        raise translate(result, self._venue, endpoint, timeout_s=timeout_s) from None
-
-    def _no_welcome(self, cause: FoxtrotError) -> FoxtrotError:
-        if not isinstance(cause, ConnectionClosed):
-            return cause
-        reason = (
-            "closed before it was open; TWS does so to an address that is not among its trusted"
-            f" ones, and when client id {self.client_id} is in use"
-        )
-        return ConnectError(self._settings.endpoint, reason)
-
     def _learn(self, raw: RawClient) -> None:
         self.server_version = raw.serverVersion()
         self.accounts = tuple(raw.getAccounts())
         self.saw_order_id(raw.getReqId() - 1)
-        self._check_accounts()
+        check_accounts(self._settings, self.accounts)
         self._ready = True
-
-    def _check_accounts(self) -> None:
-        """Paper accounts begin with D. Source: IB's guide, "Paper Trading Account"."""
-        environment, account = self._settings.environment, self._settings.account
-        paper = environment is not Environment.LIVE
-        shown = ", ".join(self.accounts)
-        if any(name.startswith("D") is not paper for name in self.accounts):
-            kind = "live" if paper else "paper"
-            problem = f"is {environment.value}, but TWS is logged in to {kind} account {shown}"
-            raise ConfigurationError("connect", "environment", problem)
-        if account and account not in self.accounts:
-            raise ConfigurationError("connect", "account", f"is not one of TWS's: {shown}")
 
     @property
     def account(self) -> str:

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Callable
 
 from foxtrot.adapter.ib.errors import ends_request, error_of
-from foxtrot.adapter.ib.requests import Requests
+from foxtrot.adapter.ib.requests import ABOUT_ORDERS, Requests
 from foxtrot.core.logs import get_logger
+from foxtrot.errors import PermissionDenied
 
 log = get_logger("foxtrot.ib.inbox")
 
@@ -80,8 +81,12 @@ class Inbox:
     def error(self, req_id: int, code: int, text: str, advanced: str = "") -> None:
         """An error or a notice: of the connection, a request, a stream or an order."""
         self._on_error(req_id, code, text)
-        if ends_request(code) and self._requests.fail(req_id, error_of(self._venue, code, text)):
-            return
+        if ends_request(code):
+            problem = error_of(self._venue, code, text)
+            if self._requests.fail(req_id, problem):
+                return
+            if req_id < 0 and isinstance(problem, PermissionDenied):
+                self._requests.fail_kinds(ABOUT_ORDERS, problem)
         for sink in tuple(self._sinks.values()):
             listener = getattr(sink, "error", None)
             if listener is not None:

@@ -7,7 +7,7 @@ none, so that only one of a kind can be under way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from foxtrot.errors import FoxtrotError, VenueUnavailable
@@ -18,13 +18,8 @@ MOST_ROWS = 200_000
 ROWS = frozenset(
     {
         "contractDetails",
-        "bondContractDetails",
         "historicalData",
         "execDetails",
-        "accountSummary",
-        "accountUpdateMulti",
-        "positionMulti",
-        "securityDefinitionOptionParameter",
         "priceSizeTick",
         "tickSize",
         "tickString",
@@ -41,10 +36,6 @@ ENDS = frozenset(
         "contractDetailsEnd",
         "historicalDataEnd",
         "execDetailsEnd",
-        "accountSummaryEnd",
-        "accountUpdateMultiEnd",
-        "positionMultiEnd",
-        "securityDefinitionOptionParameterEnd",
         "tickSnapshotEnd",
     }
 )
@@ -64,9 +55,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "completedOrders": "completedOrders",
         "accountUpdates": "accountUpdates",
         "currentTime": "currentTime",
-        "managedAccounts": "managedAccounts",
         "nextValidId": "nextValidId",
-        "marketRule": "marketRule",
     }
 )
 """Questions without an id; those of one kind share the end of their answers."""
@@ -94,11 +83,12 @@ NAMED_ENDS: Mapping[str, str] = MappingProxyType(
 NAMED_WHOLE: Mapping[str, str] = MappingProxyType(
     {
         "currentTime": "currentTime",
-        "managedAccounts": "managedAccounts",
         "nextValidId": "nextValidId",
-        "marketRule": "marketRule",
     }
 )
+
+ABOUT_ORDERS = ("openOrders", "completedOrders")
+"""Kinds of questions that TWS refuses, without naming one, while its API may only read."""
 
 
 def _row(args: tuple[object, ...]) -> object:
@@ -183,6 +173,12 @@ class Requests:
         if question is not None:
             question.fail(error)
         return question is not None
+
+    def fail_kinds(self, kinds: Sequence[str], error: FoxtrotError) -> None:
+        """TWS refused questions without an id."""
+        for kind in kinds:
+            if kind in self._named:
+                self._named[kind].fail(error)
 
     def fail_all(self, error: FoxtrotError) -> None:
         """The connection is gone."""

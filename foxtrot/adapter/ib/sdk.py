@@ -171,9 +171,6 @@ class RawClient(Protocol):
     def reqIds(self, numIds: int) -> None:
         """Ask for the next order id; the number means nothing."""
 
-    def reqManagedAccts(self) -> None:
-        """Ask for the accounts."""
-
     def reqMarketDataType(self, marketDataType: int) -> None:
         """Choose live, frozen, delayed or delayed frozen data."""
 
@@ -210,20 +207,6 @@ class RawClient(Protocol):
         """Ask for every print."""
 
     def cancelTickByTickData(self, reqId: int) -> None:
-        """Give them back."""
-
-    def reqRealTimeBars(
-        self,
-        reqId: int,
-        contract: RawContract,
-        barSize: int,
-        whatToShow: str,
-        useRTH: bool,
-        realTimeBarsOptions: list[object],
-    ) -> None:
-        """Ask for bars of five seconds."""
-
-    def cancelRealTimeBars(self, reqId: int) -> None:
         """Give them back."""
 
     def reqHistoricalData(
@@ -272,9 +255,6 @@ class RawClient(Protocol):
     def reqMatchingSymbols(self, reqId: int, pattern: str) -> None:
         """Search symbols."""
 
-    def reqMarketRule(self, marketRuleId: int) -> None:
-        """Ask for the price steps of a rule."""
-
     def placeOrder(self, orderId: int, contract: RawContract, order: RawOrder) -> None:
         """Send or change an order."""
 
@@ -296,17 +276,8 @@ class RawClient(Protocol):
     def reqPositions(self) -> None:
         """Ask for the positions, and to be told of changes."""
 
-    def cancelPositions(self) -> None:
-        """Be told no more."""
-
     def reqAccountUpdates(self, subscribe: bool, acctCode: str) -> None:
         """Ask for values and portfolio of an account, and their changes."""
-
-    def reqAccountSummary(self, reqId: int, groupName: str, tags: str) -> None:
-        """Ask for values of all accounts."""
-
-    def cancelAccountSummary(self, reqId: int) -> None:
-        """Be told no more."""
 
 
 class Sdk(Protocol):

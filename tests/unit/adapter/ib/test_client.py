@@ -23,6 +23,7 @@ from foxtrot.errors import (
     ConnectTimeout,
     FoxtrotError,
     InvalidState,
+    PermissionDenied,
     StreamingError,
     UnknownSymbol,
     VenueUnavailable,
@@ -275,6 +276,20 @@ async def test_questions_of_one_kind_wait_for_each_other() -> None:
         await door.hear("16")
         door.send(frame(53, 1))
         assert await second == []
+
+
+async def test_a_tws_that_may_only_read_says_so_at_once() -> None:
+    """Error 321 about Read-Only mode names no question: those about orders end with advice."""
+    text = "Error validating request.-'bW' : cause - The API interface is in Read-Only mode."
+    refusal = frame(4, 2, -1, 321, text, "")
+    async with standing(Door(answers={"5": lambda _: refusal})) as door, opened(door) as client:
+        positions = asyncio.ensure_future(client.ask_named("positions", lambda r: r.reqPositions()))
+        await door.hear("61")
+        with pytest.raises(PermissionDenied, match="switch off Read-Only API"):
+            await client.ask_named("openOrders", lambda raw: raw.reqOpenOrders())
+        assert not positions.done()
+        door.send(frame(62, 1))
+        assert await positions == []
 
 
 async def test_a_late_answer_is_not_taken_for_the_next_one() -> None:

@@ -29,10 +29,10 @@ async def test_rows_are_collected_until_the_end(requests: Requests) -> None:
     assert hear(requests, CONTRACT, 7, "a")
     assert not hear(requests, CONTRACT, 8, "of somebody else")
     assert not hear(requests, "orderStatus", 7, "Filled")
-    assert hear(requests, "accountSummary", 7, "DU1", "Cash", "1", "USD")
+    assert hear(requests, "execDetails", 7, "contract", "execution")
     assert not question.done.done()
     assert hear(requests, "contractDetailsEnd", 7)
-    assert question.done.result() == ["a", ("DU1", "Cash", "1", "USD")]
+    assert question.done.result() == ["a", ("contract", "execution")]
 
 
 async def test_an_answer_in_one_piece_needs_no_end(requests: Requests) -> None:
