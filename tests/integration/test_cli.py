@@ -391,6 +391,19 @@ def test_sim_serves_a_tws_gateway(start: Start) -> None:
     assert program.errors() == ""
 
 
+def test_ib_tells_of_a_gateway_and_of_its_ids(start: Start) -> None:
+    """A look at a gateway names the option that is wrong, or what the gateway answers."""
+    ended = foxtrot("ib", "status")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("error: command line: --port: is missing")
+    program = start("sim", "ib", "--port", "0", "--rate", "0", "--symbols", "AAPL", "--json")
+    port = str(program.wait_for(event="open")["port"])
+    ended = foxtrot("ib", "status", "--environment", "simulated", "--port", port, "--json")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout)["accounts"] == ["DU1234567"]
+    assert foxtrot("ib", "ids", "--json").stdout == "", "its id is given back"
+
+
 def test_version_is_shown() -> None:
     """`--version` names the program and its version."""
     ended = foxtrot("--version")
