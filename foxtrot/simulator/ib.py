@@ -26,6 +26,7 @@ from foxtrot.simulator.ib_control import Control
 from foxtrot.simulator.ib_desk import Desk
 from foxtrot.simulator.ib_dispatch import Dispatch, Room
 from foxtrot.simulator.ib_hall import Hall
+from foxtrot.simulator.ib_history import HistoryRoom
 from foxtrot.simulator.ib_limits import IbLimits
 from foxtrot.simulator.ib_order_lists import OrderLists
 from foxtrot.simulator.ib_order_room import OrderRoom
@@ -99,6 +100,7 @@ class SimulatedIb:
             Hall(self),
             ContractRoom(self),
             self.streams,
+            HistoryRoom(self),
             accounts_room,
             self.orders,
             OrderLists(self, self.orders),

@@ -16,6 +16,7 @@ class IbLimits(msgspec.Struct, frozen=True):
         depth_lines: Order books at once, over all clients.
         tick_by_tick_lines: Tick-by-tick streams at once, over all clients.
         tick_by_tick_again_s: How long a contract's tick-by-tick stream cannot be asked for again.
+        history_pace: Whether requests for small bars and ticks of the past are counted.
         snapshot_s: When a snapshot ends at the latest.
         send_buffer_bytes: A client that reads so much too slowly is cut off.
     """
@@ -27,6 +28,7 @@ class IbLimits(msgspec.Struct, frozen=True):
     depth_lines: int | None = 3
     tick_by_tick_lines: int | None = 3
     tick_by_tick_again_s: float = 15.0
+    history_pace: bool = True
     snapshot_s: float = 11.0
     send_buffer_bytes: int | None = 32 << 20
 
@@ -35,6 +37,7 @@ PACE, IN_USE, CANNOT_READ, INVALID, DUPLICATE_ID = 100, 326, 320, 321, 322
 TOO_MANY_LINES, TOO_MANY_BOOKS, TOO_MANY_PRINTS = 101, 309, 10190
 NO_SUCH_STREAM, NO_SUCH_BOOK, NO_TICK_BY_TICK = 300, 310, 10189
 NOT_SUBSCRIBED, SHOWN_DELAYED = 354, 10167
+HISTORY, NO_SUCH_HISTORY = 162, 366
 FARM_BROKEN, FARM_OK, HISTORY_FARM_OK, DEFINITIONS_OK = 2103, 2104, 2106, 2158
 LOST, RESTORED_WITHOUT_DATA, RESTORED = 1100, 1101, 1102
 
@@ -42,6 +45,8 @@ TEXTS = {
     PACE: "Max rate of messages per second has been exceeded:max={} rec={} ({})",
     TOO_MANY_LINES: "Max number of tickers has been reached",
     NO_SUCH_STREAM: "Can't find EId with tickerId:{}",
+    HISTORY: "Historical Market Data Service error message:{}",
+    NO_SUCH_HISTORY: "No historical data query found for ticker id:{}",
     NO_SUCH_BOOK: "Can't find the subscribed market depth with tickerId:{}",
     DUPLICATE_ID: "Error processing request.-'bW' : cause - Duplicate ticker id",
     TOO_MANY_BOOKS: "Max number ({}) of market depth requests has been reached",

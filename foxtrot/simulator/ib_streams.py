@@ -151,6 +151,21 @@ class Streams(Room):
             if stream.contract.name == step.symbol:
                 self._send(stream, stream.feed.step(step))
 
+    def open(self, stream: Stream) -> bool:
+        """Begin a line; False if there is none left, and the client is told."""
+        try:
+            self._admit(stream)
+        except Refused as refused:
+            stream.connection.error(stream.req_id, refused.code, str(refused))
+            return False
+        self._streams[stream.connection.number, stream.req_id] = stream
+        self._send(stream, stream.feed.begin())
+        return True
+
+    def close(self, connection: Connection, req_id: int) -> bool:
+        """End a line; whether there was one."""
+        return self._streams.pop((connection.number, req_id), None) is not None
+
     def drop_all(self) -> None:
         """Forget every line, and tell nobody."""
         self._streams.clear()
@@ -175,7 +190,7 @@ class Streams(Room):
         if request.snapshot or request.regulatory_snapshot:
             self._snapshot(stream)
         else:
-            self._open(stream)
+            self.open(stream)
 
     def _depth(self, connection: Connection, request: ReqMktDepth) -> None:
         contract = self._found(connection, request, request.contract)
@@ -183,7 +198,7 @@ class Streams(Room):
             return
         maker = (contract.primary_exchange or contract.exchange) if request.smart else None
         feed = Depth(request.req_id, contract, self._venue.market, request.rows, maker)
-        self._open(Stream(connection, request.req_id, contract, BOOKS, feed))
+        self.open(Stream(connection, request.req_id, contract, BOOKS, feed))
 
     def _prints(self, connection: Connection, request: ReqTickByTickData) -> None:
         contract = self._found(connection, request, request.contract)
@@ -201,7 +216,7 @@ class Streams(Room):
             request.tick_type,
             ignore_size=request.ignore_size,
         )
-        self._open(Stream(connection, request.req_id, contract, PRINTS, feed))
+        self.open(Stream(connection, request.req_id, contract, PRINTS, feed))
 
     def _bars(self, connection: Connection, request: ReqRealTimeBars) -> None:
         contract = self._found(connection, request, request.contract)
@@ -212,10 +227,10 @@ class Streams(Room):
             connection.error(request.req_id, INVALID, text)
             return
         feed = RealTimeBars(request.req_id, contract, self._venue.market, request.what_to_show)
-        self._open(Stream(connection, request.req_id, contract, BARS, feed))
+        self.open(Stream(connection, request.req_id, contract, BARS, feed))
 
     def _cancel(self, connection: Connection, request: Asked) -> None:
-        if self._streams.pop((connection.number, request.req_id), None) is None:
+        if not self.close(connection, request.req_id):
             code = NO_SUCH_BOOK if isinstance(request, CancelMktDepth) else NO_SUCH_STREAM
             connection.error(request.req_id, code, text_of(code, request.req_id))
 
@@ -251,15 +266,6 @@ class Streams(Room):
             return None
         connection.error(req_id, SHOWN_DELAYED, text_of(SHOWN_DELAYED))
         return DELAYED
-
-    def _open(self, stream: Stream) -> None:
-        try:
-            self._admit(stream)
-        except Refused as refused:
-            stream.connection.error(stream.req_id, refused.code, str(refused))
-            return
-        self._streams[stream.connection.number, stream.req_id] = stream
-        self._send(stream, stream.feed.begin())
 
     def _admit(self, stream: Stream) -> None:
         """Whether there is a line left.

@@ -144,6 +144,10 @@ class Market:
         start = bar_start(interval, at_ms)
         return self._at(symbol).bar(start, bar_end(interval, start))
 
+    def stretch(self, symbol: str, start_ms: int, end_ms: int) -> Bar:
+        """The bar of any stretch of whole seconds; minutes and hours if it is made of them."""
+        return self._at(symbol).bar(start_ms, end_ms)
+
     def bars(
         self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None, limit: int
     ) -> list[Bar]:
