@@ -54,7 +54,7 @@ class RollingWindow:
         return at
 
     def give_back(self, at: float, units: int = 1) -> None:
-        """Take back what was reserved for `at`, but never used."""
+        """Take back what was reserved for `at` without a wait, and then not used after all."""
         if (at, units) in self._taken:
             self._taken.remove((at, units))
             self._used -= units

@@ -69,3 +69,34 @@ def test_a_gap_is_always_kept(pauses: list[float], gap: float) -> None:
         assert at - last >= gap
         assert at == max(now, last + gap)
         last = at
+
+
+@given(steps, st.integers(10, 30))
+def test_a_look_at_a_window_foretells_what_a_reservation_would_get(
+    steps: list[tuple[float, int]], limit: int
+) -> None:
+    """`free_at` takes nothing, and says when the same units would be granted."""
+    window, now = RollingWindow(limit, 30.0), 0.0
+    for pause, units in steps:
+        now += pause
+        looked = [window.free_at(now, units) for _ in range(2)]
+        at = now + window.reserve(now, units)
+        assert looked == [at, at]
+
+
+@given(steps, steps, st.integers(10, 30))
+def test_what_is_given_back_was_never_taken(
+    before: list[tuple[float, int]], after: list[tuple[float, int]], limit: int
+) -> None:
+    """Units that were used at once, and given back unused, leave no trace."""
+    one, other, now = RollingWindow(limit, 30.0), RollingWindow(limit, 30.0), 0.0
+    for pause, units in before:
+        now += pause
+        one.reserve(now, units)
+        other.reserve(now, units)
+    if one.free_at(now, 7) == now:
+        one.reserve(now, 7)
+        one.give_back(now, 7)
+    for pause, units in after:
+        now += pause
+        assert one.reserve(now, units) == other.reserve(now, units)
