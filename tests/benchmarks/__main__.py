@@ -19,6 +19,7 @@ SUITES = (
     "journal",
     "orders",
     "recovery",
+    "ib",
     "ib_pool",
 )
 STORED = Path(__file__).with_name("baseline.json")
