@@ -7,10 +7,9 @@ value classes are: what lies above keeps a state of its own that cannot be trust
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib.metadata
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Protocol, cast
 
@@ -307,8 +306,8 @@ def sdk() -> Sdk:
     """
     installed = eventkits()
     try:
-        with _some_loop():
-            package = _imported()
+        with ThreadPoolExecutor(1, "foxtrot-import-ib") as thread:
+            package = thread.submit(_imported_with_a_loop).result()
     except ImportError as error:
         raise ConfigurationError("ib", "", _advice(installed, error)) from None
     except RuntimeError as error:  # eventkit 1.0.3 where no loop can be had
@@ -352,23 +351,12 @@ def _imported() -> Sdk:
     return cast("Sdk", ib_async)
 
 
-@contextlib.contextmanager
-def _some_loop() -> Iterator[None]:
-    """A loop for the thread that imports: eventkit 1.0.3 asks for one, and then never uses it."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        pass
-    else:
-        yield
-        return
-    if threading.current_thread() is threading.main_thread():
-        yield  # a script's own loop is not taken from it
-        return
+def _imported_with_a_loop() -> Sdk:
+    """Import it on a thread that has a loop: eventkit 1.0.3 asks for one, and never uses it."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        yield
+        return _imported()
     finally:
         asyncio.set_event_loop(None)
         loop.close()

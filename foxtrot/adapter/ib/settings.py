@@ -186,7 +186,7 @@ def _port(setting: Setting, environment: Environment) -> int:
     if not port:
         advice = "is missing; TWS has 7497 (paper) or 7496 (live), IB Gateway 4002 or 4001"
         if environment is Environment.SIMULATED:
-            advice = "is missing; start a gateway with: foxtrot sim ib --port 4010, and give 4010"
+            advice = "is missing; start a gateway with: foxtrot sim ib --port 9002, and give 9002"
         raise _wrong("port", advice)
     usual = PORTS.get(port, environment)
     if usual is not environment:
