@@ -94,15 +94,18 @@ def demo(
     seconds: Seconds = None,
     json: Json = False,
     symbols: Symbols = None,
+    venues: Annotated[
+        str | None, typer.Option("--venues", help="Such as binance,ib; or all.")
+    ] = None,
     seed: Seed = 0,
     rate: Rate = 10.0,
     log_file: LogFile = None,
 ) -> None:
-    """Show a simulated Binance at work: no account, no network."""
-    from foxtrot.app.demo import SYMBOLS, Demo
+    """Show simulated venues at work: no account, no network."""
+    from foxtrot.app.demo import Demo
     from foxtrot.app.program import Options, run
 
-    composition = Demo(_symbols(symbols) or SYMBOLS, seed=seed, rate_hz=rate)
+    composition = Demo(_symbols(symbols), venues=_symbols(venues), seed=seed, rate_hz=rate)
     run(composition, Options(seconds, json, log_file))
 
 

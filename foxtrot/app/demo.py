@@ -1,4 +1,4 @@
-"""The demo: a simulated venue on a real socket, an engine, and strategies that watch and trade."""
+"""The demo: simulated venues on real sockets, an engine, and strategies that watch and trade."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from foxtrot.app.stages import Stage, chosen, shared_out
 from foxtrot.core.settings import Settings
+from foxtrot.errors import ConfigurationError
 from foxtrot.model.constants import Environment
 
 if TYPE_CHECKING:
     from foxtrot.engine.main_engine import MainEngine
-
-TRADED = {"BTCUSDT": 0.001, "ETHUSDT": 0.01}
-"""What the demo trades, and how much at once: the first follows averages, the second quotes."""
-SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT")
 
 
 class Demo:
     """Composition of the demo; needs no account and no network.
 
     Args:
-        symbols: What is traded and watched.
+        symbols: What is watched; the venues' own choice, if empty.
+        venues: Which venues, by name; all whose SDK is installed, if empty.
         seed: Same seed, same prices.
-        rate_hz: Steps of the market per second and symbol.
+        rate_hz: Steps of each market per second and symbol.
+
+    Raises:
+        ConfigurationError: A venue is unknown, or its SDK is not installed.
     """
 
     title = "demo"
@@ -33,38 +35,47 @@ class Demo:
     log_level = None
 
     def __init__(
-        self, symbols: Sequence[str] = SYMBOLS, *, seed: int = 0, rate_hz: float = 10.0
+        self,
+        symbols: Sequence[str] = (),
+        *,
+        venues: Sequence[str] = (),
+        seed: int = 0,
+        rate_hz: float = 10.0,
     ) -> None:
-        self._symbols, self._seed, self._rate_hz = tuple(symbols), seed, rate_hz
+        self._seed, self._rate_hz = seed, rate_hz
+        self._lacking = tuple(text for stage in chosen(venues) if (text := stage.lack()))
+        if venues and self._lacking:
+            raise ConfigurationError("command line", "--venues", "; ".join(self._lacking))
+        self._stages = [stage for stage in chosen(venues) if not stage.lack()]
+        self._symbols = symbols
+        self._shown: dict[Stage, list[str]] = {}
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The venues that are shown, once it is open."""
+        return tuple(self._shown)
 
     def open(self, stack: ExitStack) -> MainEngine:
-        """Open the venue and make the engine."""
-        from foxtrot.adapter.binance import BinanceAdapter
-        from foxtrot.app.simulate import open_binance
+        """Open the venues and make the engine."""
         from foxtrot.engine.main_engine import MainEngine
 
-        # What it traded ends with it: the next demo begins with another venue.
+        # What it traded ends with it: the next demo begins with other venues.
         self._folder = Path(stack.enter_context(TemporaryDirectory(prefix="foxtrot-demo-")))
-        self.venue = open_binance(stack, self._symbols, seed=self._seed, rate_hz=self._rate_hz)
+        self._shown = shared_out(self._stages, self._symbols)
+        for stage, symbols in self._shown.items():
+            stage.open(stack, symbols, self._seed, self._rate_hz)
         settings = {"journal.directory": str(self._folder)}
         engine = stack.enter_context(MainEngine(settings=settings))
-        engine.add_adapter(BinanceAdapter)
+        for stage in self._shown:
+            engine.add_adapter(stage.adapter(), stage.name)
+        for text in self._lacking:
+            engine.write_log(text)
         return engine
 
     def start(self, engine: MainEngine) -> None:
         """Connect, and let the strategies subscribe to what they watch."""
-        from foxtrot.simulator.binance_keys import SIMULATED_KEY, SIMULATED_SECRET
-
-        engine.connect(
-            {
-                "environment": "simulated",
-                "rest_url": self.venue.rest_url,
-                "websocket_url": self.venue.websocket_url,
-                "api_key": self._secret("key", SIMULATED_KEY),
-                "secret": self._secret("secret", SIMULATED_SECRET),
-            },
-            "BINANCE",
-        )
+        for stage in self._shown:
+            engine.connect(stage.setting(self._keep), stage.name)
         self._add_strategies(engine)
 
     def _add_strategies(self, engine: MainEngine) -> None:
@@ -72,13 +83,15 @@ class Demo:
         from foxtrot.app.examples.market_maker import MarketMaker
         from foxtrot.app.examples.trend_watcher import TrendWatcher
 
-        symbols = [f"{each}.BINANCE" for each in self._symbols]
-        engine.add_strategy(TrendWatcher, "TrendWatcher", symbols)
-        for (symbol, volume), kind in zip(TRADED.items(), (MaCross, MarketMaker), strict=True):
-            if symbol in self._symbols:
-                engine.add_strategy(kind, kind.__name__, [f"{symbol}.BINANCE"], {"volume": volume})
+        traders = {kind.__name__: kind for kind in (MaCross, MarketMaker)}
+        for stage, symbols in self._shown.items():
+            engine.add_strategy(TrendWatcher, f"TrendWatcher-{stage.name}", symbols)
+            for symbol, (kind, parameters) in stage.traded.items():
+                if symbol in symbols:
+                    name = f"{kind}-{symbol.partition('.')[0].partition('-')[0]}"
+                    engine.add_strategy(traders[kind], name, [symbol], parameters)
 
-    def _secret(self, name: str, value: str) -> str:
+    def _keep(self, name: str, value: str) -> str:
         """Put a secret where the settings would have it: in a file that is ours alone."""
         file = self._folder / name
         file.touch(mode=0o600)

@@ -46,6 +46,15 @@ def open_binance(
     return venue
 
 
+def open_ib(stack: ExitStack, *, seed: int = 0, rate_hz: float = 10.0) -> SimulatedIb:
+    """Open a TWS gateway on a thread of its own; the stack closes it."""
+    from foxtrot.simulator.ib import SimulatedIb, SimulatedIbThread
+
+    venue = SimulatedIb(seed=seed, rate_hz=rate_hz)
+    stack.enter_context(SimulatedIbThread(venue))
+    return venue
+
+
 def serve_binance(plan: Plan, key: str | None = None, secret: str | None = None) -> None:
     """Serve a Binance until a signal or the deadline; with the simulated key, if none is given.
 

@@ -91,7 +91,7 @@ def requests(adapter: BaseAdapter, entry: VenueEntry) -> Iterator[SubscribeReque
         yield SubscribeRequest(symbol, exchange, each.channel, each.interval)
 
 
-def contract_of(adapter: BaseAdapter, name: str) -> tuple[str, Exchange]:
+def contract_of(adapter: BaseAdapter | type[BaseAdapter], name: str) -> tuple[str, Exchange]:
     """The symbol and the exchange of `name`; without one, the venue's first.
 
     A symbol may have dots of its own, so only the name of an exchange of the venue is taken off.

@@ -22,7 +22,7 @@ class MarketMaker(Strategy):
     both and quotes anew when they are gone. It knows nothing of what it trades: it is a toy.
     """
 
-    parameters = ("volume", "distance", "tolerance", "most")
+    parameters = ("volume", "distance", "tolerance", "most", "post_only")
     variables = ("bid", "ask", "pnl")
 
     volume = 0.01
@@ -31,6 +31,8 @@ class MarketMaker(Strategy):
     tolerance = 0.00005
     """How far the middle may move before the quotes follow, as a share of the price."""
     most = 0.05
+    post_only = True
+    """Whether a quote that would trade at once is refused; not every venue offers that."""
 
     def on_init(self) -> None:
         """Begin without a quote."""
@@ -77,11 +79,12 @@ class MarketMaker(Strategy):
         self._quoted = self._middle
         self.bid = _on_tick(self._middle * (1 - self.distance), contract.pricetick, ROUND_FLOOR)
         self.ask = _on_tick(self._middle * (1 + self.distance), contract.pricetick, ROUND_CEILING)
+        kind = OrderType.POST_ONLY if self.post_only else OrderType.LIMIT
         ids = []
         if self.pos + self.volume <= self.most:
-            ids.append(self.buy(self.bid, self.volume, type=OrderType.POST_ONLY))
+            ids.append(self.buy(self.bid, self.volume, type=kind))
         if self.pos - self.volume >= -self.most:
-            ids.append(self.sell(self.ask, self.volume, type=OrderType.POST_ONLY))
+            ids.append(self.sell(self.ask, self.volume, type=kind))
         self._open.update(ids)
 
 

@@ -1,0 +1,200 @@
+"""The venues of the demo: each simulated, with its adapter, what is watched and who trades."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
+
+from foxtrot.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from foxtrot.gateway.base import BaseAdapter
+    from foxtrot.simulator.binance import SimulatedBinance
+    from foxtrot.simulator.faults import FaultBoard
+    from foxtrot.simulator.ib import SimulatedIb
+
+KeepSecret = Callable[[str, str], str]
+"""Puts a secret, by its name, where it is ours alone; returns the reference to it."""
+
+
+class Stage(ABC):
+    """One venue of the demo; `open` comes first."""
+
+    name: ClassVar[str]
+    symbols: ClassVar[Sequence[str]]
+    """What is watched, as `vt_symbol`."""
+    traded: ClassVar[Mapping[str, tuple[str, Mapping[str, float | bool]]]]
+    """Who trades: by `vt_symbol` the name of an example, and its parameters."""
+
+    @staticmethod
+    def lack() -> str:
+        """What has to be installed before it can be shown; empty if nothing."""
+        return ""
+
+    @abstractmethod
+    def open(self, stack: ExitStack, symbols: Sequence[str], seed: int, rate_hz: float) -> None:
+        """Open the simulated venue; the stack closes it."""
+
+    @abstractmethod
+    def adapter(self) -> type[BaseAdapter]:
+        """The adapter that talks to it."""
+
+    @abstractmethod
+    def setting(self, keep: KeepSecret) -> dict[str, str | int]:
+        """What `connect` takes to reach it and to trade."""
+
+    @property
+    @abstractmethod
+    def faults(self) -> FaultBoard:
+        """Where its faults are switched on."""
+
+
+class BinanceStage(Stage):
+    """Binance, by ccxt."""
+
+    name = "BINANCE"
+    symbols = tuple(f"{each}USDT.BINANCE" for each in ("BTC", "ETH", "BNB", "SOL", "XRP", "DOGE"))
+    traded = MappingProxyType(
+        {
+            "BTCUSDT.BINANCE": ("MaCross", {"volume": 0.001}),
+            "ETHUSDT.BINANCE": ("MarketMaker", {"volume": 0.01}),
+        }
+    )
+
+    _venue: SimulatedBinance
+
+    def open(self, stack: ExitStack, symbols: Sequence[str], seed: int, rate_hz: float) -> None:
+        """Open it with these symbols alone."""
+        from foxtrot.app.simulate import open_binance
+
+        names = [each.removesuffix(".BINANCE") for each in symbols]
+        self._venue = open_binance(stack, names, seed=seed, rate_hz=rate_hz)
+
+    def adapter(self) -> type[BaseAdapter]:
+        """BinanceAdapter."""
+        from foxtrot.adapter.binance import BinanceAdapter
+
+        return BinanceAdapter
+
+    def setting(self, keep: KeepSecret) -> dict[str, str | int]:
+        """Its addresses, and the key that opens nothing elsewhere."""
+        from foxtrot.simulator.binance_keys import SIMULATED_KEY, SIMULATED_SECRET
+
+        return {
+            "environment": "simulated",
+            "rest_url": self._venue.rest_url,
+            "websocket_url": self._venue.websocket_url,
+            "api_key": keep("key", SIMULATED_KEY),
+            "secret": keep("secret", SIMULATED_SECRET),
+        }
+
+    @property
+    def faults(self) -> FaultBoard:
+        """Where its faults are switched on."""
+        return self._venue.faults
+
+
+class IbStage(Stage):
+    """Interactive Brokers, by ib_async or ib_insync."""
+
+    name = "IB"
+    symbols = (
+        "AAPL-USD-STK.SMART",
+        "MSFT-USD-STK.SMART",
+        "SPY-USD-STK.SMART",
+        "EUR-USD-CASH.IDEALPRO",
+    )
+    traded = MappingProxyType(
+        {
+            "AAPL-USD-STK.SMART": ("MaCross", {"volume": 10.0}),
+            "MSFT-USD-STK.SMART": (
+                "MarketMaker",
+                {"volume": 10.0, "most": 50.0, "post_only": False},
+            ),
+        }
+    )
+
+    _venue: SimulatedIb
+
+    @staticmethod
+    def lack() -> str:
+        """One of the two SDKs."""
+        if find_spec("ib_async") or find_spec("ib_insync"):
+            return ""
+        return "pip install 'foxtrot[ib-async]' shows Interactive Brokers beside it"
+
+    def open(self, stack: ExitStack, symbols: Sequence[str], seed: int, rate_hz: float) -> None:
+        """Open it with all that it lists: who subscribes wakes a contract."""
+        from foxtrot.app.simulate import open_ib
+
+        self._venue = open_ib(stack, seed=seed, rate_hz=rate_hz)
+
+    def adapter(self) -> type[BaseAdapter]:
+        """IbAdapter."""
+        from foxtrot.adapter.ib import IbAdapter
+
+        return IbAdapter
+
+    def setting(self, keep: KeepSecret) -> dict[str, str | int]:
+        """Its address; a TWS asks for no key."""
+        return {
+            "environment": "simulated",
+            "host": self._venue.host,
+            "port": self._venue.port,
+            "client_id": 1,
+        }
+
+    @property
+    def faults(self) -> FaultBoard:
+        """Where its faults are switched on."""
+        return self._venue.faults
+
+
+STAGES: tuple[type[Stage], ...] = (BinanceStage, IbStage)
+
+
+def chosen(venues: Sequence[str]) -> list[Stage]:
+    """The stages of these venues, without regard to case; all of them, if none is named.
+
+    Raises:
+        ConfigurationError: There is no such venue.
+    """
+    known = {each.name: each for each in STAGES}
+    for name in venues:
+        if name.upper() not in known:
+            problem = f"{name!r} is none of {', '.join(known).lower()}"
+            raise ConfigurationError("command line", "--venues", problem)
+    return [known[name]() for name in dict.fromkeys(map(str.upper, venues)) or known]
+
+
+def shared_out(stages: Sequence[Stage], symbols: Sequence[str]) -> dict[Stage, list[str]]:
+    """What each stage shows of these symbols; its own choice, if there are none.
+
+    A symbol belongs to the venue that serves its exchange; without one, to the first.
+
+    Raises:
+        ConfigurationError: No venue of the demo serves an exchange.
+    """
+    if not symbols:
+        return {stage: list(stage.symbols) for stage in stages}
+    shared: dict[Stage, list[str]] = {}
+    for symbol in symbols:
+        stage, name = _home(stages, symbol)
+        shared.setdefault(stage, []).append(name)
+    return shared
+
+
+def _home(stages: Sequence[Stage], symbol: str) -> tuple[Stage, str]:
+    from foxtrot.app.venues import contract_of
+
+    for stage in stages:
+        name, exchange = contract_of(stage.adapter(), symbol)
+        if name != symbol:
+            return stage, f"{name}.{exchange.value}"
+    first = stages[0]
+    name, exchange = contract_of(first.adapter(), symbol)
+    return first, f"{name}.{exchange.value}"
