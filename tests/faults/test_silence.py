@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.model.constants import Channel
 from foxtrot.model.constants import ConnectionState as S
-from foxtrot.model.events import EVENT_TICK
+from foxtrot.model.events import EVENT_STREAM, EVENT_TICK
 from foxtrot.simulator.binance import Limits
 from tests.support.binance_venue import BinanceUnderTest
 from tests.support.faults import everything, healed
@@ -46,6 +48,24 @@ def test_a_half_open_connection_is_found(rig: Rig, rest: bool) -> None:
     status = rig.wait_state(S.RECONNECTING, since=since)
     assert "no answer to a probe" in status.reason
     assert "HeartbeatTimeout" in rig.error_kinds()
+    healed(rig)
+
+
+def test_after_a_sleep_nothing_is_believed_unasked(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lid was closed for an hour: every stream is stale until the venue has answered."""
+    everything(rig)
+    since, wanted = len(rig.log), len(rig.adapter.subscriptions())
+    monkeypatch.setattr(rig.adapter.clock, "time_ns", lambda: time.time_ns() + 3_600_000_000_000)
+
+    def doubted() -> bool:
+        told = [event.data for event in rig.log.items[since:] if event.type == EVENT_STREAM]
+        return len({str(s) for s in told if "nothing ran" in s.reason}) >= wanted
+
+    eventually(doubted, "every stream is stale")
+    rig.wait_served()
+    assert rig.venue.connections == 1
     healed(rig)
 
 
