@@ -77,6 +77,13 @@ async def test_bars_fill_the_time_that_was_asked_for(
         assert row.volume > 0
 
 
+async def test_a_bar_that_began_before_is_left_out(sdk: ModuleType, desk: Desk) -> None:
+    """What begins in the time that was asked for is told, and nothing else."""
+    end = END + dt.timedelta(minutes=30)
+    rows = await bars(desk, apple(sdk), "7200 S", "1 hour", endDateTime=end)
+    assert [row.date for row in rows] == [END - dt.timedelta(hours=1), END]
+
+
 async def test_days_are_those_of_the_exchange(sdk: ModuleType, desk: Desk) -> None:
     """A daily bar has a date and no time; a weekly one the date of its Monday."""
     days = await bars(desk, apple(sdk), "5 D", "1 day")
