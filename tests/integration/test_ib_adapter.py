@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -11,9 +12,10 @@ from foxtrot.adapter.ib import IbAdapter
 from foxtrot.adapter.ib.client_ids import leases
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.model.constants import ConnectionState as S
+from foxtrot.model.events import EVENT_STREAM
 from foxtrot.simulator.ib import SimulatedIb, SimulatedIbThread
 from tests.support.ib_books import IbBooks
-from tests.support.rig import eventually, nothing_left
+from tests.support.rig import WAIT_S, eventually, nothing_left
 from tests.support.trading_rig import TRADING, TradingRig, trading
 
 AAPL, MSFT, IBM = "AAPL-USD-STK", "MSFT-USD-STK", "IBM-USD-STK"
@@ -113,6 +115,23 @@ def test_a_half_open_line_is_replaced(house: IbHouse, rig: TradingRig) -> None:
     rig.wait_state(S.READY, since=since, session=TRADING)
     rig.wait_fresh(AAPL)
     assert 1 in house.ids
+
+
+def test_a_laptop_that_slept_asks_before_it_believes(
+    house: IbHouse, rig: TradingRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the lid was closed streams are stale, orders are asked for, and the lines are kept."""
+    since, asked = len(rig.log), house.sim.seen.connections
+    reconciled = rig.adapter.health().trading.reconciled_ns
+    monkeypatch.setattr(rig.adapter.clock, "time_ns", lambda: time.time_ns() + 3_600_000_000_000)
+    rig.log.wait_type(
+        EVENT_STREAM, WAIT_S, since=since, where=lambda status: "nothing ran" in status.reason
+    )
+    eventually(
+        lambda: rig.adapter.health().trading.reconciled_ns > reconciled, "orders are asked for"
+    )
+    rig.wait_fresh(AAPL)
+    assert house.sim.seen.connections == asked
 
 
 @pytest.mark.parametrize("fault", ["corrupt_length", "rst", "eof"])
