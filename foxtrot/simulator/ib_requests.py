@@ -49,6 +49,12 @@ class Asked(Request, frozen=True):
         return self.req_id
 
 
+class Cancel(Asked, frozen=True):
+    """Ends what a request with the same id began."""
+
+    kind = "unsubscribe"
+
+
 class StartApi(Request, frozen=True):
     """71: who the client is."""
 
@@ -67,10 +73,8 @@ class ReqMktData(Asked, frozen=True):
     regulatory_snapshot: bool
 
 
-class CancelMktData(Asked, frozen=True):
+class CancelMktData(Cancel, frozen=True):
     """2."""
-
-    kind = "unsubscribe"
 
 
 class PlaceOrder(Request, frozen=True):
@@ -176,10 +180,9 @@ class ReqMktDepth(Asked, frozen=True):
     options: str
 
 
-class CancelMktDepth(Asked, frozen=True):
+class CancelMktDepth(Cancel, frozen=True):
     """11."""
 
-    kind = "unsubscribe"
     smart: bool
 
 
@@ -225,10 +228,8 @@ class ReqHistoricalData(Asked, frozen=True):
     options: str
 
 
-class CancelHistoricalData(Asked, frozen=True):
+class CancelHistoricalData(Cancel, frozen=True):
     """25."""
-
-    kind = "unsubscribe"
 
 
 class ReqCurrentTime(Request, frozen=True):
@@ -248,10 +249,8 @@ class ReqRealTimeBars(Asked, frozen=True):
     options: str
 
 
-class CancelRealTimeBars(Asked, frozen=True):
+class CancelRealTimeBars(Cancel, frozen=True):
     """51."""
-
-    kind = "unsubscribe"
 
 
 class ReqGlobalCancel(Request, frozen=True):
@@ -281,10 +280,8 @@ class ReqAccountSummary(Asked, frozen=True):
     tags: str
 
 
-class CancelAccountSummary(Asked, frozen=True):
+class CancelAccountSummary(Cancel, frozen=True):
     """63."""
-
-    kind = "unsubscribe"
 
 
 class CancelPositions(Request, frozen=True):
@@ -302,10 +299,8 @@ class ReqAccountUpdatesMulti(Asked, frozen=True):
     ledger_and_nlv: bool
 
 
-class CancelAccountUpdatesMulti(Asked, frozen=True):
+class CancelAccountUpdatesMulti(Cancel, frozen=True):
     """77."""
-
-    kind = "unsubscribe"
 
 
 class ReqMatchingSymbols(Asked, frozen=True):
@@ -332,10 +327,8 @@ class ReqHeadTimeStamp(Asked, frozen=True):
     format_date: int
 
 
-class CancelHeadTimeStamp(Asked, frozen=True):
+class CancelHeadTimeStamp(Cancel, frozen=True):
     """90."""
-
-    kind = "unsubscribe"
 
 
 class ReqMarketRule(Request, frozen=True):
@@ -353,10 +346,8 @@ class ReqPnL(Asked, frozen=True):
     model_code: str
 
 
-class CancelPnL(Asked, frozen=True):
+class CancelPnL(Cancel, frozen=True):
     """93."""
-
-    kind = "unsubscribe"
 
 
 class ReqPnLSingle(Asked, frozen=True):
@@ -368,10 +359,8 @@ class ReqPnLSingle(Asked, frozen=True):
     con_id: int
 
 
-class CancelPnLSingle(Asked, frozen=True):
+class CancelPnLSingle(Cancel, frozen=True):
     """95."""
-
-    kind = "unsubscribe"
 
 
 class ReqHistoricalTicks(Asked, frozen=True):
@@ -399,10 +388,8 @@ class ReqTickByTickData(Asked, frozen=True):
     ignore_size: bool
 
 
-class CancelTickByTickData(Asked, frozen=True):
+class CancelTickByTickData(Cancel, frozen=True):
     """98."""
-
-    kind = "unsubscribe"
 
 
 class ReqCompletedOrders(Request, frozen=True):
