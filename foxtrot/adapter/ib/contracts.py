@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import difflib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import cast
 
 from foxtrot.adapter.ib import symbols
@@ -190,8 +191,8 @@ class Contracts:
         place = symbols.EXCHANGES[exchange]
         rows = await self._ask(client, spec, place)
         if not rows:
-            advice = await self._advice(client, symbol, spec)
-            text = f"{symbol!r} is not traded at {exchange.value}{advice}"
+            near = self._known_near(symbol) or await self._near(client, spec, exchange)
+            text = f"{symbol!r} is not traded at {exchange.value}{_meant(near)}"
             raise UnknownSymbol(self._adapter_name, NO_DEFINITION, text)
         if len(rows) > 1:
             listed = [candidate(row.contract, exchange) for row in rows]
@@ -230,13 +231,26 @@ class Contracts:
             self._told(found.data)
         return found
 
-    async def _advice(self, client: IbClient, symbol: str, spec: Spec) -> str:
-        near = self._known_near(symbol)
-        if spec.root and not near:
-            matches = await self.search.near(client, spec.root)
-            same = [each.vt_symbol for each in matches if each.sec_type == spec.sec_type]
-            near = same or [each.vt_symbol for each in matches]
-        return _meant(near)
+    async def _near(self, client: IbClient, spec: Spec, exchange: Exchange) -> list[str]:
+        """What a symbol may have meant: another month, or something of a similar name."""
+        if spec.sec_type == "FUT":
+            months = await self._months(client, spec, exchange)
+            if months:
+                return months
+        matches = await self.search.near(client, spec.root) if spec.root else ()
+        same = [each.vt_symbol for each in matches if each.sec_type == spec.sec_type]
+        return same or [each.vt_symbol for each in matches]
+
+    async def _months(self, client: IbClient, spec: Spec, exchange: Exchange) -> list[str]:
+        months = replace(spec, expiry="", multiplier="")
+        try:
+            rows = await self._ask(client, months, symbols.EXCHANGES[exchange])
+        except VenueError as error:
+            log.info("advice_missing", symbol=spec.root, reason=str(error))
+            return []
+        listed = sorted((row.contract for row in rows), key=_expiry)
+        later = [each for each in listed if _expiry(each) >= spec.expiry]
+        return [f"{canonical(each)[0]}.{exchange.value}" for each in later or listed[-1:]]
 
     def _known_near(self, symbol: str) -> list[str]:
         known = tuple(self._known.values())
@@ -250,3 +264,7 @@ class Contracts:
 
 def _meant(vt_symbols: list[str]) -> str:
     return f"; did you mean {', '.join(vt_symbols[:3])}?" if vt_symbols else ""
+
+
+def _expiry(contract: RawContract) -> str:
+    return contract.lastTradeDateOrContractMonth

@@ -148,6 +148,23 @@ def test_a_misspelt_symbol_comes_with_what_was_meant() -> None:
     run_virtually(play(), VirtualLoop())
 
 
+async def test_a_month_without_a_future_comes_with_those_that_have_one() -> None:
+    """The next months are named, as they can be ordered; expired ones are not."""
+    listed = [f"ES-{day}-USD-FUT" for day in ("20270319", "20260918", "20261218")]
+    rows = [details(number, each, "CME") for number, each in enumerate(listed, 1)]
+    book, contracts = Book(ES=rows), Contracts("IB")
+    fits = book.details
+
+    async def none_this_month(wanted: object) -> list[object]:
+        expiry = getattr(wanted, "lastTradeDateOrContractMonth", "")
+        return await fits(wanted) if not expiry else []
+
+    book.script.answers["reqContractDetails"] = none_this_month
+    meant = r"did you mean ES-20261218-USD-FUT.CME, ES-20270319-USD-FUT.CME\?"
+    with pytest.raises(UnknownSymbol, match=meant):
+        await contracts.resolve(book.client, "ES-202611-USD-FUT", Exchange.CME)
+
+
 async def test_a_misspelt_type_comes_with_what_is_known() -> None:
     """Without a question, the contracts that were looked up give advice."""
     book, contracts = aapl(), Contracts("IB")
