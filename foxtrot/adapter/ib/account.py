@@ -59,6 +59,10 @@ class Holdings:
         """Whether TWS has told what the account is worth."""
         return any(key == NET_VALUE for key, _ in self._values)
 
+    def names(self) -> list[tuple[str, Exchange]]:
+        """The contracts that are held."""
+        return [held.name for held in self._held.values() if held.volume]
+
     def listed(self, rows: Iterable[PositionRow]) -> None:
         """Take the list of all positions; what it lacks is held no more.
 

@@ -166,6 +166,10 @@ class Slips:
         if self._by_orderid.get(slip.orderid) is slip:
             del self._by_orderid[slip.orderid]
 
+    def names(self) -> list[Name]:
+        """The contracts of all that may still trade."""
+        return [slip.name for slip in self._by_perm.values() if not slip.has_ended]
+
     def get(self, key: OrderKey) -> Slip | None:
         """The order of a client's order id."""
         return self._slips.get(key)

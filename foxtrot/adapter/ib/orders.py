@@ -128,8 +128,18 @@ class OrderSession(IbSession):
         """Nothing."""
 
     async def run(self) -> None:
-        """Wait for the loss of the connection."""
-        await self.raise_when_lost()
+        """Wait for the loss of the connection; look up meanwhile what the account holds."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.raise_when_lost())
+            group.create_task(self._learn_contracts())
+
+    async def _learn_contracts(self) -> None:
+        """Have the contracts of positions and open orders told: without, none can be closed."""
+        for name in dict.fromkeys((*self._feed.slips.names(), *self._feed.holdings.names())):
+            try:
+                await self._venue.contracts.resolve(self.client, *name)
+            except FoxtrotError as error:
+                log.warning("contract_unknown", symbol=name[0], reason=str(error))
 
     def _on_unreadable(self, callback: str) -> None:
         self._counters.unreadable(callback)
