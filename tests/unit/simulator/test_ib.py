@@ -86,7 +86,8 @@ async def test_a_silent_snapshot_ends_when_its_time_is_over() -> None:
     """Without data, the end comes all the same."""
     limits = IbLimits(snapshot_s=0.01)
     async with SimulatedIb(("AAPL",), rate_hz=0, limits=limits) as sim, raw(sim) as client:
-        sim.faults.inject("silent")
+        sim.faults.inject("farm_down")
+        assert (await client.error())[1] == 2103
         client.send(1, 11, 5, *AAPL, False, "", True, False, "")
         assert await client.read() == ["57", "1", "5"]
         assert sim.streams.live == ()
