@@ -102,6 +102,7 @@ class HistoryRoom(Room):
         if not rows:
             raise _without_data(contract, request.contract.exchange, what)
         if request.keep_up_to_date:
+            self._check_open()
             feed = Updates(request, contract, self._venue.market)
             stream = Stream(connection, request.req_id, contract, UPDATES, feed)
             if not self._venue.streams.open(stream):
@@ -191,6 +192,17 @@ class HistoryRoom(Room):
             raise _without_data(contract, query.exchange, what)
         self._venue.wake(contract.name)
         return contract
+
+    def _check_open(self) -> None:
+        """Only so many requests may be open at once; bars that are kept up to date stay so.
+
+        Raises:
+            Refused: It is one too many.
+        """
+        limit = self._venue.limits.history_open
+        still = sum(1 for stream in self._venue.streams.live if stream.channel == UPDATES)
+        if limit is not None and still >= limit:
+            raise Refused(HISTORY, text_of(HISTORY, _PACING))
 
     def _keep_pace(self, contract: IbContract, what: str, identity: str) -> None:
         """Count a request that is paced.

@@ -17,6 +17,7 @@ class IbLimits(msgspec.Struct, frozen=True):
         tick_by_tick_lines: Tick-by-tick streams at once, over all clients.
         tick_by_tick_again_s: How long a contract's tick-by-tick stream cannot be asked for again.
         history_pace: Whether requests for small bars and ticks of the past are counted.
+        history_open: Bars that are kept up to date at once, over all clients.
         snapshot_s: When a snapshot ends at the latest.
         send_buffer_bytes: A client that reads so much too slowly is cut off.
     """
@@ -29,6 +30,7 @@ class IbLimits(msgspec.Struct, frozen=True):
     tick_by_tick_lines: int | None = 3
     tick_by_tick_again_s: float = 15.0
     history_pace: bool = True
+    history_open: int | None = 50
     snapshot_s: float = 11.0
     send_buffer_bytes: int | None = 32 << 20
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from foxtrot.simulator.ib import SimulatedIb
+from foxtrot.simulator.ib import IbLimits, SimulatedIb
 from tests.support import ib_sdk
 from tests.support.ib_sdk import DEADLINE_S, Desk, connected, until
 
@@ -191,6 +191,19 @@ async def test_small_bars_are_paced(sdk: ModuleType, desk: Desk) -> None:
     assert "pacing violation" in text
     for _ in range(2):
         assert await bars(desk, apple(sdk), "1 D", "1 hour")
+
+
+async def test_so_many_bars_are_kept_up_to_date_and_no_more(sdk: ModuleType) -> None:
+    """Each stays open until it is cancelled."""
+    limits = IbLimits(history_open=1)
+    async with (
+        SimulatedIb(SYMBOLS, rate_hz=0, limits=limits) as sim,
+        connected(sim.port, fetch=False) as desk,
+    ):
+        keep = {"endDateTime": "", "keepUpToDate": True}
+        assert await bars(desk, apple(sdk), "1 D", "1 hour", **keep)
+        assert await bars(desk, apple(sdk), "1 D", "1 hour", **keep) == []
+        assert desk.codes[-1] == 162
 
 
 async def test_sessions_are_told(sdk: ModuleType, desk: Desk) -> None:
