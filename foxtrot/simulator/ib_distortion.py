@@ -28,21 +28,23 @@ class Distortion:
         self._faults = faults
         self._hostile = cycle(HOSTILE_NUMBERS)
 
-    def messages(self, symbol: str, channel: str, messages: list[bytes]) -> list[bytes]:
-        """What is sent in the place of these messages of one stream."""
-        if self._faults.quiet:
+    def messages(
+        self, symbol: str, channel: str, messages: list[bytes], *, snapshot: bool = False
+    ) -> list[bytes]:
+        """What is sent in the place of these messages of one stream, or of a snapshot.
+
+        The death of one stream leaves snapshots alone: by them it is found.
+        """
+        faults = self._faults
+        if faults.quiet:
             return messages
-        if self._held(symbol, channel):
+        if faults.active("silent", symbol=symbol, channel=channel):
+            return []
+        if faults.active("farm_down", symbol=symbol):
+            return []
+        if not snapshot and faults.take("drop_stream", symbol=symbol, channel=channel):
             return []
         return [each for message in messages for each in self._distorted(symbol, channel, message)]
-
-    def _held(self, symbol: str, channel: str) -> bool:
-        faults = self._faults
-        return bool(
-            faults.active("silent", symbol=symbol, channel=channel)
-            or faults.active("farm_down", symbol=symbol)
-            or faults.take("drop_stream", symbol=symbol, channel=channel)
-        )
 
     def _distorted(self, symbol: str, channel: str, message: bytes) -> list[bytes]:
         faults = self._faults

@@ -297,7 +297,7 @@ class Streams(Room):
 
     def _snapshot(self, stream: Stream) -> None:
         """All that is known and an end; of a silent market only the end, when it is time."""
-        messages = self._distorted(stream, stream.feed.begin())
+        messages = self._distorted(stream, stream.feed.begin(), snapshot=True)
         end = encode(57, 1, stream.req_id)
         if messages:
             stream.send([*messages, end])
@@ -308,10 +308,13 @@ class Streams(Room):
     def _send(self, stream: Stream, messages: list[bytes]) -> None:
         stream.send(self._distorted(stream, messages))
 
-    def _distorted(self, stream: Stream, messages: list[bytes]) -> list[bytes]:
+    def _distorted(
+        self, stream: Stream, messages: list[bytes], *, snapshot: bool = False
+    ) -> list[bytes]:
         if self.cut_off:
             return []
-        return self._distortion.messages(stream.contract.name, stream.channel, messages)
+        name = stream.contract.name
+        return self._distortion.messages(name, stream.channel, messages, snapshot=snapshot)
 
 
 def _full(limit: int | None, count: int) -> bool:

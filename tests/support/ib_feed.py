@@ -86,7 +86,7 @@ class Feed:
             "IB", self.counters, self.events.append, levels=5, on_torn=self.torn.append
         )
         self.inbox = Inbox("IB", Requests("IB"), lambda *_: None)
-        self.inbox.on_unreadable = self.counters.unreadable
+        self.inbox.on_unreadable = self.ticks.unreadable
         self.inbox.market = MarketSink(self.ticks, lambda *told: self.errors.append(told))
         raw: Any = sdk().Client(self.inbox)
         raw._serverVersion = raw.decoder.serverVersion = 176
@@ -103,6 +103,7 @@ class Feed:
         self.tick_slot = TickSlot(SOURCE, Mark(), Lane.LATEST, lowest)
         self.book_slot = DepthSlot(SOURCE, Mark(), Lane.LATEST, lowest)
         self.print_slot = TradeSlot(SOURCE, Mark(), Lane.BOUNDED, lowest)
+        self.print_slot.mark.number = 0
         self.bar_slot = BarSlot(SOURCE, Mark(), lowest, Interval.MINUTE, ZoneInfo("UTC"))
         self.ticks.add(TICKS, self.tick_slot)
         self.ticks.add(BOOK, self.book_slot)

@@ -129,21 +129,22 @@ class FastFrames:
             data = raw._data + data
         length_at, by_kind, size = self._length_at, self._by_kind, len(data)
         tick_slots, trade_slots = ticks.tick_slots, ticks.trade_slots
-        at = taken = others = echoed = 0
+        at = count = others = echoed = 0
         while size - at > _PREFIX:
             end = at + _PREFIX + length_at(data, at)[0]
             if end > size:
                 break
             fields = data[at + _PREFIX : end].split(b"\0")
             kind, at = fields[0], end
+            count += 1
             try:
                 if kind == b"1" and (slot := tick_slots.get(fields[2])) is not None:
-                    taken += 1
-                    what = _PRICES.get(fields[3])
+                    _, _, _, tick_type, value, volume, _, _ = fields
+                    what = _PRICES.get(tick_type)
                     if what is None:
-                        self._on_day_price(slot, fields)
-                    elif ticks.on_price(slot, what, float(fields[4]), float(fields[5] or 0.0)):
-                        echo = slot.echoes[fields[3]] + fields[5] + b"\0"
+                        self._on_day_price(slot, tick_type, value)
+                    elif ticks.on_price(slot, what, float(value), float(volume or 0.0)):
+                        echo = slot.echoes[tick_type] + volume + b"\0"
                         at += _PREFIX
                         if data.startswith(echo, at) and length_at(data, end)[0] == len(echo):
                             at += len(echo)
@@ -151,47 +152,44 @@ class FastFrames:
                         else:
                             at = end
                 elif kind == b"2" and (slot := tick_slots.get(fields[2])) is not None:
-                    taken += 1
-                    what = _SIZES.get(fields[3])
+                    _, _, _, tick_type, value, _ = fields
+                    what = _SIZES.get(tick_type)
                     if what is None:
-                        self._on_day_size(slot, fields)
+                        self._on_day_size(slot, tick_type, value)
                     else:
-                        ticks.on_size(slot, what, float(fields[4]))
+                        ticks.on_size(slot, what, float(value))
                 elif kind == b"99" and (
                     (trades := trade_slots.get(fields[1])) is not None and fields[2] in _PRINTS
                 ):
-                    taken += 1
-                    ticks.on_print(trades, int(fields[3]), float(fields[4]), float(fields[5]))
-                elif (handler := by_kind.get(kind)) is not None and handler(fields):
-                    taken += 1
-                else:
+                    _, _, _, seconds, value, volume, _, _, _, _ = fields
+                    ticks.on_print(trades, int(seconds), float(value), float(volume))
+                elif (handler := by_kind.get(kind)) is None or not handler(fields):
                     others += 1
                     raw.decoder.interpret([_text(field) for field in fields[:-1]])
             except Exception as error:  # noqa: BLE001 - boundary: one message costs no other
                 self._unreadable(b"\0".join(fields), kind, error)
         raw._data = data[at:]
-        taken += echoed
-        raw._numMsgRecv += taken + others
+        raw._numMsgRecv += count + echoed
         raw._numBytesRecv += size
-        ticks.counters.received += taken
+        ticks.counters.received += count + echoed - others
         ticks.counters.stale += echoed
         ticks.processed()
 
     # -- kinds: those of a stream that is none of ours are for the decoder -------------------
 
-    def _on_day_price(self, slot: TickSlot, fields: list[bytes]) -> None:
-        place = _DAY_PRICES.get(fields[3])
+    def _on_day_price(self, slot: TickSlot, tick_type: bytes, value: bytes) -> None:
+        place = _DAY_PRICES.get(tick_type)
         if place is None:
             self._ticks.counters.ignored += 1
         else:
-            self._ticks.on_day(slot, place, float(fields[4]), price=True)
+            self._ticks.on_day(slot, place, float(value), price=True)
 
-    def _on_day_size(self, slot: TickSlot, fields: list[bytes]) -> None:
-        place = _DAY_SIZES.get(fields[3])
+    def _on_day_size(self, slot: TickSlot, tick_type: bytes, value: bytes) -> None:
+        place = _DAY_SIZES.get(tick_type)
         if place is None:
             self._ticks.counters.ignored += 1
         else:
-            self._ticks.on_day(slot, place, float(fields[4]), price=False)
+            self._ticks.on_day(slot, place, float(value), price=False)
 
     def _on_string(self, fields: list[bytes]) -> bool:
         slot = self._ticks.tick_slots.get(fields[2])

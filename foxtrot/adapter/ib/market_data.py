@@ -64,6 +64,7 @@ class StreamSession(IbSession):
         """Connect, and read what comes by the fastest way there is."""
         await super().open()
         client = self.client
+        client.inbox.on_unreadable = self._ticks.unreadable
         client.inbox.market = MarketSink(self._ticks, self._on_error)
         take_over(self._venue.name, client, self._ticks, self.fail)
 

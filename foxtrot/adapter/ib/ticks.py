@@ -36,6 +36,9 @@ log = get_logger("foxtrot.ib.ticks")
 
 # An enum member's look-up is dear where every message passes.
 _BOUNDED, _NOBODY = Lane.BOUNDED, Direction.NET
+UNDECODED = "decode"
+"""What the inbox calls the callback of a message that never became one."""
+
 _LEVELS_ON_TICK = 5
 _CROSSED_NS = 2_000_000_000
 """A book may be crossed in the midst of changes, and no longer."""
@@ -124,6 +127,12 @@ class Assembler:
             sign.set_exception(refusal)
             sign.exception()  # seen: whoever waits may have been cancelled
         return True
+
+    def unreadable(self, callback: str) -> None:
+        """The inbox could not read or take a message that did not come by the fast path."""
+        if callback == UNDECODED:
+            self.counters.received += 1  # the others were counted when they were taken
+        self.counters.unreadable(callback)
 
     # -- one reading of the socket ----------------------------------------------------------
 
