@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import importlib.util
 import logging
 import re
 from collections.abc import AsyncIterator, Callable
@@ -27,7 +28,7 @@ _TOLD = re.compile(r"(Error|Warning) \d+, reqId ")
 def load() -> ModuleType:
     """The SDK."""
     for name in _NAMES:
-        with contextlib.suppress(ModuleNotFoundError):
+        if importlib.util.find_spec(name) is not None:
             return importlib.import_module(name)
     raise ModuleNotFoundError(" or ".join(_NAMES))
 
