@@ -17,10 +17,11 @@ from foxtrot.adapter.ib.instruments import instrument
 from foxtrot.adapter.ib.limits import IbPaceManager
 from foxtrot.adapter.ib.requests import Requests
 from foxtrot.adapter.ib.session import Venue
+from foxtrot.adapter.ib.settings import IbSettings
 from foxtrot.adapter.ib.slots import Marks
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.errors import FoxtrotError, UnknownSymbol, VenueUnavailable
-from foxtrot.model.constants import Channel, Exchange, Interval, Lane
+from foxtrot.model.constants import Channel, Environment, Exchange, Interval, Lane
 from foxtrot.model.events import Event
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import TickData
@@ -81,7 +82,7 @@ class Tws:
         """What sessions share, around this TWS."""
         shared = SimpleNamespace(
             name="IB",
-            settings=SimpleNamespace(endpoint="127.0.0.1:7497", market_data_type=1),
+            settings=IbSettings(Environment.PAPER, "127.0.0.1", 7497),
             contracts=self,
             marks=self.port.marks,
             port=self.port,

@@ -45,6 +45,8 @@ class IbAdapter(Lookups):
         "account": "",
         "market_data": list(MARKET_DATA),
         "read_only": ["false", "true"],
+        "market_data_lines": 100,
+        "depth_lines": 3,
     }
     exchanges = tuple(EXCHANGES)
     message_types = tuple(MESSAGE_TYPES.values())

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from foxtrot.adapter.ib import mapping, pages
 from foxtrot.adapter.ib.instruments import Instrument
 from foxtrot.adapter.ib.limits import IbPaceManager
 from foxtrot.adapter.ib.sdk import RawClient
+from foxtrot.adapter.ib.settings import IbSettings
 from foxtrot.adapter.ib.slots import (
     DEPTH_ROWS,
     BarSlot,
@@ -26,25 +26,21 @@ from foxtrot.adapter.ib.slots import (
 from foxtrot.model.constants import Channel, Exchange, Interval, Lane
 from foxtrot.model.health import StreamKey
 
-MOST: Mapping[Channel, int] = MappingProxyType(
-    {Channel.TICK: 100, Channel.DEPTH: 3, Channel.TRADE: 3, Channel.BAR: 50}
-)
-"""Streams at once, unless the user has bought more of them.
-
-Source: TWS API documents, "Market Data Lines", "Market Depth", "Tick-by-Tick", "Historical Data
-Limitations".
-"""
+_MOST_BARS = 50
+"""Streams of bars at once. Source: TWS API documents, "Historical Data Limitations"."""
 
 PRINTS_AGAIN_S = 15.0
 """How soon the prints of a contract may be asked for again. Source: "Tick-by-Tick Data"."""
 
 _LIMIT_CODES = {Channel.TICK: "101", Channel.DEPTH: "309", Channel.TRADE: "10190"}
 _WHAT = {
-    Channel.TICK: "market data lines",
-    Channel.DEPTH: "market depths",
-    Channel.TRADE: "tick-by-tick streams",
-    Channel.BAR: "streams of bars",
+    Channel.TICK: ("market data lines", "market_data_lines"),
+    Channel.DEPTH: ("market depths", "depth_lines"),
+    Channel.TRADE: ("tick-by-tick streams", "depth_lines"),
+    Channel.BAR: ("streams of bars", ""),
 }
+"""What is limited, and the setting that raises the limit."""
+
 _ALL_PRINTS = "AllLast"
 _ALL_HOURS = False
 _EPOCH_SECONDS = 2
@@ -124,15 +120,25 @@ def make_slot(key: StreamKey, instrument: Instrument, mark: Mark, *, conflate: b
 
 
 def over_limit(
-    held: Iterable[StreamKey], wanted: Iterable[StreamKey], most: Mapping[Channel, int] = MOST
+    held: Iterable[StreamKey], wanted: Iterable[StreamKey], settings: IbSettings
 ) -> dict[StreamKey, tuple[str, str]]:
-    """The code and the words for each of `wanted` for which there is no room beside `held`."""
+    """The code and the words for each of `wanted` for which there is no room beside `held`.
+
+    Source of the limits: TWS API documents, "Market Data Lines", "Market Depth", "Tick-by-Tick".
+    """
+    most = {
+        Channel.TICK: settings.market_data_lines,
+        Channel.DEPTH: settings.depth_lines,
+        Channel.TRADE: settings.depth_lines,
+        Channel.BAR: _MOST_BARS,
+    }
     counts = Counter(key.channel for key in held)
     refused: dict[StreamKey, tuple[str, str]] = {}
     for key in wanted:
-        limit = most[key.channel]
+        limit, (what, setting) = most[key.channel], _WHAT[key.channel]
         if counts[key.channel] >= limit:
-            words = f"all {limit} {_WHAT[key.channel]} are in use; give one back first"
+            mend = f", or raise {setting} if IB gives you more" if setting else ""
+            words = f"all {limit} {what} are in use; give one back first{mend}"
             refused[key] = _LIMIT_CODES.get(key.channel, ""), words
         counts[key.channel] += 1
     return refused

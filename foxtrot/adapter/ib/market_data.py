@@ -18,7 +18,7 @@ from foxtrot.adapter.ib.ticks import Assembler
 from foxtrot.adapter.ib.watch import LineWatch
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
-from foxtrot.errors import FoxtrotError, StreamingError, SubscriptionRefused
+from foxtrot.errors import ConnectionClosed, FoxtrotError, StreamingError, SubscriptionRefused
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.model.constants import Channel, StreamState
 from foxtrot.model.health import StreamKey
@@ -81,7 +81,7 @@ class StreamSession(IbSession):
         comes later ends it then.
         """
         found, refused = await self.instruments(keys)
-        for key, (code, words) in over_limit(self._lines, found).items():
+        for key, (code, words) in over_limit(self._lines, found, self._venue.settings).items():
             del found[key]
             refused[key] = SubscriptionRefused(self._venue.name, code, words)
         asking = {key: self._ask(self._add(key, found[key])) for key in found}
@@ -92,11 +92,12 @@ class StreamSession(IbSession):
             if line is None or line.asking is not task:
                 continue
             line.awaited = False
-            if error := _failure(task):
+            error = _failure(task)
+            if isinstance(error, ConnectionClosed):
+                raise error
+            if error is not None:
                 self._forget(line)
                 refused[key] = error
-        if self._lost.done():
-            raise self._lost.result()
         return SubscribeOutcome(refused)
 
     async def unsubscribe(self, keys: Sequence[StreamKey]) -> None:
@@ -198,8 +199,13 @@ class StreamSession(IbSession):
     def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=f"{self._venue.name}.stream")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._on_ended)
         return task
+
+    def _on_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen: what it means is told where the stream is, or the loss
 
     # -- troubles ---------------------------------------------------------------------------
 

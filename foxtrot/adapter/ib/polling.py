@@ -53,7 +53,7 @@ class PollingSession(IbSession):
         for key in keys:
             if key.channel not in POLLED:
                 refused[key] = NotSupported(self._venue.name, f"polling of {key.channel.value}")
-        for key, (code, words) in over_limit(self._keys, found).items():
+        for key, (code, words) in over_limit(self._keys, found, self._venue.settings).items():
             del found[key]
             refused[key] = SubscriptionRefused(self._venue.name, code, words)
         self._keys.update(found)

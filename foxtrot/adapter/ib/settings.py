@@ -18,6 +18,8 @@ FIELDS = (
     "account",
     "market_data",
     "read_only",
+    "market_data_lines",
+    "depth_lines",
 )
 
 PORTS = {
@@ -38,6 +40,7 @@ ENVIRONMENTS = (Environment.SIMULATED, Environment.PAPER, Environment.LIVE)
 _WHERE = "connect"
 _HIGHEST_PORT = 65_535
 _HIGHEST_ID = 2**31 - 1
+_MOST_LINES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class IbSettings:
         account: Which of the login's accounts is traded; may be empty if there is one.
         market_data: A key of `MARKET_DATA`.
         read_only: Do not trade, such as with TWS's "Read-Only API".
+        market_data_lines: How many streams of ticks the user may have at once.
+        depth_lines: How many order books, and how many tick-by-tick streams.
     """
 
     environment: Environment
@@ -61,6 +66,8 @@ class IbSettings:
     account: str = ""
     market_data: str = "live"
     read_only: bool = False
+    market_data_lines: int = 100
+    depth_lines: int = 3
 
     @property
     def endpoint(self) -> str:
@@ -108,7 +115,11 @@ class IbSettings:
         if not account.isascii() or not (account.isalnum() or not account):
             raise _wrong("account", "is no account number, such as DU1234567")
         read_only = _flag(setting, "read_only")
-        return cls(environment, host, port, client_id, account, market_data, read_only)
+        lines = _number(setting, "market_data_lines", 100, lowest=1, highest=_MOST_LINES)
+        depths = _number(setting, "depth_lines", 3, lowest=0, highest=_MOST_LINES)
+        return cls(
+            environment, host, port, client_id, account, market_data, read_only, lines, depths
+        )
 
 
 def _wrong(field: str, problem: str) -> ConfigurationError:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 from unittest.mock import Mock
 
 import pytest
 
 from foxtrot.adapter.ib.instruments import instrument
-from foxtrot.adapter.ib.lines import MOST, Line, make_slot, over_limit
+from foxtrot.adapter.ib.lines import Line, make_slot, over_limit
 from foxtrot.adapter.ib.sdk import RawClient
+from foxtrot.adapter.ib.settings import IbSettings
 from foxtrot.adapter.ib.slots import Mark
-from foxtrot.model.constants import Channel, Exchange, Interval, Lane
+from foxtrot.model.constants import Channel, Environment, Exchange, Interval, Lane
 from foxtrot.model.health import StreamKey
 from tests.support.ib_answers import details
 from tests.support.ib_lines import key
@@ -76,11 +78,14 @@ def test_a_future_is_asked_for_its_open_interest() -> None:
 
 
 def test_each_kind_has_its_own_limit() -> None:
-    """What is held counts, and so does what is asked for at once."""
+    """What is held counts, and so does what is asked for at once; who may have more, can say so."""
+    settings = IbSettings(Environment.PAPER, "127.0.0.1", 7497)
     held = [key(f"S{n}", Channel.DEPTH) for n in range(2)]
     wanted = [key("A", Channel.DEPTH), key("B", Channel.DEPTH), key("A", Channel.TICK)]
-    refused = over_limit(held, wanted)
+    refused = over_limit(held, wanted, settings)
     assert list(refused) == wanted[1:2]
     code, words = refused[wanted[1]]
     assert code == "309"
-    assert str(MOST[Channel.DEPTH]) in words
+    assert "all 3" in words
+    assert "depth_lines" in words
+    assert not over_limit(held, wanted, replace(settings, depth_lines=5))
