@@ -8,14 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
-from foxtrot.adapter.ib.client import IbClient
 from foxtrot.adapter.ib.contracts import Contracts
-from foxtrot.adapter.ib.instruments import Instrument, raw_contract
 from foxtrot.adapter.ib.orders import OrderSession
 from foxtrot.adapter.ib.session import Venue
 from foxtrot.adapter.ib.settings import IbSettings
 from foxtrot.adapter.ib.slots import Marks
-from foxtrot.adapter.ib.symbols import parse
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.core.clock import SystemClock
 from foxtrot.core.settings import Settings
@@ -29,16 +26,6 @@ from foxtrot.simulator.ib import SimulatedIb
 SYMBOLS = ("AAPL", "MSFT")
 AAPL, SMART = "AAPL-USD-STK", Exchange.SMART
 DEADLINE_S = 5.0
-
-
-class Listed(Contracts):
-    """Contracts that need no question: they are the gateway's stocks."""
-
-    async def resolve(self, client: IbClient, symbol: str, exchange: Exchange) -> Instrument:
-        """The contract of a name."""
-        contract = raw_contract(parse(symbol), exchange.value)
-        found = SimpleNamespace(symbol=symbol, exchange=exchange, contract=contract)
-        return cast("Instrument", found)
 
 
 class Told:
@@ -90,7 +77,7 @@ class Desk:
     def __init__(self, gateway: SimulatedIb) -> None:
         self.gateway, self.told = gateway, Told()
         self.records: dict[str, OrderRecord] = {}
-        self.contracts: Contracts = Listed("IB")
+        self.contracts = Contracts("IB")
         self.client_id = 1
         self.patience_s = 2.0
         """How long TWS may take for an answer."""

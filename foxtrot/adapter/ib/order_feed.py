@@ -7,7 +7,8 @@ who waits for an answer; it never ends an order that was seen alive.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 from foxtrot.adapter.ib import evidence
 from foxtrot.adapter.ib.account import Holdings
@@ -30,7 +31,8 @@ from foxtrot.model.objects import PositionData
 
 log = get_logger("foxtrot.ib.orders")
 
-Asked = dict[OrderKey, asyncio.Future[Answer]]
+Asked = dict[OrderKey, list[asyncio.Future[Answer]]]
+"""Who waits for an answer about an order."""
 
 
 class OrderFeed:
@@ -147,7 +149,7 @@ class OrderFeed:
 
     def waits_for(self, slip: Slip) -> bool:
         """Whether an order is being sent, and its answer still to come."""
-        return slip.key in self.placing and not self.placing[slip.key].done()
+        return any(not each.done() for each in self.placing.get(slip.key, ()))
 
     def is_sending(self, orderid: str) -> bool:
         """Whether an order of ours has no answer yet."""
@@ -286,10 +288,22 @@ class OrderFeed:
                 self._listener.on_report(news)
 
 
+@contextlib.contextmanager
+def waiting(asked: Asked, key: OrderKey) -> Iterator[asyncio.Future[Answer]]:
+    """Wait for an answer about an order, beside others who may do so."""
+    answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    asked.setdefault(key, []).append(answer)
+    try:
+        yield answer
+    finally:
+        asked[key].remove(answer)
+        if not asked[key]:
+            del asked[key]
+
+
 def _answer(asked: Asked, key: OrderKey, answer: Answer) -> bool:
-    """Give the answer to who waits for it; whether somebody did."""
-    future = asked.get(key)
-    if future is None or future.done():
-        return False
-    future.set_result(answer)
-    return True
+    """Give the answer to all who wait for it; whether somebody did."""
+    open_ones = [each for each in asked.get(key, ()) if not each.done()]
+    for each in open_ones:
+        each.set_result(answer)
+    return bool(open_ones)

@@ -56,6 +56,7 @@ ORDER_TYPES = frozenset(_KINDS)
 """What can be sent."""
 
 _PRICED = ORDER_TYPES - {OrderType.MARKET, OrderType.STOP}
+_AT_ONCE = frozenset({OrderType.FAK, OrderType.FOK})
 _STOPPED = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
 _TYPES = {
     "LMT": OrderType.LIMIT,
@@ -191,7 +192,9 @@ def report(
     ts_ns: int,
     reason: str = "",
 ) -> OrderReport:
-    """An order of these terms."""
+    """An order of these terms. One that is filled at once or not at all expires by itself."""
+    if state is OrderState.CANCELED and what.type in _AT_ONCE:
+        state, reason = OrderState.EXPIRED, reason or "expired: it could not be filled at once"
     return OrderReport(
         venue_id=venue_id,
         orderid=orderid,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from typing import TypeVar, cast
@@ -11,10 +12,10 @@ from foxtrot.adapter.ib import order_mapping
 from foxtrot.adapter.ib.account import PositionRow
 from foxtrot.adapter.ib.evidence import ID_OF_ANOTHER
 from foxtrot.adapter.ib.instruments import Instrument
-from foxtrot.adapter.ib.order_feed import Asked, OrderFeed
+from foxtrot.adapter.ib.order_feed import OrderFeed, waiting
 from foxtrot.adapter.ib.order_lists import OrderLists, since_ns
 from foxtrot.adapter.ib.order_mapping import INACTIVE, UNCONFIRMED, Terms
-from foxtrot.adapter.ib.order_slips import OrderKey, Slip
+from foxtrot.adapter.ib.order_slips import Slip
 from foxtrot.adapter.ib.purpose import Purpose
 from foxtrot.adapter.ib.sdk import RawClient, RawOrder, sdk
 from foxtrot.adapter.ib.session import IbSession, Venue
@@ -175,9 +176,11 @@ class OrderSession(IbSession):
         until = self._until()
         cancel = await self._cancel(record, until)
         if not isinstance(cancel, Accepted):
-            return cancel, NotSent(f"the cancel before it came to nothing: {cancel.reason}")
+            return cancel, NotSent(f"not attempted, as the cancel came to nothing: {cancel.reason}")
         if cancel.report.state is not OrderState.CANCELED:
-            return cancel, NotSent(f"the order before it is {cancel.report.state.value}")
+            return cancel, NotSent(
+                f"not attempted, as the other one is {cancel.report.state.value}"
+            )
         return cancel, await self._place(intent, until)
 
     def _until(self) -> float:
@@ -194,29 +197,32 @@ class OrderSession(IbSession):
                 found = await contracts.resolve(self.client, request.symbol, request.exchange)
                 account, name = self.client.account, self._venue.name
                 order = sdk().Order(**order_mapping.order_fields(intent, account, name))
-                await self.client.tell(lambda raw: self._send(raw, found, order, sent), order=True)
-                answer = await self._answer(self._feed.placing, sent[0].key)
+                answer = await self._send(found, order, sent)
         except TimeoutError:
             answer = _unanswered(sent[0]) if sent else NotSent("its turn did not come in time")
         except (FoxtrotError, ValueError) as error:
             answer = NotSent(str(error))
-        finally:
-            for slip in sent:
-                self._feed.placing.pop(slip.key, None)
         if isinstance(answer, Refused) and answer.reason.startswith(_OLD_ID):
             await self._learn_next_id()
         if isinstance(answer, Accepted) and answer.report.orderid != intent.orderid:
             return Doubtful("TWS's answer is about another order")
         return answer
 
-    def _send(self, raw: RawClient, found: Instrument, order: RawOrder, sent: list[Slip]) -> None:
-        """Write the order, under an id of this moment: TWS refuses one below another's."""
-        number = self.client.next_order_id()
-        key, name = (self.client.client_id, number), (found.symbol, found.exchange)
-        what = order_mapping.terms(order)
-        sent.append(self._feed.slips.placed(key, name, what, order.orderRef))
-        self._feed.placing[key] = asyncio.get_running_loop().create_future()
-        raw.placeOrder(number, found.contract, order)
+    async def _send(self, found: Instrument, order: RawOrder, sent: list[Slip]) -> Answer:
+        what, name = order_mapping.terms(order), (found.symbol, found.exchange)
+        with contextlib.ExitStack() as stack:
+            answers: list[asyncio.Future[Answer]] = []
+
+            def write(raw: RawClient) -> None:
+                # An id of the moment of writing: TWS refuses one below another's.
+                number = self.client.next_order_id()
+                key = (self.client.client_id, number)
+                sent.append(self._feed.slips.placed(key, name, what, order.orderRef))
+                answers.append(stack.enter_context(waiting(self._feed.placing, key)))
+                raw.placeOrder(number, found.contract, order)
+
+            await self.client.tell(write, order=True)
+            return await self._heard(answers[0])
 
     async def _learn_next_id(self) -> None:
         """Orders of this client id were sent from elsewhere: the next one has to be above them."""
@@ -240,15 +246,10 @@ class OrderSession(IbSession):
             return NotSent(str(error))
 
     async def _cancel_now(self, slip: Slip) -> Answer:
-        key, asked = slip.key, self._feed.cancelling
-        if key in asked:  # it is on its way already
-            return await self._answer(asked, key)
-        asked[key] = asyncio.get_running_loop().create_future()
-        try:
-            await self.client.tell(lambda raw: raw.cancelOrder(key[1], ""), order=True)
-            return await self._answer(asked, key)
-        finally:
-            del asked[key]
+        number = slip.key[1]
+        with waiting(self._feed.cancelling, slip.key) as answer:
+            await self.client.tell(lambda raw: raw.cancelOrder(number, ""), order=True)
+            return await self._heard(answer)
 
     async def _slip_of(self, record: OrderRecord) -> Slip | Answer:
         """The order to cancel, or why there is nothing to cancel."""
@@ -286,9 +287,8 @@ class OrderSession(IbSession):
         )
         return Accepted(report)
 
-    async def _answer(self, asked: Asked, key: OrderKey) -> Answer:
+    async def _heard(self, answer: asyncio.Future[Answer]) -> Answer:
         """What TWS says to an order or a cancel; without end, but for the connection's."""
-        answer = asked[key]
         either = [cast("asyncio.Future[object]", each) for each in (answer, self._lost)]
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if answer.done():
@@ -345,6 +345,13 @@ class OrderSession(IbSession):
 
         answer = await self._known(ask)
         return answer if isinstance(answer, Unknown) else answer.items[0]
+
+    async def look_up(self, symbol: str, exchange: Exchange) -> ContractData | Unknown:
+        """Ask TWS for a contract; adapters are told of it, too."""
+        try:
+            return (await self._venue.contracts.resolve(self.client, symbol, exchange)).data
+        except FoxtrotError as error:
+            return Unknown(str(error))
 
     async def reference_price(self, symbol: str, exchange: Exchange) -> Decimal | Unknown:
         """What a contract is offered at now, or else was sold for last."""

@@ -7,9 +7,11 @@ from decimal import Decimal
 
 import pytest
 
+from foxtrot.adapter.ib.contracts import Contracts
 from foxtrot.errors import ConnectionClosed, VenueUnavailable
 from foxtrot.execution.reports import Known, OrderState, Unknown
 from foxtrot.gateway.trading import Accepted, Balances, Doubtful, NotSent, Refused
+from foxtrot.model.constants import OrderType
 from tests.support.ib_trading import AAPL, SMART, desk_of, intent
 
 
@@ -107,8 +109,9 @@ async def test_nothing_is_sent_over_a_line_that_is_gone() -> None:
     """A session that lost its connection says that nothing was sent, and changes nothing."""
     async with desk_of() as desk, desk.session() as session:
         desk.gateway.faults.inject("rst")
-        with pytest.raises(ConnectionClosed):
+        with pytest.raises(ExceptionGroup) as lost:
             await session.run()
+        assert lost.group_contains(ConnectionClosed)
         assert isinstance(await session.place(intent()), NotSent)
         assert isinstance(await session.open_orders(), Unknown)
 
@@ -264,6 +267,39 @@ async def test_while_tws_has_lost_ib_nothing_is_sent_and_then_all_is_asked() -> 
         desk.gateway.faults.inject("notice", code=1102, body="Connectivity restored")
         await desk.told.until(lambda: desk.told.missed)
         assert isinstance(await session.place(intent()), Accepted)
+
+
+async def test_a_cancel_is_sent_again_while_the_answer_to_the_first_is_awaited() -> None:
+    """The first cancel got lost: who cancels again is not made to wait for its answer."""
+    async with desk_of() as desk, desk.session() as session:
+        await session.place(intent())
+        desk.gateway.faults.inject("request_swallowed", request="cancel")
+        record = desk.record_of(intent())
+        answers = await asyncio.gather(session.cancel(record), session.cancel(record))
+        assert [type(each) for each in answers] == [Accepted, Accepted]
+
+
+async def test_an_order_that_cannot_be_filled_at_once_expires() -> None:
+    """TWS says Cancelled of a FAK order that nobody cancelled; it is told as what it is."""
+    async with desk_of() as desk, desk.session() as session:
+        await session.place(intent(kind=OrderType.FAK))
+        await desk.told.until(lambda: OrderState.EXPIRED in desk.told.states("fx-1"))
+        assert "expired" in desk.told.reports[-1].reason
+
+
+async def test_contracts_of_what_is_held_are_looked_up() -> None:
+    """A position of an earlier run can be closed without subscribing to it first."""
+    async with desk_of() as desk:
+        async with desk.session() as session:
+            await session.place(intent())
+            desk.gateway.desk.fill("fx-1")
+        desk.contracts = Contracts("IB")
+        async with desk.session() as session:
+            running = asyncio.ensure_future(session.run())
+            async with asyncio.timeout(5):
+                while desk.contracts.get(f"{AAPL}.SMART") is None:
+                    await session.probe()
+            running.cancel()
 
 
 async def test_a_corrected_fill_is_told_once_and_the_correction_to_people() -> None:
