@@ -100,3 +100,12 @@ def test_two_contracts_do_not_mix() -> None:
     feed.ticks.add(99, other)
     feed(quote(10.0, 10.5), price(1, 20.0, 5, number=99))
     assert (feed.tick_slot.bid, other.bid) == (10.0, 20.0)
+
+
+def test_what_only_begins_like_a_repeated_size_is_read_for_itself() -> None:
+    """A longer message of the same begin costs nothing of what follows."""
+    feed = Feed()
+    longer = frame(2, 6, TICKS, 0, 100, "and more")
+    feed(price(1, 10.0, 100), longer, price(2, 10.5, 7))
+    assert (feed.tick_slot.bid, feed.tick_slot.ask) == (10.0, 10.5)
+    assert feed.counters.malformed == 1
