@@ -1,0 +1,143 @@
+"""Orders at the simulated IB through the whole engine: desk, journal, session and wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from foxtrot.execution import reconciler
+from foxtrot.model.constants import ConnectionState, Direction, OrderType, Status
+from foxtrot.model.objects import NS_PER_S
+from tests.support.ib_books import IbBooks
+from tests.support.rig import eventually
+from tests.support.trading_rig import TradingRig, trading
+
+VOLUME = 10.0
+AAPL = IbBooks.symbols[0]
+
+
+@pytest.fixture
+def books() -> Iterator[IbBooks]:
+    """A gateway that listens."""
+    books = IbBooks()
+    books.start()
+    try:
+        yield books
+    finally:
+        books.stop()
+
+
+@pytest.fixture
+def rig(books: IbBooks, monkeypatch: pytest.MonkeyPatch) -> Iterator[TradingRig]:
+    """An engine that may send orders to it; a request is late after a fraction of a second."""
+    monkeypatch.setattr(reconciler, "GRACE_NS", NS_PER_S // 2)
+    monkeypatch.setattr(reconciler, "APART_NS", NS_PER_S // 5)
+    with trading(books) as rig:
+        rig.trade(AAPL)
+        yield rig
+
+
+def test_an_order_lives_fills_and_is_cancelled(books: IbBooks, rig: TradingRig) -> None:
+    """Send, fill a part, cancel the rest: each step is told once, and both sides agree."""
+    orderid = rig.rest(volume=VOLUME)
+    books.fill(orderid, 4)
+    rig.wait_order(orderid, Status.PARTTRADED)
+    rig.cancel(orderid)
+    rig.wait_order(orderid, Status.CANCELLED)
+    rig.wait_agreed()
+    assert rig.statuses_of(orderid) == [
+        Status.SUBMITTING,
+        Status.NOTTRADED,
+        Status.PARTTRADED,
+        Status.CANCELLED,
+    ]
+    (fill,) = rig.fills(orderid)
+    assert fill.extra is not None
+    assert fill.extra["fee_currency"] == "USD"
+    assert not books.sim.violations
+
+
+@pytest.mark.parametrize("kind", [OrderType.MARKET, OrderType.STOP, OrderType.STOP_LIMIT])
+def test_every_kind_of_order_reaches_tws(books: IbBooks, rig: TradingRig, kind: OrderType) -> None:
+    """Orders at market trade at once, stops wait; each is what was asked for."""
+    _, ask = books.newest(AAPL)
+    above = round(ask * 1.1, 2)
+    stop = 0.0 if kind is OrderType.MARKET else above
+    orderid = rig.send(kind, volume=VOLUME, price=above if stop else 0.0, stop_price=stop)
+    rig.wait_order(orderid, Status.NOTTRADED if stop else Status.ALLTRADED)
+    if stop:
+        rig.cancel(orderid)
+        rig.wait_order(orderid, Status.CANCELLED)
+    else:
+        sold = rig.send(kind, volume=VOLUME, direction=Direction.SHORT)
+        rig.wait_order(sold, Status.ALLTRADED)
+        eventually(lambda: rig.position(AAPL) == 0, "the position is closed")
+    rig.wait_agreed()
+
+
+def test_a_nightly_restart_loses_no_order_and_no_fill(books: IbBooks, rig: TradingRig) -> None:
+    """Five orders rest; TWS restarts, and one fills, one ends meanwhile: all is told after it."""
+    orderids = [rig.rest(volume=VOLUME) for _ in range(5)]
+    since = len(rig.log)
+    books.faults.inject("restart", seconds=0.3)
+    rig.wait_trading(ConnectionState.RECONNECTING, since=since)
+    books.fill(orderids[0])
+    books.end(orderids[1])
+    rig.wait_order(orderids[0], Status.ALLTRADED)
+    rig.wait_order(orderids[1], Status.CANCELLED)
+    rig.wait_agreed()
+    assert len(rig.fills(orderids[0])) == 1
+    rig.adapter.cancel_all()
+    for orderid in orderids[2:]:
+        rig.wait_order(orderid, Status.CANCELLED)
+    assert max(books.received().values()) == 1
+
+
+def test_a_swallowed_order_is_proved_lost_and_never_sent_again(
+    books: IbBooks, rig: TradingRig
+) -> None:
+    """TWS drops an order in silence: it is in doubt, then rejected by proof, and was sent once."""
+    books.faults.inject("request_swallowed", request="place")
+    orderid = rig.send(volume=VOLUME)
+    rig.wait_doubt(orderid)
+    assert "never reached" in rig.refused(orderid)
+    assert books.held() == []
+    assert rig.rest(volume=VOLUME) != orderid
+
+
+def test_the_next_run_knows_the_orders_of_the_last(books: IbBooks, rig: TradingRig) -> None:
+    """A program that ends with open orders finds them again, with what happened meanwhile."""
+    kept, filled = rig.rest(volume=VOLUME), rig.rest(volume=VOLUME)
+    rig.adapter.close()
+    rig.engine.close()
+    books.fill(filled)
+    with trading(books) as again:
+        again.trade(AAPL)
+        again.wait_order(filled, Status.ALLTRADED)
+        again.wait_trades(filled)
+        again.cancel(kept)
+        again.wait_order(kept, Status.CANCELLED)
+        again.wait_agreed()
+        assert set(books.received().values()) == {1}
+
+
+def test_a_notice_on_a_live_order_ends_nothing(books: IbBooks, rig: TradingRig) -> None:
+    """10349 is shown to people; the order lives, and can be cancelled."""
+    books.faults.inject("order_notice", code=10349, body="Order TIF was set to DAY")
+    orderid = rig.rest(volume=VOLUME)
+    assert "10349" in rig.wait_log("TIF was set")
+    rig.cancel(orderid)
+    rig.wait_order(orderid, Status.CANCELLED)
+    rig.wait_agreed()
+
+
+def test_an_order_made_in_tws_is_shown_and_left_alone(books: IbBooks, rig: TradingRig) -> None:
+    """What the user does by hand appears as external, and cancel_all does not touch it."""
+    other = books.place_by_hand(AAPL, 5, books.resting_price(AAPL))
+    rig.adapter.query_account()
+    rig.wait_order(f"ext-{other}", Status.NOTTRADED)
+    ours = rig.rest(volume=VOLUME)
+    rig.adapter.cancel_all()
+    rig.wait_order(ours, Status.CANCELLED)
+    assert books.cancels() == [ours]
