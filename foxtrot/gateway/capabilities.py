@@ -8,13 +8,17 @@ from foxtrot.model.constants import Channel, Interval, OrderType
 
 
 class Capabilities(msgspec.Struct, frozen=True):
-    """Channels by websocket and by polling, bar intervals, order types."""
+    """Channels by websocket and by polling, bar intervals, order types.
+
+    `lists_contracts` is False where contracts are looked up on demand.
+    """
 
     streamed: frozenset[Channel] = frozenset()
     polled: frozenset[Channel] = frozenset()
     intervals: frozenset[Interval] = frozenset()
     history: bool = False
     orders: frozenset[OrderType] = frozenset()
+    lists_contracts: bool = True
 
     @property
     def channels(self) -> frozenset[Channel]:

@@ -114,6 +114,7 @@ class OrderDesk:
             untold=self._untold,
             guard=guard,
             listener=listener,
+            unlisted=lambda intent: guard.unlisted(market(intent.request)),
             unpriced=lambda intent: guard.unpriced(intent.request, market(intent.request)),
             bridge=bridge,
             clock=clock,

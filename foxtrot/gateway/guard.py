@@ -34,13 +34,15 @@ _UNTRUSTED = frozenset({StreamState.STALE, StreamState.FAILED})
 class Market(msgspec.Struct, frozen=True):
     """What is known of a contract at the moment when an order for it is judged.
 
-    `stream` is the state of its tick subscription, None where nobody subscribed to it.
+    `stream` is the state of its tick subscription, None where nobody subscribed to it. `on_demand`
+    means that the venue's contracts are looked up when they are needed, not listed.
     """
 
     contract: ContractData | None
     tick: TickData | None
     stream: StreamState | None
     now_ns: int
+    on_demand: bool = False
 
 
 class Guard:
@@ -96,6 +98,16 @@ class Guard:
             log.exception("guard_failed", orderid=orderid)
             return "guard: a rule could not be judged, so the order was refused; see the log"
 
+    @staticmethod
+    def unlisted(market: Market) -> bool:
+        """Whether an order can be judged only with a contract that has to be looked up."""
+        return market.contract is None and market.on_demand
+
+    @staticmethod
+    def judge_contract(request: OrderRequest, contract: ContractData) -> str:
+        """Which rule of its contract an order breaks; empty if none."""
+        return _misfit(request, contract)
+
     def unpriced(self, request: OrderRequest, market: Market) -> bool:
         """Whether the notional of an order can be judged only with a price of the venue's."""
         return request.type is OrderType.MARKET and _reference(request, market.tick) is None
@@ -112,7 +124,7 @@ class Guard:
         return (
             self._gate()
             or _malformed(request)
-            or _misfit(request, market.contract)
+            or ("" if self.unlisted(market) else _misfit(request, market.contract))
             or self._too_large(request, market)
             or self._too_far(request, market.tick)
             or self._stale(market)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
-from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -40,6 +39,8 @@ from foxtrot.gateway.trading import (
 )
 from foxtrot.gateway.untold import Untold
 from foxtrot.model.objects import NS_PER_S, OrderData, TradeData
+
+T = TypeVar("T")
 
 log = get_logger("foxtrot.gateway.orders")
 
@@ -119,6 +120,7 @@ class OrderFlow:
         untold: Is told what answers told first.
         guard: Counts what is open, and is told of refusals.
         listener: Who is told.
+        unlisted: Whether a request can be judged only with a contract that is looked up.
         unpriced: Whether a request's notional can be judged only with a price of the venue's.
         flags: The settings of the moment.
     """
@@ -132,13 +134,15 @@ class OrderFlow:
         untold: Untold,
         guard: Guard,
         listener: OrderListener,
+        unlisted: Callable[[OrderIntent], bool],
         unpriced: Callable[[OrderIntent], bool],
         bridge: AsyncThreadBridge,
         clock: Clock,
         flags: Callable[[], FeatureFlags],
     ) -> None:
         self._name, self._tracker, self._trading = adapter_name, tracker, trading
-        self._guard, self._listener, self._unpriced = guard, listener, unpriced
+        self._guard, self._listener = guard, listener
+        self._unlisted, self._unpriced = unlisted, unpriced
         self._untold = untold
         self._bridge, self._clock, self._flags = bridge, clock, flags
         self._journal: Journal | None = None
@@ -277,7 +281,7 @@ class OrderFlow:
         return session
 
     async def _place(self, session: TradingSession, intent: OrderIntent) -> None:
-        refusal = await self._judge_price(session, intent)
+        refusal = await self._judge_late(session, intent)
         if refusal:
             self._not_sent(intent, refusal)
             return
@@ -314,24 +318,41 @@ class OrderFlow:
         self._take_cancel(record.orderid, cancel)
         self._take(intent.orderid, new)
 
-    async def _judge_price(self, session: TradingSession, intent: OrderIntent) -> str:
-        """Why an order is too large by a price that only the venue knows; empty if it is not."""
-        timeout_s = self._flags().orders_timeout_s
-        price: Decimal | Unknown
+    async def _judge_late(self, session: TradingSession, intent: OrderIntent) -> str:
+        """Why an order is refused by what only the venue knows; empty if it is not."""
         try:
-            if not self._unpriced(intent):
-                return ""
-            async with asyncio.timeout(timeout_s):
-                asked = intent.request
-                price = await session.reference_price(asked.symbol, asked.exchange)
-        except TimeoutError:
-            price = Unknown(f"no answer within {timeout_s:g} s")
+            return await self._judge_contract(session, intent) or await self._judge_price(
+                session, intent
+            )
         except Exception as error:  # noqa: BLE001 - boundary: a venue's code may raise anything
-            self._log.exception("reference_price_failed")
-            price = Unknown(type(error).__name__)
+            self._log.exception("late_judgement_failed")
+            return f"guard: a rule could not be judged ({type(error).__name__}); see the log"
+
+    async def _judge_contract(self, session: TradingSession, intent: OrderIntent) -> str:
+        if not self._unlisted(intent):
+            return ""
+        asked = intent.request
+        contract = await self._asked(session.look_up(asked.symbol, asked.exchange))
+        if isinstance(contract, Unknown):
+            return f"contract: {asked.vt_symbol} is not known ({contract.reason})"
+        return self._guard.judge_contract(asked, contract)
+
+    async def _judge_price(self, session: TradingSession, intent: OrderIntent) -> str:
+        if not self._unpriced(intent):
+            return ""
+        asked = intent.request
+        price = await self._asked(session.reference_price(asked.symbol, asked.exchange))
         if isinstance(price, Unknown):
             return f"max_notional: no price is known to judge it by ({price.reason})"
-        return self._guard.judge_notional(intent.request, price)
+        return self._guard.judge_notional(asked, price)
+
+    async def _asked(self, question: Coroutine[object, object, T | Unknown]) -> T | Unknown:
+        timeout_s = self._flags().orders_timeout_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await question
+        except TimeoutError:
+            return Unknown(f"no answer within {timeout_s:g} s")
 
     def _not_sent(self, intent: OrderIntent, reason: str) -> None:
         self.apply(self._tracker.not_sent(intent.orderid, reason, self._now_ns))

@@ -210,6 +210,7 @@ class OrderPort(Publisher, Listener, ABC):
             self.last_tick(request.symbol, request.exchange),
             self.tick_state(request.symbol, request.exchange),
             self.clock.time_ns(),
+            on_demand=not self.capabilities.lists_contracts,
         )
 
     # -- pushes that are remembered ---------------------------------------------------------

@@ -18,7 +18,7 @@ from foxtrot.execution.reports import (
     Unknown,
 )
 from foxtrot.model.constants import Exchange
-from foxtrot.model.objects import AccountData, PositionData
+from foxtrot.model.objects import AccountData, ContractData, PositionData
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -111,6 +111,9 @@ class TradingSession(Session, Protocol):
 
     async def balances(self) -> Balances | Unknown:
         """All that the account holds."""
+
+    async def look_up(self, symbol: str, exchange: Exchange) -> ContractData | Unknown:
+        """A contract that nobody has asked for yet, where the venue does not list them all."""
 
     async def reference_price(self, symbol: str, exchange: Exchange) -> Decimal | Unknown:
         """A price of now by request, for a contract that nobody subscribed to."""

@@ -21,6 +21,7 @@ from foxtrot.execution.reports import (
 from foxtrot.gateway.trading import Answer, Balances, Doubtful, NotSent, TradingListener
 from foxtrot.model.constants import Exchange, StreamState
 from foxtrot.model.health import StreamKey
+from foxtrot.model.objects import ContractData
 from tests.support.model_trading import LONGEST_WAY_S, NAME, News, TradingVenue
 from tests.support.order_faults import ON_CANCEL, ON_REQUEST, Fault, Trouble
 
@@ -274,6 +275,10 @@ class ModelTrading:
         """See `TradingSession`."""
         answer = await self._ask(lambda: (self._venue.balances(),))
         return answer if isinstance(answer, Unknown) else answer.items[0]
+
+    async def look_up(self, symbol: str, exchange: Exchange) -> ContractData | Unknown:
+        """All are listed."""
+        return Unknown("it is not listed")
 
     async def reference_price(self, symbol: str, exchange: Exchange) -> Decimal | Unknown:
         """See `TradingSession`."""

@@ -26,7 +26,7 @@ from foxtrot.gateway.trading import Answer, Balances
 from foxtrot.gateway.untold import Untold
 from foxtrot.model.constants import Exchange, StreamState
 from foxtrot.model.health import StreamKey
-from foxtrot.model.objects import OrderData, TradeData
+from foxtrot.model.objects import ContractData, OrderData, TradeData
 from tests.support.orders import intent
 from tests.support.virtual_bridge import VirtualBridge
 from tests.support.virtual_time import VirtualLoop, run_virtually
@@ -53,6 +53,7 @@ class ScriptedSession:
         self.found: Known[OrderReport] | Unknown = Known(())
         self.trades: Known[FillReport] | Unknown = Known(())
         self.held: Balances | Unknown = Balances()
+        self.contract: ContractData | Unknown = Unknown("there is none")
         self.price: Callable[[], Coroutine[object, object, Decimal | Unknown]] = _no_price
         self._waiting: dict[tuple[str, str], asyncio.Future[Answer | tuple[Answer, Answer]]] = {}
         self._lost: asyncio.Future[FoxtrotError] = asyncio.get_running_loop().create_future()
@@ -130,6 +131,11 @@ class ScriptedSession:
         """`held`."""
         return self._asked("balances", "", self.held)
 
+    async def look_up(self, symbol: str, exchange: Exchange) -> ContractData | Unknown:
+        """`contract`."""
+        self.calls.append(("look_up", symbol))
+        return self.contract
+
     async def reference_price(self, symbol: str, exchange: Exchange) -> Decimal | Unknown:
         """`price`."""
         self.calls.append(("price", symbol))
@@ -164,7 +170,7 @@ class Floor:
         self.told: list[OrderData] = []
         self.trades: list[TradeData] = []
         self.lines: list[str] = []
-        self.unpriced = False
+        self.unlisted = self.unpriced = False
         self.flow = OrderFlow(
             "FAKE",
             tracker=self.tracker,
@@ -172,6 +178,7 @@ class Floor:
             untold=self.untold,
             guard=self.guard,
             listener=self,
+            unlisted=lambda intent: self.unlisted,
             unpriced=lambda intent: self.unpriced,
             bridge=self.bridge,  # type: ignore[arg-type]
             clock=self.clock,

@@ -272,6 +272,10 @@ class OrderSession(BinanceSession):
             return self._unknown(error)
         return self._ledger.balances(self._ledger.assets, self._interest())
 
+    async def look_up(self, symbol: str, exchange: Exchange) -> ContractData | Unknown:
+        """Binance lists all it has: what is not among them does not exist."""
+        return self._venue.contracts.get(symbol) or Unknown("Binance does not list it")
+
     async def reference_price(self, symbol: str, exchange: Exchange) -> Decimal | Unknown:
         """The best ask of now: what an order at market may cost."""
         try:

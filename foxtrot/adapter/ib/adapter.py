@@ -56,6 +56,7 @@ class IbAdapter(Lookups):
         intervals=frozenset(INTERVALS),
         history=True,
         orders=ORDER_TYPES,
+        lists_contracts=False,
     )
 
     _venue: Venue | None = None

@@ -44,6 +44,7 @@ from foxtrot.gateway.trading import (
 )
 from foxtrot.model.constants import Exchange
 from foxtrot.model.health import StreamKey
+from foxtrot.model.objects import ContractData
 
 log = get_logger("foxtrot.ib.orders")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +14,14 @@ from foxtrot.execution.reports import OrderState as S
 from foxtrot.execution.reports import Unknown
 from foxtrot.gateway import order_flow, untold
 from foxtrot.gateway.trading import Accepted, Doubtful, NotSent, Refused
+from foxtrot.model.constants import Exchange, Product
+from foxtrot.model.objects import ContractData
 from tests.support.orders import fill, report
 from tests.support.scripted_trading import Floor, ScriptedSession, on_floor, settled
+
+CONTRACT = ContractData(
+    "FAKE", "BTCUSDT", Exchange.BINANCE, "BTC/USDT", Product.SPOT, 1.0, 0.01, 0.001
+)
 
 
 def test_a_verb_that_raises_proves_nothing() -> None:
@@ -90,7 +97,7 @@ def test_an_order_whose_price_was_asked_for_goes_by_the_session_of_now() -> None
     ("price", "words"),
     [
         (Unknown("no answer"), "no price is known to judge it by (no answer)"),
-        (ValueError("x"), "no price is known to judge it by (ValueError)"),
+        (ValueError("x"), "guard: a rule could not be judged (ValueError)"),
         (None, "no price is known to judge it by (no answer within 10 s)"),
     ],
     ids=["unknown", "raises", "hangs"],
@@ -113,6 +120,33 @@ def test_what_cannot_be_judged_is_not_sent(price: Unknown | Exception | None, wo
         assert words in floor.reason()
         assert floor.state() is S.REJECTED
         assert floor.guard.open_orders == 0
+
+    on_floor(play)
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (msgspec.structs.replace(CONTRACT, volume_step=0.3), "volume: 1.0 is not a multiple"),
+        (Unknown("no such contract"), "contract: BTCUSDT.BINANCE is not known (no such contract)"),
+        (CONTRACT, ""),
+    ],
+    ids=["misfit", "unknown", "fits"],
+)
+def test_an_order_for_a_contract_that_nobody_looked_up_waits_for_it(
+    found: ContractData | Unknown, words: str
+) -> None:
+    """It is looked up, then judged by its rules, and only then sent."""
+
+    async def play(floor: Floor) -> None:
+        floor.unlisted, floor.session.contract = True, found
+        floor.submit()
+        await settled()
+        assert words in floor.reason()
+        assert (("place", "fx-1") in floor.session.calls) is not bool(words)
+        if not words:
+            floor.session.answer("place", "fx-1", Refused("-1: no"))
+            await settled()
 
     on_floor(play)
 
