@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from foxtrot.adapter.ib import frames
@@ -19,6 +19,8 @@ from foxtrot.model.constants import Exchange, Interval, Lane
 from foxtrot.model.events import Event
 from foxtrot.model.objects import BarData, DepthData, MarketTradeData, Source, TickData
 from tests.support.ib_door import frame
+
+T = TypeVar("T")
 
 TICKS, BOOK, PRINTS, BARS = 11, 12, 13, 14
 """Request ids of the streams that are there."""
@@ -133,7 +135,7 @@ class Feed:
         return [item for item in self(*messages) if isinstance(item, BarData)]
 
 
-def one(items: list[object], kind: type) -> Any:
+def one(items: list[object], kind: type[T]) -> T:
     """The only one, of this kind."""
     (item,) = items
     assert isinstance(item, kind)

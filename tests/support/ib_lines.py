@@ -66,7 +66,7 @@ class Tws:
         self.requests = Requests("IB")
         self.inbox = Inbox("IB", self.requests, lambda *_: None)
         self.lost: asyncio.Future[FoxtrotError] = asyncio.get_running_loop().create_future()
-        self.raw: Any = sdk().Client(self.inbox)
+        self.raw = cast("Any", sdk().Client(self.inbox))
         self.raw.connState, self.raw._apiReady, self.raw.MaxRequests = 2, True, 0
         self.raw._serverVersion = self.raw.decoder.serverVersion = 176
         self.raw.conn.sendMsg = self._take

@@ -35,7 +35,7 @@ MESSAGE_TYPES = {
 }
 """TWS's names of the messages that are read here."""
 
-_NEEDED = ("_data", "_onSocketHasData", "_numMsgRecv", "_numBytesRecv")
+_NEEDED: tuple[str, ...] = ("_data", "_onSocketHasData", "_numMsgRecv", "_numBytesRecv")
 _PREFIX = 4
 _MALFORMED_PER_MINUTE = 10
 _PRINTS = frozenset({b"1", b"2"})
