@@ -80,6 +80,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 def run_virtually(make: Coroutine[object, object, T], loop: VirtualLoop) -> T:
     """Run a coroutine to its end on `loop` and close it; nothing may be left running."""
+    asyncio.set_event_loop(loop)  # as on the bridge: ib_insync asks its thread for the loop
     try:
         result = loop.run_until_complete(make)
         left = asyncio.all_tasks(loop)
@@ -87,6 +88,7 @@ def run_virtually(make: Coroutine[object, object, T], loop: VirtualLoop) -> T:
         return result
     finally:
         _end(asyncio.all_tasks(loop), loop)
+        asyncio.set_event_loop(None)
         loop.close()
 
 
