@@ -229,7 +229,10 @@ class Assembler:
             slot.ask_volume = size
         else:
             slot.last_volume = size
-        self._tell(slot, slot.event_ns if what == LAST else 0)
+        if what != LAST and slot.bid > slot.ask > 0.0:
+            self._hold(slot)
+        else:
+            self._tell(slot, slot.event_ns if what == LAST else 0)
 
     def on_day(self, slot: TickSlot, place: int, value: float, *, price: bool) -> None:
         """A price or a volume of the day."""

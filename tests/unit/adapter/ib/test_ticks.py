@@ -30,6 +30,14 @@ def test_a_quote_is_never_told_half() -> None:
     ]
 
 
+def test_a_size_in_between_tells_no_half_quote() -> None:
+    """TWS may correct the size of a bid before the ask that moved with it comes."""
+    feed = Feed()
+    feed(quote(10.0, 10.5))
+    tick = feed.tick(price(1, 11.0, 100), size(0, 150), price(2, 11.5, 7))
+    assert (tick.bid_price_1, tick.bid_volume_1, tick.ask_price_1) == (11.0, 150.0, 11.5)
+
+
 def test_a_quote_of_one_side_is_told() -> None:
     """Where nobody asks, the bid alone is told, at the end of the reading."""
     tick = Feed().tick(price(1, 10.0, 100))
