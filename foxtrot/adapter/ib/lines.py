@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
 from foxtrot.adapter.ib import mapping, pages
+from foxtrot.adapter.ib.history import ALL_HOURS, EPOCH_SECONDS
 from foxtrot.adapter.ib.instruments import Instrument
 from foxtrot.adapter.ib.limits import IbPaceManager
 from foxtrot.adapter.ib.sdk import RawClient
@@ -42,8 +43,6 @@ _WHAT = {
 """What is limited, and the setting that raises the limit."""
 
 _ALL_PRINTS = "AllLast"
-_ALL_HOURS = False
-_EPOCH_SECONDS = 2
 _FIRST_BARS = 10
 """Bars of the past that come before the stream: what a short gap has cost is among them."""
 
@@ -89,7 +88,7 @@ class Line:
             _, duration = pages.page(interval, wanted_s)
             size, what = mapping.INTERVALS[interval], mapping.what_to_show(product)
             raw.reqHistoricalData(
-                number, contract, "", duration, size, what, _ALL_HOURS, _EPOCH_SECONDS, True, []
+                number, contract, "", duration, size, what, ALL_HOURS, EPOCH_SECONDS, True, []
             )
         else:
             raw.reqTickByTickData(number, contract, _ALL_PRINTS, 0, False)
