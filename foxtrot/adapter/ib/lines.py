@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
 from foxtrot.adapter.ib import mapping, pages
-from foxtrot.adapter.ib.history import ALL_HOURS, EPOCH_SECONDS
+from foxtrot.adapter.ib.archive import ALL_HOURS, EPOCH_SECONDS
 from foxtrot.adapter.ib.instruments import Instrument
 from foxtrot.adapter.ib.limits import IbPaceManager
 from foxtrot.adapter.ib.sdk import RawClient
