@@ -56,7 +56,8 @@ async def connect(
         what = "order id and accounts" if answered else "handshake"
         raise ConnectTimeout(settings.endpoint, timeout_s, what)
     if result is not None:
-        raise translate(result, venue, settings.endpoint, timeout_s=timeout_s) from None
+        error = translate(result, venue, settings.endpoint, timeout_s=timeout_s)
+        raise _no_welcome(error, settings.endpoint, client_id) from None
 
 
 def _no_welcome(cause: FoxtrotError, endpoint: str, client_id: int) -> FoxtrotError:

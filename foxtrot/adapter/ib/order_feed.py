@@ -63,7 +63,7 @@ class OrderFeed:
     ) -> None:
         self._adapter_name, self._client_id, self._account = adapter_name, client_id, account
         self._name_of, self.record, self._listener = name_of, record, listener
-        self._say, self._time_ns = say, time_ns
+        self._say, self.time_ns = say, time_ns
         self.slips, self.fills = Slips(), FillLog()
         self.holdings = Holdings(adapter_name, account, name_of)
         self.placing: Asked = {}
@@ -86,7 +86,7 @@ class OrderFeed:
         if self.is_foreign(order.account):
             return
         name = self.name(order.orderRef, order.permId, contract)
-        slip = self.slips.opened(order_id, order, name, state.status, self._time_ns())
+        slip = self.slips.opened(order_id, order, name, state.status, self.time_ns())
         self._took(slip)
 
     def orderStatus(
@@ -105,7 +105,7 @@ class OrderFeed:
     ) -> None:
         """An order: where it is, and what traded."""
         key = (client_id, order_id)
-        slip = self.slips.changed(key, perm_id, status, filled, self._time_ns())
+        slip = self.slips.changed(key, perm_id, status, filled, self.time_ns())
         if slip is not None:
             self._took(slip)
 

@@ -62,6 +62,8 @@ class OrderLists:
         self._all, self._open = Shared(self._ask_all), Shared(self._ask_open)
         self._executions = Shared(self._ask_executions)
         self._executed_at = float("-inf")
+        self.ahead_ns = 0
+        """By how much TWS's clock was ahead of ours when executions were last asked for."""
 
     async def ask(self) -> Lists:
         """All of them, asked for after this was called.
@@ -92,7 +94,7 @@ class OrderLists:
         return await self._open.ask()
 
     async def executions(self) -> None:
-        """Have the log of fills complete since midnight.
+        """Have the log of fills complete since midnight, and know by which clock they are dated.
 
         Raises:
             FoxtrotError: They were not told.
@@ -149,7 +151,13 @@ class OrderLists:
         )
         for contract, execution in cast("list[Execution]", rows):
             self._feed.executed(contract, execution)
+        self.ahead_ns = await self._their_time_ns() - self._feed.time_ns()
         self._executed_at = asked_at
+
+    async def _their_time_ns(self) -> int:
+        """TWS's clock; it tells whole seconds."""
+        (seconds,) = await self._client.ask_named("currentTime", lambda raw: raw.reqCurrentTime())
+        return cast("int", seconds) * NS_PER_S
 
     def _ended(self, rows: Iterable[Completed]) -> Iterable[OrderReport]:
         for contract, order, state in rows:

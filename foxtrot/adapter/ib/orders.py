@@ -326,14 +326,15 @@ class OrderSession(IbSession):
     async def fills(self, symbols: Sequence[str], since_ns: int) -> Known[FillReport] | Unknown:
         """The account's fills in these symbols since a moment, and since midnight at most.
 
-        TWS lists no older ones. Of an order that ended before, the list of ended orders tells how
-        much it traded, as long as it has it: such an order is known to have traded, and its fills
-        are known to be missing; at which prices, nobody is told.
+        They are dated by TWS's clock, the moment is by ours. TWS lists no older ones. Of an order
+        that ended before, the list of ended orders tells how much it traded, as long as it has it:
+        such an order is known to have traded, and its fills are known to be missing; at which
+        prices, nobody is told.
         """
 
         async def ask() -> tuple[FillReport, ...]:
             await self._lists.executions()
-            return self._feed.fills.since(frozenset(symbols), since_ns)
+            return self._feed.fills.since(frozenset(symbols), since_ns + self._lists.ahead_ns)
 
         return await self._known(ask)
 
