@@ -20,6 +20,7 @@ SUITES = (
     "orders",
     "recovery",
     "ib",
+    "ib_session",
     "ib_pool",
 )
 STORED = Path(__file__).with_name("baseline.json")
