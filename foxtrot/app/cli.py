@@ -199,13 +199,13 @@ def check_config(
 
 @app.command()
 def history(
-    symbol: Annotated[str, typer.Argument(help="Such as BTCUSDT.", show_default=False)],
+    symbol: Annotated[str, typer.Argument(help="BTCUSDT, AAPL-USD-STK.SMART", show_default=False)],
     start: Start = None,
     end: End = None,
     interval: BarLength = "1m",
     config: Config = None,
     simulated: Annotated[
-        bool, typer.Option("--simulated", help="From a simulated Binance.")
+        bool, typer.Option("--simulated", help="From the simulated venue of its exchange.")
     ] = False,
     venue: Venue = "",
     csv: Csv = None,

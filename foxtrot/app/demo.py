@@ -68,14 +68,14 @@ class Demo:
         engine = stack.enter_context(MainEngine(settings=settings))
         for stage in self._shown:
             engine.add_adapter(stage.adapter(), stage.name)
-        for text in self._lacking:
-            engine.write_log(text)
         return engine
 
     def start(self, engine: MainEngine) -> None:
         """Connect, and let the strategies subscribe to what they watch."""
+        for text in self._lacking:
+            engine.write_log(text)
         for stage in self._shown:
-            engine.connect(stage.setting(self._keep), stage.name)
+            engine.connect(stage.to_trade(self._keep), stage.name)
         self._add_strategies(engine)
 
     def _add_strategies(self, engine: MainEngine) -> None:

@@ -177,7 +177,7 @@ def _connection(status: ConnectionStatus) -> tuple[str, Fields]:
 def _stream(status: StreamStatus) -> tuple[str, Fields]:
     return "stream", {
         "adapter": status.adapter_name,
-        "time": _time(utc(status.since_ns)),
+        "time": _time(utc(status.since_ns)) if status.since_ns else None,
         "symbol": status.symbol,
         "exchange": status.exchange.value,
         "channel": status.channel.value,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
-from foxtrot.app.simulate import open_binance
+from foxtrot.app.stages import chosen, shared_out
 from foxtrot.app.stop import silence_stdout
 from foxtrot.app.venues import contract_of, located, setting
 from foxtrot.core import logs
@@ -102,14 +102,13 @@ def _choose(settings: Settings, path: Path, venue: str) -> str:
 
 
 def _simulated(stack: ExitStack, symbol: str) -> tuple[MainEngine, str]:
-    from foxtrot.adapter.binance import BinanceAdapter
     from foxtrot.engine.main_engine import MainEngine
 
-    venue = open_binance(stack, [symbol])
+    ((stage, symbols),) = shared_out(chosen(()), [symbol]).items()
+    stage.open(stack, symbols, seed=0, rate_hz=10.0)
     engine = stack.enter_context(MainEngine())
-    adapter = engine.add_adapter(BinanceAdapter)
-    adapter.connect({"environment": "simulated", "rest_url": venue.rest_url})
-    return engine, adapter.adapter_name
+    engine.add_adapter(stage.adapter(), stage.name).connect(stage.to_read())
+    return engine, stage.name
 
 
 def _fetch(engine: MainEngine, name: str, query: Query) -> list[BarData]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -24,9 +25,15 @@ FRESH_S, STALE_S = 2.0, 10.0
 _WIDE, _MEDIUM = 110, 90
 """Columns from which on volumes, and the change of the day with the counters, are shown."""
 
-_EVENTS_LEAST = 6
-_OTHER_ROWS = 24
-"""What the other panels want before trading gets more than its one row for each venue."""
+_LOW = 32
+"""Rows below which connections and events are drawn with less."""
+
+_EVENTS_LEAST, _EVENTS_LEAST_LOW = 6, 4
+_COUNTER_ROWS = 5
+"""Rows of a table that the counters want beside it."""
+
+_PRICES_SHARE = 2 / 3
+"""Of the rows that prices and trading share, when both want more than there are."""
 
 _FILLS_SHOWN = 3
 _FRAME_ROWS = 4
@@ -86,10 +93,12 @@ def render(view: View, width: int, height: int) -> RenderableType:
     if view.health is None:
         return Group(_title(view), Text(f"\n  {view.notice}", style="dim"))
     sessions = sum(max(len(each.sessions), 1) for each in view.health.adapters)
-    below = max(sessions, 5 if width >= _MEDIUM else 1) + _FRAME_ROWS
+    low = height < _LOW
+    below = max(sessions, _COUNTER_ROWS if width >= _MEDIUM and not low else 1) + _FRAME_ROWS
     trading = [each for each in view.health.adapters if each.trading is not None]
-    traded = _book_rows(view.book, len(trading), height) if trading else 0
-    rows = max(height - 1 - below - traded - _EVENTS_LEAST - _FRAME_ROWS, 1)
+    shared = height - 1 - below - _FRAME_ROWS - (_EVENTS_LEAST_LOW if low else _EVENTS_LEAST)
+    traded = _book_rows(view.book, len(trading), shared, len(view.quotes)) if trading else 0
+    rows = max(shared - traded, 1)
     prices = min(len(view.quotes), rows) + _FRAME_ROWS
     layout = Layout()
     middle = Layout(size=below)
@@ -107,11 +116,23 @@ def render(view: View, width: int, height: int) -> RenderableType:
     return layout
 
 
-def _book_rows(book: Book, venues: int, height: int) -> int:
-    """Rows of the trading panel with its frame: less where the terminal is low."""
+def _book_rows(book: Book, venues: int, shared: int, quotes: int) -> int:
+    """Rows of the trading panel with its frame, out of those that it shares with the prices."""
     wanted = venues + len(book.strategies) + bool(book.accounts)
     wanted += len(book.orders) + min(len(book.trades), _FILLS_SHOWN)
-    return 2 + max(venues, min(wanted, height - _OTHER_ROWS))
+    prices = min(quotes, int(shared * _PRICES_SHARE))
+    return 2 + max(venues, min(wanted, shared - 2 - prices))
+
+
+def fitting(quotes: Sequence[Quote], rows: int) -> list[Quote]:
+    """As many quotes as fit, in their order, of each venue about as many as of the others."""
+    places: list[tuple[int, int]] = []
+    seen: Counter[str] = Counter()
+    for index, quote in enumerate(quotes):
+        venue = quote.streams[0].adapter_name
+        places.append((seen[venue], index))
+        seen[venue] += 1
+    return [quotes[index] for index in sorted(index for _, index in sorted(places)[:rows])]
 
 
 def environment_label(environment: Environment | None) -> Text:
@@ -162,7 +183,13 @@ def _title(view: View) -> RenderableType:
 
 def _prices(view: View, rows: int, width: int) -> Panel:
     wide, medium = width >= _WIDE, width >= _MEDIUM
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, expand=True, pad_edge=False, padding=(0, 1))
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        expand=True,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     table.add_column("symbol", style="bold", no_wrap=True)
     for name in ("last", "bid", "ask"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -176,7 +203,7 @@ def _prices(view: View, rows: int, width: int) -> Panel:
     table.add_column("mode", no_wrap=True)
     table.add_column("stream", no_wrap=True, overflow="ellipsis")
     hidden = len(view.quotes) - rows
-    for quote in view.quotes[:rows]:
+    for quote in fitting(view.quotes, rows):
         table.add_row(*_price_row(quote, view.now_ns, wide=wide, medium=medium))
     note = f"{hidden} more symbols do not fit" if hidden > 0 else None
     return Panel(table, title="prices", subtitle=note, border_style="dim", padding=(0, 1))
@@ -276,7 +303,7 @@ def _counters(health: Health) -> Panel:
 def _events(lines: Sequence[Line], rows: int) -> Panel:
     table = Table.grid(expand=True, padding=(0, 1))
     table.add_column(style="dim", no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=16)
+    table.add_column(no_wrap=True, overflow="ellipsis", max_width=20)
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     for line in lines[-max(rows, 1) :]:
         moment = utc(line.ts_ns).astimezone(dt.UTC).strftime("%H:%M:%S")

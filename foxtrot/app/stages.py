@@ -44,7 +44,11 @@ class Stage(ABC):
         """The adapter that talks to it."""
 
     @abstractmethod
-    def setting(self, keep: KeepSecret) -> dict[str, str | int]:
+    def to_read(self) -> dict[str, str | int | bool]:
+        """What `connect` takes to reach it, and not to trade."""
+
+    @abstractmethod
+    def to_trade(self, keep: KeepSecret) -> dict[str, str | int | bool]:
         """What `connect` takes to reach it and to trade."""
 
     @property
@@ -80,17 +84,20 @@ class BinanceStage(Stage):
 
         return BinanceAdapter
 
-    def setting(self, keep: KeepSecret) -> dict[str, str | int]:
-        """Its addresses, and the key that opens nothing elsewhere."""
-        from foxtrot.simulator.binance_keys import SIMULATED_KEY, SIMULATED_SECRET
-
+    def to_read(self) -> dict[str, str | int | bool]:
+        """Its addresses."""
         return {
             "environment": "simulated",
             "rest_url": self._venue.rest_url,
             "websocket_url": self._venue.websocket_url,
-            "api_key": keep("key", SIMULATED_KEY),
-            "secret": keep("secret", SIMULATED_SECRET),
         }
+
+    def to_trade(self, keep: KeepSecret) -> dict[str, str | int | bool]:
+        """Its addresses, and the key that opens nothing elsewhere."""
+        from foxtrot.simulator.binance_keys import SIMULATED_KEY, SIMULATED_SECRET
+
+        key, secret = keep("key", SIMULATED_KEY), keep("secret", SIMULATED_SECRET)
+        return {**self.to_read(), "api_key": key, "secret": secret}
 
     @property
     def faults(self) -> FaultBoard:
@@ -125,7 +132,8 @@ class IbStage(Stage):
         """One of the two SDKs."""
         if find_spec("ib_async") or find_spec("ib_insync"):
             return ""
-        return "pip install 'foxtrot[ib-async]' shows Interactive Brokers beside it"
+        sdks = "neither ib_async nor ib_insync is installed"
+        return f"Interactive Brokers is not shown: {sdks}; pip install 'foxtrot[ib-async]'"
 
     def open(self, stack: ExitStack, symbols: Sequence[str], seed: int, rate_hz: float) -> None:
         """Open it with all that it lists: who subscribes wakes a contract."""
@@ -139,14 +147,14 @@ class IbStage(Stage):
 
         return IbAdapter
 
-    def setting(self, keep: KeepSecret) -> dict[str, str | int]:
+    def to_read(self) -> dict[str, str | int | bool]:
+        """Its address."""
+        host, port = self._venue.host, self._venue.port
+        return {"environment": "simulated", "host": host, "port": port, "read_only": True}
+
+    def to_trade(self, keep: KeepSecret) -> dict[str, str | int | bool]:
         """Its address; a TWS asks for no key."""
-        return {
-            "environment": "simulated",
-            "host": self._venue.host,
-            "port": self._venue.port,
-            "client_id": 1,
-        }
+        return {**self.to_read(), "read_only": False}
 
     @property
     def faults(self) -> FaultBoard:

@@ -87,6 +87,9 @@ def _order(order: OrderData) -> Text:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, Mapping):  # positions, by vt_symbol
+        held = (f"{_value(held)} {str(name).rpartition('.')[0]}" for name, held in value.items())
+        return ", ".join(held) or "0"
     return f"{value:,.6g}" if isinstance(value, float) else str(value)
 
 

@@ -30,9 +30,8 @@ class MaCross(Strategy):
         self.load_bars(hours=2)
 
     def on_start(self) -> None:
-        """Follow the averages as they stand."""
+        """Say what it follows, from the timer's next beat on."""
         self.write_log(f"averages of {self.fast} and {self.slow} minutes")
-        self._follow()
 
     def on_tick(self, tick: TickData) -> None:
         """Make bars."""

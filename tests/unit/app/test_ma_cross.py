@@ -11,7 +11,7 @@ from foxtrot.app.examples.ma_cross import MaCross
 from foxtrot.core.event_engine import EventEngine
 from foxtrot.engine.main_engine import MainEngine
 from foxtrot.model.constants import Direction, Interval, OrderType
-from foxtrot.model.events import EVENT_LOG
+from foxtrot.model.events import EVENT_LOG, EVENT_TIMER, Event
 from foxtrot.model.objects import NS_PER_S, BarData, LogData
 from foxtrot.model.requests import HistoryRequest
 from tests.support.events import EventLog
@@ -48,6 +48,11 @@ class Market:
             )
             for number, price in enumerate(past)
         ]
+
+    def second(self) -> None:
+        """A second passes."""
+        self.strategy.engine.event_engine.put(Event(EVENT_TIMER))
+        self.adapter.settle()
 
     def trade_at(self, *prices: float) -> None:
         """One tick a minute; an order that is open then is filled at the next price."""
@@ -92,8 +97,9 @@ def test_it_buys_when_the_fast_average_rises_above_the_slow_one(engine: MainEngi
 
 
 def test_it_begins_with_the_averages_of_the_past(engine: MainEngine) -> None:
-    """It need not wait for minutes that were already there."""
+    """It need not wait for minutes that were already there; the timer's next beat is enough."""
     market = Market(engine, [7, 8, 9, 10])
+    market.second()
     assert market.sides() == [Direction.LONG]
     assert market.strategy.get_variables()["fast_average"] == 9.5
     assert market.strategy.get_variables()["slow_average"] == 8.5
@@ -102,12 +108,14 @@ def test_it_begins_with_the_averages_of_the_past(engine: MainEngine) -> None:
 def test_too_short_a_past_is_no_reason_to_trade(engine: MainEngine) -> None:
     """An average of three minutes is not one of four."""
     market = Market(engine, [8, 9, 10])
+    market.second()
     assert market.sides() == []
 
 
 def test_it_waits_for_its_order_to_end(engine: MainEngine) -> None:
     """An order that rests is not sent again with every minute."""
     market = Market(engine, [7, 8, 9, 10])
+    market.second()
     for number, price in enumerate((11, 12, 13)):
         market.adapter.quote(A, price, START_NS + number * MINUTE_NS)
     assert market.sides() == [Direction.LONG]
@@ -116,5 +124,6 @@ def test_it_waits_for_its_order_to_end(engine: MainEngine) -> None:
 def test_its_variables_show_what_it_made(engine: MainEngine) -> None:
     """A line of profit and loss at the last price."""
     market = Market(engine, [7, 8, 9, 10])
+    market.second()
     market.trade_at(11, 12)
     assert market.strategy.get_variables()["pnl"] == 2.0

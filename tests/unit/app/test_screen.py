@@ -8,7 +8,8 @@ import logging
 import pytest
 from rich.console import Console
 
-from foxtrot.app.screen import Quote, View, age, compact, duration, render
+from foxtrot.app.screen import Quote, View, age, compact, duration, fitting, render
+from foxtrot.app.trading_panel import Book
 from foxtrot.app.watch import Line
 from foxtrot.model.constants import (
     Channel,
@@ -25,6 +26,7 @@ from foxtrot.model.health import (
     Health,
     SessionHealth,
     StreamStatus,
+    TradingHealth,
 )
 from foxtrot.model.objects import DayStatistics, Source, TickData
 
@@ -44,28 +46,29 @@ def quote(symbol: str = "BTCUSDT", *, age_s: float = 1.0, **status: object) -> Q
 def stream(symbol: str = "BTCUSDT", **status: object) -> StreamStatus:
     """The state of a tick stream."""
     fields = {
+        "adapter_name": "BINANCE",
         "channel": Channel.TICK,
         "state": StreamState.ACTIVE,
         "mode": Mode.WEBSOCKET,
         **status,
     }
-    return StreamStatus(
-        "BINANCE", symbol=symbol, exchange=Exchange.BINANCE, since_ns=NOW_NS, **fields
-    )  # type: ignore[arg-type]
+    return StreamStatus(symbol=symbol, exchange=Exchange.BINANCE, since_ns=NOW_NS, **fields)  # type: ignore[arg-type]
 
 
 def view(*quotes: Quote, lines: tuple[Line, ...] = (), **fields: object) -> View:
     """A view of one venue that is connected."""
     state = fields.pop("state", ConnectionState.READY)
     session = SessionHealth("websocket", state, NOW_NS - 65 * SECOND_NS, "all held", reconnects=3)  # type: ignore[arg-type]
-    adapter = AdapterHealth("BINANCE", state, sessions=(session,))  # type: ignore[arg-type]
+    book = fields.pop("book", Book())
+    trading = TradingHealth(ConnectionState.READY) if book != Book() else None
+    adapter = AdapterHealth("BINANCE", state, sessions=(session,), trading=trading)  # type: ignore[arg-type]
     health = Health(
         EngineHealth(True, received=1234, delivered=1200, conflated=34),
         BridgeHealth(True),
         (adapter,),
     )
     environment = fields.pop("environment", Environment.SIMULATED)
-    return View("demo", (environment,), NOW_NS, 75.0, health, quotes, lines)  # type: ignore[arg-type]
+    return View("demo", (environment,), NOW_NS, 75.0, health, quotes, lines, book=book)  # type: ignore[arg-type]
 
 
 def drawn(picture: View, width: int = 120, height: int = 36) -> str:
@@ -178,3 +181,24 @@ def test_numbers_are_compact() -> None:
 def test_durations_read_like_a_clock() -> None:
     """Seconds become minutes and hours."""
     assert [duration(s) for s in (0, 65, 3723)] == ["0:00", "1:05", "1:02:03"]
+
+
+def test_every_venue_shows_some_of_its_prices() -> None:
+    """Where not all fit, no venue is pushed off by another; their order stays."""
+    first = [quote(f"A{n}USDT") for n in range(9)]
+    second = [quote(f"Z{n}-USD-STK", adapter_name="IB") for n in range(3)]
+    shown = [each.symbol for each in fitting([*first, *second], 4)]
+    assert shown == ["A0USDT", "A1USDT", "Z0-USD-STK", "Z1-USD-STK"]
+    assert len(fitting([*first, *second], 20)) == 12
+
+
+@pytest.mark.parametrize(("height", "prices"), [(24, 2), (36, 7), (60, 10)])
+def test_trading_leaves_room_for_prices(height: int, prices: int) -> None:
+    """However much is traded, prices are the larger part; a high terminal shows all of both."""
+    strategies = tuple((f"strategy{n}", {"pnl": 1.0}) for n in range(20))
+    picture = view(*(quote(f"S{n:03}USDT") for n in range(10)), book=Book(strategies=strategies))
+    text = drawn(picture, 120, height)
+    assert text.count("USDT ") >= prices
+    assert "BINANCE  ready" in text
+    assert "what happened" in text
+    assert len(text.splitlines()) <= height

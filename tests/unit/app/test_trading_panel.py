@@ -45,7 +45,7 @@ BOOK = Book(
         ),
     ),
     (AccountData("BINANCE", "USDT", 100.0, 10.0),),
-    (("maker", {"pnl": 1.5}),),
+    (("maker", {"pos": {"BTCUSDT.BINANCE": 2.5}, "pnl": 1.5}),),
 )
 
 
@@ -62,7 +62,13 @@ def drawn(book: Book = BOOK, rows: int = 20, **trading: object) -> str:
 def test_orders_fills_balances_and_strategies_are_shown() -> None:
     """All that trades is on the picture, and a doubt is called one."""
     text = drawn()
-    for words in ("0 of 2 at 5", "in doubt: no answer", "1 at 5", "USDT 90", "pnl 1.5"):
+    for words in (
+        "0 of 2 at 5",
+        "in doubt: no answer",
+        "1 at 5",
+        "USDT 90",
+        "pos 2.5 BTCUSDT  pnl 1.5",
+    ):
         assert words in text
 
 
