@@ -114,12 +114,15 @@ def open_checked(path: Path) -> Opened:
         open_orders = [record for record in orders if record.is_open]
         for row in connection.execute(rows.FILLS):
             rows.checked_fill(row)
+        connection.execute("BEGIN")  # a damaged header may say that nobody writes it
+        connection.execute(rows.PUT_HEAD, rows.head_row(head))
+        connection.execute("ROLLBACK")
     except UnicodeError:  # SQLite's own words, which quote a broken table
         connection.close()
         raise Damaged("its tables are not the journal's") from None
     except sqlite3.Error as error:
         connection.close()
-        if _is_damage(error):
+        if _is_damage(error) or _refuses_to_write(error, path):
             raise Damaged(f"SQLite says {_code_name(error)}") from None
         raise trouble(path, error) from None
     except (Damaged, JournalError):
@@ -230,6 +233,11 @@ def problem_of(error: sqlite3.Error) -> str:
     """What keeps SQLite from writing, and what to do."""
     unknown = f"its disk fails; look at it ({_code_name(error)})"
     return _HINTS.get(_primary_code(error), unknown)
+
+
+def _refuses_to_write(error: sqlite3.Error, path: Path) -> bool:
+    """Whether SQLite takes a file for read-only that the system lets us write."""
+    return _primary_code(error) == sqlite3.SQLITE_READONLY and os.access(path, os.W_OK)
 
 
 def _check_bytes(path: Path) -> None:

@@ -85,7 +85,7 @@ def test_statistics_that_stand_still_beside_live_quotes_are_asked_for_afresh(
             return venue.key("BTCUSDT") in venue.returned()
 
         eventually(restarted, "it is asked for afresh")
-        assert "tick:BTCUSDT:day" in rig.adapter.health().errors[0].text
+        assert "tick:BTCUSDT.BINANCE:day" in rig.adapter.health().errors[0].text
         venue.faults.clear()
         since = len(rig.log)
 

@@ -98,6 +98,7 @@ def test_a_flipped_byte_of_a_closed_journal_is_found(place: float, mask: int) ->
 
 @on_disk
 @given(PLACES, MASKS, st.integers(0, COMMITS))
+@example(18 / 20_480, 1, 0)
 def test_a_flipped_byte_under_a_log_is_found(place: float, mask: int, commits: int) -> None:
     """Or does not matter: the log holds a newer page."""
     files, contents, _, _ = journals()
