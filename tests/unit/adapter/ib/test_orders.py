@@ -67,8 +67,9 @@ async def test_a_notice_leaves_a_live_order_alone(code: int) -> None:
 async def test_an_order_id_that_was_used_before_is_a_refusal_and_the_next_order_goes() -> None:
     """Error 103: the order is not sent again by itself, and ids go on above the venue's."""
     async with desk_of() as desk, desk.session() as session:
-        desk.gateway.desk.place_by_hand("AAPL", 5, 40.0, client_id=1, order_ref="elsewhere")
-        desk.gateway.desk.end("elsewhere")
+        for ref in ("elsewhere-1", "elsewhere-2"):
+            desk.gateway.desk.place_by_hand("AAPL", 5, 40.0, client_id=1, order_ref=ref)
+            desk.gateway.desk.end(ref)
         answer = await session.place(intent())
         assert isinstance(answer, Refused)
         assert answer.reason.startswith("103:")
