@@ -18,8 +18,8 @@ from foxtrot.adapter.ib.purpose import Purpose
 from foxtrot.adapter.ib.session import IbSession, Venue
 from foxtrot.adapter.ib.settings import MARKET_DATA, IbSettings
 from foxtrot.adapter.ib.slots import Marks
-from foxtrot.adapter.ib.symbols import EXCHANGES
-from foxtrot.errors import InvalidState
+from foxtrot.adapter.ib.symbols import EXCHANGES, parse
+from foxtrot.errors import ConfigurationError, InvalidState
 from foxtrot.execution.reports import OrderRecord
 from foxtrot.gateway.base import Progress, Setting
 from foxtrot.gateway.capabilities import Capabilities
@@ -27,7 +27,7 @@ from foxtrot.gateway.trading import TradingListener
 from foxtrot.model.constants import Channel, Environment, Exchange, Mode
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import BarData, TickData
-from foxtrot.model.requests import HistoryRequest
+from foxtrot.model.requests import HistoryRequest, SubscribeRequest
 
 
 class IbAdapter(Lookups):
@@ -120,6 +120,13 @@ class IbAdapter(Lookups):
     def endpoint(self) -> str:
         """Host and port of TWS."""
         return self._venue.settings.endpoint if self._venue else ""
+
+    def _check(self, request: SubscribeRequest) -> None:
+        super()._check(request)
+        try:
+            parse(request.symbol)
+        except ConfigurationError as error:
+            raise ConfigurationError("subscribe", "symbol", str(error)) from None
 
     def _new_contracts(self) -> Contracts:
         return Contracts(self.adapter_name, told=self.on_contract)

@@ -232,25 +232,28 @@ class Contracts:
         return found
 
     async def _near(self, client: IbClient, spec: Spec, exchange: Exchange) -> list[str]:
-        """What a symbol may have meant: another month, or something of a similar name."""
+        """What a symbol may have meant: another month or strike, or a similar name."""
+        listed: list[RawContract] = []
         if spec.sec_type == "FUT":
-            months = await self._months(client, spec, exchange)
-            if months:
-                return months
+            wide = replace(spec, expiry="", multiplier="")
+            months = sorted(await self._listed(client, wide, exchange), key=_expiry)
+            listed = [each for each in months if _expiry(each) >= spec.expiry] or months[-1:]
+        elif spec.sec_type in symbols.OPTIONS:
+            strikes = await self._listed(client, replace(spec, strike=0.0), exchange)
+            listed = sorted(strikes, key=lambda each: abs(each.strike - spec.strike))
+        if listed:
+            return [f"{canonical(each)[0]}.{exchange.value}" for each in listed]
         matches = await self.search.near(client, spec.root) if spec.root else ()
         same = [each.vt_symbol for each in matches if each.sec_type == spec.sec_type]
         return same or [each.vt_symbol for each in matches]
 
-    async def _months(self, client: IbClient, spec: Spec, exchange: Exchange) -> list[str]:
-        months = replace(spec, expiry="", multiplier="")
+    async def _listed(self, client: IbClient, wide: Spec, exchange: Exchange) -> list[RawContract]:
         try:
-            rows = await self._ask(client, months, symbols.EXCHANGES[exchange])
+            rows = await self._ask(client, wide, symbols.EXCHANGES[exchange])
         except VenueError as error:
-            log.info("advice_missing", symbol=spec.root, reason=str(error))
+            log.info("advice_missing", symbol=wide.root, reason=str(error))
             return []
-        listed = sorted((row.contract for row in rows), key=_expiry)
-        later = [each for each in listed if _expiry(each) >= spec.expiry]
-        return [f"{canonical(each)[0]}.{exchange.value}" for each in later or listed[-1:]]
+        return [row.contract for row in rows]
 
     def _known_near(self, symbol: str) -> list[str]:
         known = tuple(self._known.values())

@@ -13,6 +13,7 @@ from foxtrot.errors import (
     ConnectionClosed,
     ConnectTimeout,
     FoxtrotError,
+    StreamingError,
 )
 from foxtrot.model.constants import Environment
 
@@ -61,6 +62,8 @@ async def connect(
 
 
 def _no_welcome(cause: FoxtrotError, endpoint: str, client_id: int) -> FoxtrotError:
+    if type(cause) is StreamingError:
+        return ConnectError(endpoint, "what answers there is no TWS; is this its API port?")
     if not isinstance(cause, ConnectionClosed):
         return cause
     reason = (

@@ -115,12 +115,16 @@ def parse(symbol: str) -> Spec:
 
     Raises:
         ConfigurationError: `field` names the part that is wrong: symbol, type, currency, expiry,
-            right, strike, multiplier or conId.
+            right, strike, multiplier, exchange or conId.
     """
     if "-" not in symbol:
         return Spec(con_id=_con_id(symbol))
     parts = symbol.split("-")
     sec_type = parts[-1]
+    kind, _, exchange = sec_type.partition(".")
+    if exchange and kind in TYPES:
+        problem = f"{exchange!r} is not known here; such as SMART, NASDAQ, IDEALPRO, CME, CBOE"
+        raise ConfigurationError(repr(symbol), "exchange", problem)
     if sec_type not in TYPES:
         allowed = ", ".join(TYPES)
         problem = f"{sec_type!r} is not known; allowed: {allowed}; such as {_EXAMPLES['STK']}"

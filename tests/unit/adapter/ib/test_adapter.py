@@ -11,6 +11,7 @@ from foxtrot.gateway.base import Setting
 from foxtrot.gateway.registry import adapter_class
 from foxtrot.model.constants import Channel, Environment, Exchange, Interval, Mode, OrderType
 from foxtrot.model.health import StreamKey
+from foxtrot.model.requests import SubscribeRequest
 
 PAPER: Setting = {"environment": "paper", "port": 7497}
 
@@ -103,3 +104,12 @@ async def test_gives_back_the_connections_of_every_setting(adapter: IbAdapter) -
         with pytest.raises(InvalidState):
             await pool.take(next(iter(pool._lanes)))
     assert adapter._configured().pool not in pools
+
+
+@pytest.mark.parametrize("symbol", ["AAPL", "AAPL-USD-STK.MOON", "ES-USD-FUT"])
+def test_a_symbol_that_cannot_be_one_is_refused_at_once(adapter: IbAdapter, symbol: str) -> None:
+    """Nobody has to wait for TWS to hear of a spelling; what is good needs TWS to be judged."""
+    with pytest.raises(ConfigurationError, match=rf"subscribe: symbol: '{symbol}'.*such as"):
+        adapter.subscribe(SubscribeRequest(symbol, Exchange.SMART))
+    adapter.subscribe(SubscribeRequest("AAPX-USD-STK", Exchange.SMART))
+    assert [each.symbol for each in adapter.subscriptions()] == ["AAPX-USD-STK"]

@@ -99,6 +99,13 @@ async def test_a_refused_connection_says_what_to_look_at() -> None:
         await client.close()
 
 
+async def test_another_service_at_the_port_is_not_taken_for_tws() -> None:
+    """What answers in another protocol is named as such, with where to look."""
+    error = await failing(Door(version=b"SSH-2.0-OpenSSH_9.6\r\n"))
+    assert type(error) is ConnectError
+    assert "no TWS; is this its API port?" in str(error)
+
+
 async def test_a_client_id_in_use_is_an_error_of_its_own() -> None:
     """Error 326 during the handshake raises ClientIdInUse before any deadline."""
     text = "Unable to connect as the client id is already in use."

@@ -165,6 +165,22 @@ async def test_a_month_without_a_future_comes_with_those_that_have_one() -> None
         await contracts.resolve(book.client, "ES-202611-USD-FUT", Exchange.CME)
 
 
+async def test_a_strike_without_an_option_comes_with_the_nearest() -> None:
+    """Of the same day and right, as they can be ordered."""
+    listed = [f"AAPL-20261218-C-{strike}-100-USD-OPT" for strike in (150, 210, 195)]
+    rows = [details(number, each) for number, each in enumerate(listed, 1)]
+    book, contracts = Book(AAPL=rows), Contracts("IB")
+    fits = book.details
+
+    async def none_at_it(wanted: object) -> list[object]:
+        return [] if getattr(wanted, "strike", 0.0) else await fits(wanted)
+
+    book.script.answers["reqContractDetails"] = none_at_it
+    meant = "did you mean AAPL-20261218-C-195-100-USD-OPT.SMART, AAPL-20261218-C-210-"
+    with pytest.raises(UnknownSymbol, match=meant):
+        await contracts.resolve(book.client, "AAPL-20261218-C-200-100-USD-OPT", Exchange.SMART)
+
+
 async def test_a_misspelt_type_comes_with_what_is_known() -> None:
     """Without a question, the contracts that were looked up give advice."""
     book, contracts = aapl(), Contracts("IB")

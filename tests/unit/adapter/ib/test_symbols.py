@@ -38,6 +38,7 @@ WRONG = {
     "AAPL": "type",
     "AAPL-USD": "type",
     "AAPL-USD-STOCK": "type",
+    "AAPL-USD-STK.MOON": "exchange",
     "AAPL-usd-STK": "currency",
     "-USD-STK": "symbol",
     "AAPL-20261218-USD-STK": "symbol",
