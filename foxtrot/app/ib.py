@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from foxtrot.app.venues import located, setting
+from foxtrot.app.venues import setting
 from foxtrot.core import logs
 from foxtrot.core.settings import Settings
 from foxtrot.errors import ConfigurationError
@@ -83,7 +83,7 @@ def status(place: Place, *, json: bool) -> Iterator[str]:
     Raises:
         FoxtrotError: It does not answer, or not as the setting says.
     """
-    told = _run(_status(_settings(place)))
+    told = _run(place, _status)
     if json:
         yield msgspec.json.encode(told).decode()
         return
@@ -113,7 +113,7 @@ def contracts(place: Place, pattern: str, *, json: bool) -> Iterator[str]:
         async with _connected(settings) as client:
             return await Search().find(client, pattern)
 
-    matches = _run(found(_settings(place)))
+    matches = _run(place, found)
     for each in matches:
         if json:
             facts = {"vt_symbol": each.vt_symbol, **msgspec.to_builtins(each)}
@@ -137,12 +137,6 @@ def open_adapter(stack: ExitStack, place: Place) -> tuple[MainEngine, str]:
     return engine, adapter.adapter_name
 
 
-def _settings(place: Place) -> IbSettings:
-    from foxtrot.adapter.ib.settings import IbSettings
-
-    return _with_setting(place, IbSettings.parse)
-
-
 def _with_setting(place: Place, use: Callable[[Setting], T]) -> T:
     """Use what `connect` takes; an error names the place in the file, or the option.
 
@@ -150,13 +144,13 @@ def _with_setting(place: Place, use: Callable[[Setting], T]) -> T:
         ConfigurationError: Neither or both are named, or something is wrong in them.
     """
     if place.config is None:
-        with _blamed_on_options():
+        with _blamed(lambda field: ("command line", "--" + field.replace("_", "-"))):
             return use(_of_options(place))
     if place.host or place.port or place.environment or place.account:
         problem = "names the gateway already; leave out --host, --port, --environment, --account"
         raise ConfigurationError("command line", "--config", problem)
     name, connect = _of_file(place.config, place.venue)
-    with located(place.config, name):
+    with _blamed(lambda field: (str(place.config), f"venues.{name}.connect.{field}")):
         return use(connect)
 
 
@@ -171,12 +165,14 @@ def _of_options(place: Place) -> Setting:
 
 
 @contextlib.contextmanager
-def _blamed_on_options() -> Iterator[None]:
+def _blamed(place_of: Callable[[str], tuple[str, str]]) -> Iterator[None]:
+    """Let an error about a field of the setting say where the user wrote it."""
     try:
         yield
     except ConfigurationError as error:
-        option = "--" + error.field.replace("_", "-")
-        raise ConfigurationError("command line", option, error.problem) from None
+        if error.where != "connect":
+            raise
+        raise ConfigurationError(*place_of(error.field), error.problem) from None
 
 
 def _of_file(path: Path, venue: str) -> tuple[str, Setting]:
@@ -244,9 +240,11 @@ async def _connected(settings: IbSettings) -> AsyncIterator[IbClient]:
         await pool.close()
 
 
-def _run(work: Coroutine[object, object, T]) -> T:
+def _run(place: Place, work: Callable[[IbSettings], Coroutine[object, object, T]]) -> T:
+    from foxtrot.adapter.ib.settings import IbSettings
+
     logs.configure(level="ERROR", json=False)
-    return asyncio.run(work)
+    return _with_setting(place, lambda connect: asyncio.run(work(IbSettings.parse(connect))))
 
 
 def _leases() -> list[Lease]:

@@ -113,6 +113,15 @@ def test_a_mistake_in_a_settings_file_is_blamed_on_its_place(tmp_path: Path) -> 
         list(ib.status(Place(config=file, venue="c"), json=False))
 
 
+def test_what_only_tws_can_know_is_blamed_on_its_option_too(tws: SimulatedIb) -> None:
+    """An account that TWS has not is named as it was written."""
+    place = Place(host=tws.host, port=tws.port, environment="simulated", account="DU9")
+    with pytest.raises(ConfigurationError, match="command line: --account: is not one of TWS's"):
+        list(ib.status(place, json=False))
+    with pytest.raises(ConfigurationError, match="search: pattern: must have 1 to 64 letters"):
+        list(ib.contracts(at(tws), "", json=False))
+
+
 def test_a_tws_that_is_not_there_is_an_error_with_advice() -> None:
     """Refused at once, not after a deadline."""
     with running_ib() as venue:
