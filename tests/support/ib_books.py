@@ -34,6 +34,11 @@ class IbBooks(VenueUnderTest):
     misspelt = ("AAPL-USD-STOCK", "AAPL-USD-STK")
     wrong_settings: ClassVar[Mapping[str, Setting]] = {}
 
+    @classmethod
+    def many(cls, count: int) -> list[str]:
+        """The few that it has."""
+        return list(_NAMES)[:count]
+
     def __init__(self, client_id: int = 1) -> None:
         self.client_id = client_id
         self.sim = SimulatedIb(tuple(_SYMBOLS), seed=7, rate_hz=0.0)
