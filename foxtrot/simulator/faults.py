@@ -56,6 +56,19 @@ REQUESTS = (
     "unsubscribe",
     "current_time",
     "log_level",
+    # Futu
+    "init_connect",
+    "global_state",
+    "keep_alive",
+    "register_push",
+    "subscriptions",
+    "latest",
+    "snapshot",
+    "trading_days",
+    "market_state",
+    "history_quota",
+    "unlock",
+    "buying_power",
 )
 """The kinds of requests that a fault can be for."""
 
@@ -137,6 +150,9 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "every user stream ends; the connections stand", instant=True, orders=True
         ),
         "corrupt_length": Kind("the length of the next message is garbage", count=1),
+        "half_frame": Kind("half of the next message, then the line ends", count=1),
+        "bad_checksum": Kind("the checksum of the next message does not fit", count=1),
+        "unknown_format": Kind("the next message says that it has an unknown format", count=1),
         "notice": Kind(
             "every client is told `code` (1100), with `body` or its usual words", instant=True
         ),

@@ -1,0 +1,120 @@
+"""Hands every request to the part of OpenD that answers it, unless a fault has it first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from foxtrot.simulator.faults import FaultBoard
+from foxtrot.simulator.futu_connection import Connection, Request
+from foxtrot.simulator.futu_limits import NO_SUCH_REQUEST, Refused
+from foxtrot.simulator.futu_schema import Message, Proto, response
+from foxtrot.simulator.market import Step
+
+Handler = Callable[[Connection, Message, Message], None]
+"""Called with the client, its `c2s` and the `s2c` to fill in; may raise `Refused`."""
+
+_FAILED = -1
+_REFUSED = "请求失败"
+
+
+class Room:
+    """A part of OpenD. Each hook does nothing unless it is told otherwise."""
+
+    def handlers(self) -> Mapping[Proto, Handler]:
+        """The requests that are answered here."""
+        return {}
+
+    def joined(self, connection: Connection) -> None:
+        """A client has shaken hands."""
+
+    def left(self, connection: Connection) -> None:
+        """A connection is gone."""
+
+    def step(self, step: Step) -> None:
+        """The market moved."""
+
+
+class Venue(Protocol):
+    """What a dispatch needs of OpenD."""
+
+    faults: FaultBoard
+
+    def violated(self, connection: Connection, problem: str) -> None:
+        """A client broke a rule that no client should ever break."""
+
+
+class Dispatch:
+    """The handlers of all rooms, and the faults that befall any request.
+
+    Args:
+        venue: Whose requests these are.
+        rooms: Where they are answered; each kind of request in one of them.
+    """
+
+    def __init__(self, venue: Venue, *rooms: Room) -> None:
+        self._venue = venue
+        self._handlers: dict[Proto, Handler] = {}
+        for room in rooms:
+            self._handlers.update(room.handlers())
+
+    def handle(self, connection: Connection, request: Request) -> None:
+        """Carry out a request, or what a fault makes of it."""
+        faults, kind, path = self._venue.faults, request.kind, connection.path
+        if faults.quiet:
+            connection.answer(request, self._carried_out(connection, request))
+            connection.settle()
+            return
+        if faults.take("request_swallowed", request=kind, path=path):
+            return
+        if faults.take("request_reset", request=kind, path=path):
+            connection.reset()
+            return
+        for symbol in request.symbols:
+            refused = faults.take("error_ack", request=kind, path=path, symbol=symbol)
+            if refused is not None:
+                refusal = Refused(refused.body or _REFUSED, refused.code or 0)
+                connection.answer(request, _refusal(request.proto, refusal))
+                return
+        if kind == "keep_alive" and faults.active("no_pong", path=path):
+            return
+        self._carry_out_badly(connection, request)
+
+    def _carry_out_badly(self, connection: Connection, request: Request) -> None:
+        """The request is carried out; it is the answer that may be lost or late."""
+        faults, kind, path = self._venue.faults, request.kind, connection.path
+        answer = self._carried_out(connection, request)
+        if faults.take("ack_swallowed", request=kind, path=path):
+            connection.settle()
+            return
+        if faults.take("ack_reset", request=kind, path=path):
+            connection.reset()
+            connection.settle()
+            return
+        late = faults.take("late_ack", request=kind, path=path)
+        if late is None:
+            connection.answer(request, answer)
+            connection.settle()
+            return
+        connection.settle()
+        connection.answer(request, answer, late_s=late.seconds or 0.0)
+
+    def _carried_out(self, connection: Connection, request: Request) -> Message:
+        handler = self._handlers.get(request.proto)
+        if handler is None:
+            self._venue.violated(connection, f"{request.proto.name} is not offered")
+            return _refusal(request.proto, Refused(NO_SUCH_REQUEST))
+        answer = response(request.proto)
+        try:
+            handler(connection, request.c2s, answer.s2c)
+        except Refused as refused:
+            connection.forget_rest()
+            return _refusal(request.proto, refused)
+        return answer
+
+
+def _refusal(proto: Proto, refused: Refused) -> Message:
+    answer = response(proto)
+    answer.ClearField("s2c")
+    answer.retType, answer.retMsg, answer.errCode = _FAILED, str(refused), refused.code
+    return answer
