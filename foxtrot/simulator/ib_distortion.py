@@ -9,7 +9,7 @@ from foxtrot.simulator.ib_wire import encode, frame
 
 HOSTILE_NUMBERS = ("NaN", "inf", "-inf", "-1.0", "1e400", "\uff11\uff12\uff13", "")
 
-_PRICE_AT = {b"1": 4, b"12": 6, b"13": 7, b"50": 4, b"99": 4}
+_PRICE_AT = {b"1": 4, b"12": 6, b"13": 7, b"50": 4, b"90": 4, b"99": 4}
 """Where a message has the price that a hostile number takes the place of, by its id."""
 
 _GARBAGE = frame(b"\xff\xfe\xfd no message\0")

@@ -58,6 +58,9 @@ from foxtrot.simulator.market import Market, Step
 QUOTES, BOOKS, PRINTS, BARS = "market_data", "depth", "tick_by_tick", "real_time_bars"
 """What faults call the channels."""
 
+FARMED = (QUOTES, BOOKS, PRINTS, BARS)
+"""Those of the market data farm."""
+
 _TICK_TYPES = ("Last", "AllLast", "BidAsk", "MidPoint")
 _SOURCES = ("TRADES", "BID", "ASK", "MIDPOINT")
 _DEPTH_EXCHANGES = (("NASDAQ", "STK"), ("ARCA", "STK"), ("BATS", "STK"), ("CME", "FUT"))
@@ -169,6 +172,11 @@ class Streams(Room):
     def drop_all(self) -> None:
         """Forget every line, and tell nobody."""
         self._streams.clear()
+
+    def drop_farm(self) -> None:
+        """Forget what comes from the market data farm: bars that are kept up to date do not."""
+        for key in [key for key, stream in self._streams.items() if stream.channel in FARMED]:
+            del self._streams[key]
 
     # -- requests ---------------------------------------------------------------------------
 

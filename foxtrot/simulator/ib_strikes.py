@@ -100,7 +100,7 @@ class Strikes:
             self._tell(FARM_BROKEN, text_of(FARM_BROKEN, now.body or FARM), now)
         if before is not None and now is None:
             if before.rest:
-                self._venue.streams.drop_all()
+                self._venue.streams.drop_farm()
             self._tell(FARM_OK, text_of(FARM_OK, before.body or FARM), before)
 
     def _tell(self, code: int, text: str, fault: Fault) -> None:

@@ -203,9 +203,14 @@ class FastFrames:
         slot = self._ticks.depth_slots.get(fields[2])
         if slot is None:
             return False
-        row, first = int(fields[3]), 4 if fields[0] == b"12" else 5
-        operation, side, price, size = fields[first : first + 4]
-        self._ticks.on_row(slot, row, int(operation), int(side), float(price), float(size))
+        first = 4 if fields[0] == b"12" else 5
+        try:
+            row, (operation, side, price, size) = int(fields[3]), fields[first : first + 4]
+            change = row, int(operation), int(side), float(price), float(size)
+        except (ValueError, IndexError):
+            self._ticks.on_lost_row(slot)
+            raise
+        self._ticks.on_row(slot, *change)
         return True
 
     # -- counts and troubles ----------------------------------------------------------------

@@ -23,6 +23,12 @@ class _NoIb:
     TimezoneTWS = ""
 
 
+UNDECODED, UNDECODED_ROW = "decode", "decodeRow"
+"""What is called the callback of a message that never became one; the latter was of a book."""
+
+_ROWS = (12, 13)
+
+
 class _DecoderLog:
     """Takes the decoder's complaints, which would show the content of an account."""
 
@@ -30,8 +36,9 @@ class _DecoderLog:
         self._inbox = inbox
 
     def exception(self, text: str, *_: object) -> None:
-        """A message could not be decoded."""
-        self._inbox.unreadable("decode", None)
+        """A message could not be decoded; of its fields in `text`, only the first is read."""
+        row = any(f"['{kind}'," in text for kind in _ROWS)
+        self._inbox.unreadable(UNDECODED_ROW if row else UNDECODED, None)
 
 
 class Inbox:

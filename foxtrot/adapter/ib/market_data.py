@@ -239,13 +239,21 @@ class StreamSession(IbSession):
                 self._watch.expect(line, reason)
         elif effect is Effect.LINE_BACK_EMPTY:
             for line in tuple(self._lines.values()):
+                self._stop_waiting(line)
                 self._release(line)  # TWS has forgotten it
                 self._watch.stale(line, reason)
 
     def _on_torn(self, slot: DepthSlot) -> None:
         for line in tuple(self._lines.values()):
             if line.slot is slot:
+                self._stop_waiting(line)
                 self._watch.stale(line, "a change did not fit the book")
+
+    def _stop_waiting(self, line: Line) -> None:
+        """What was asked for a moment ago has come to nothing: it may be asked for again."""
+        if line.request_id and line.asking is not None:
+            line.asking.cancel()
+            line.asking, line.awaited = None, False
 
     def _renew(self, line: Line, reason: str) -> None:
         """Ask for a stream afresh, unless that is under way; after several times, give it up."""

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 
 from foxtrot.adapter.ib import mapping
+from foxtrot.adapter.ib.inbox import UNDECODED, UNDECODED_ROW
 from foxtrot.adapter.ib.mapping import ASK, BID, LAST, PRICE_LIMIT, TIME_LIMIT_S, VOLUME_LIMIT
 from foxtrot.adapter.ib.slots import BarSlot, DepthSlot, Slot, TickSlot, TradeSlot
 from foxtrot.core.logs import get_logger
@@ -36,10 +37,8 @@ log = get_logger("foxtrot.ib.ticks")
 
 # An enum member's look-up is dear where every message passes.
 _BOUNDED, _NOBODY = Lane.BOUNDED, Direction.NET
-UNDECODED = "decode"
-"""What the inbox calls the callback of a message that never became one."""
-
 _LEVELS_ON_TICK = 5
+_LOST_ROWS = frozenset({UNDECODED_ROW, "updateMktDepth", "updateMktDepthL2"})
 _CROSSED_NS = 2_000_000_000
 """A book may be crossed in the midst of changes, and no longer."""
 
@@ -130,9 +129,12 @@ class Assembler:
 
     def unreadable(self, callback: str) -> None:
         """The inbox could not read or take a message that did not come by the fast path."""
-        if callback == UNDECODED:
+        if callback in (UNDECODED, UNDECODED_ROW):
             self.counters.received += 1  # the others were counted when they were taken
         self.counters.unreadable(callback)
+        if callback in _LOST_ROWS:
+            for slot in tuple(self.depth_slots.values()):
+                self.on_lost_row(slot)
 
     # -- one reading of the socket ----------------------------------------------------------
 
@@ -281,10 +283,10 @@ class Assembler:
         self, slot: DepthSlot, row: int, operation: int, side: int, price: float, size: float
     ) -> None:
         """One change of a book; told with all of this reading."""
-        slot.hear(self.now_ns)
         if slot.torn:
             self.counters.ignored += 1
             return
+        slot.hear(self.now_ns)
         removed = operation == 2
         bad = "" if removed else mapping.bad_price(price, size, slot.lowest)
         if self._refused(slot, "depth", bad):
@@ -296,6 +298,11 @@ class Assembler:
         self.counters.rejected += 1
         log.warning("book_gap", contract=slot.topic, row=row)
         self._tear(slot)
+
+    def on_lost_row(self, slot: DepthSlot) -> None:
+        """A change could not be read: the book is not TWS's any more."""
+        if not slot.torn:
+            self._tear(slot)
 
     def _tell_depth(self, slot: DepthSlot) -> None:
         if slot.torn:
