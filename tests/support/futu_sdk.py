@@ -1,0 +1,128 @@
+"""Futu's unmodified SDK, for tests of the simulated OpenD; what it does on import is contained."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import logging
+import os
+import queue
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+DEADLINE_S = 5.0
+"""Longest wait for anything OpenD answers or tells at once."""
+
+
+@functools.cache
+def load() -> ModuleType:
+    """The SDK; on the main thread it would take SIGINT, and it makes files at home."""
+    found: list[ModuleType] = []
+    paths = list(sys.path)
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as home:
+        patch.setitem(os.environ, "HOME", home)
+        worker = threading.Thread(target=lambda: found.append(importlib.import_module("futu")))
+        worker.start()
+        worker.join()
+        (futu,) = found
+        sys.path[:] = paths
+        futu.SysConfig.set_all_thread_daemon(True)
+        futu.SysConfig.enable_console_log(False)
+        logger = importlib.import_module("futu.common.ft_logger").logger
+        logger.file_level = logger.console_level = logging.CRITICAL + 1
+    return futu
+
+
+class Trader:
+    """A trade context, and what it is told. Every call raises what the SDK returns as an error.
+
+    Args:
+        context: The SDK's object.
+    """
+
+    def __init__(self, context: Any) -> None:
+        self.context = context
+        self.told: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """What a method of the context returns.
+
+        Raises:
+            SdkError: It returned an error.
+        """
+        code, data = getattr(self.context, name)(*args, **kwargs)
+        if code != 0:
+            raise SdkError(data)
+        return data
+
+    def rows(self, name: str, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
+        """The rows of the table that a method returns."""
+        rows: list[dict[str, Any]] = self.call(name, *args, **kwargs).to_dict("records")
+        return rows
+
+    def next(self) -> tuple[str, dict[str, Any]]:
+        """What it was told next: `order` or `deal`, and the row."""
+        return self.told.get(timeout=DEADLINE_S)
+
+    def orders_until(self, status: str) -> list[str]:
+        """The statuses of the orders that it is told of, to the first of this status."""
+        seen: list[str] = []
+        while status not in seen:
+            kind, row = self.next()
+            if kind == "order":
+                seen.append(row["order_status"])
+        return seen
+
+
+class SdkError(Exception):
+    """What the SDK returned instead of an answer."""
+
+
+@contextlib.contextmanager
+def trading(port: int, market: str = "HK") -> Iterator[Trader]:
+    """A trade context with its handlers set, connected; closed at the end."""
+    futu = load()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        context = futu.OpenSecTradeContext(market, "127.0.0.1", port)
+        context.set_sync_query_connect_timeout(0)
+    trader = Trader(context)
+    _listen(trader, futu.TradeOrderHandlerBase, "order")
+    _listen(trader, futu.TradeDealHandlerBase, "deal")
+    try:
+        yield trader
+    finally:
+        context.close()
+
+
+@contextlib.contextmanager
+def quoting(port: int) -> Iterator[Any]:
+    """A quote context, connected; closed at the end."""
+    futu = load()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        context = futu.OpenQuoteContext("127.0.0.1", port)
+        context.set_sync_query_connect_timeout(0)
+    try:
+        yield context
+    finally:
+        context.close()
+
+
+def _listen(trader: Trader, base: Any, kind: str) -> None:
+    class Handler(base):  # type: ignore[misc]
+        def on_recv_rsp(self, rsp_pb: Any) -> tuple[int, Any]:
+            code, table = super().on_recv_rsp(rsp_pb)
+            for row in table.to_dict("records"):
+                trader.told.put((kind, row))
+            return code, table
+
+    trader.context.set_handler(Handler())

@@ -1,0 +1,298 @@
+"""The simulated Futu's orders: what clients may do with them, and what they are told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from foxtrot.simulator.futu import FutuLimits, SimulatedFutu
+from foxtrot.simulator.futu_schema import Proto
+from tests.unit.simulator.futu_client import (
+    PAPER_ID,
+    PAPER_US_ID,
+    REAL_ID,
+    Client,
+    header,
+)
+
+PUSH, PLACED, CHANGED = Proto.Trd_UpdateOrder, Proto.Trd_PlaceOrder, Proto.Trd_ModifyOrder
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[SimulatedFutu]:
+    """An OpenD whose market stands still."""
+    async with SimulatedFutu(rate_hz=0) as venue:
+        yield venue
+
+
+@pytest.fixture
+async def client(sim: SimulatedFutu) -> Client:
+    """One that has unlocked trading and hears of all that concerns Hong Kong."""
+    made = Client(sim, REAL_ID, PAPER_ID)
+    made.unlock()
+    return made
+
+
+async def test_an_order_lives_and_its_client_hears_of_it(client: Client) -> None:
+    """The reply names the order; then come its states, part fills, and deals with their ids."""
+    order = client.place()
+    assert client.statuses() == [2, 5]
+    client.venue.desk.fill("mine", 100)
+    client.venue.desk.fill("mine")
+    assert client.statuses() == [2, 5, 10, 11]
+    assert [deal.qty for deal in client.deals()] == [100, 200]
+    assert {deal.orderIDEx for deal in client.deals()} == {order}
+    assert len({deal.fillIDEx for deal in client.deals()}) == 2
+    (listed,) = client.orders()
+    assert (listed.orderIDEx, listed.remark, listed.orderStatus) == (order, "mine", 11)
+    assert (listed.fillQty, listed.fillAvgPrice) == (300, 500)
+
+
+async def test_pushes_come_after_the_reply_or_before_it_by_a_switch(client: Client) -> None:
+    """By default the reply is first; with `push_first`, or the fault of a late reply, last."""
+    client.place()
+    assert client.order_of(PUSH, PLACED) == [PLACED, PUSH, PUSH]
+    client.came.clear()
+    client.venue.desk.push_first()
+    client.place(remark="second")
+    assert client.order_of(PUSH, PLACED) == [PUSH, PUSH, PLACED]
+    client.venue.desk.push_first(early=False)
+    client.came.clear()
+    client.venue.faults.inject("late_ack", request="place")
+    client.place(remark="third")
+    assert client.order_of(PUSH, PLACED) == [PUSH, PUSH, PLACED]
+
+
+async def test_an_order_that_meets_the_market_is_filled_at_once(client: Client) -> None:
+    """A market order, and a limit far above the market, end as filled; the position shows it."""
+    client.place(orderType=2)
+    client.place(price=700, remark="above")
+    assert [order.orderStatus for order in client.orders()] == [11, 11]
+    answer = client.get(Proto.Trd_GetPositionList, header=header())
+    (position,) = answer.positionList
+    assert (position.code, position.qty, position.positionSide) == ("00700", 600, 0)
+
+
+async def test_a_change_keeps_the_id_and_the_remark(client: Client) -> None:
+    """Price and quantity are new; what is unfit is refused and changes nothing."""
+    order = client.place()
+    assert client.change(order, qty=400, price=501).s2c.orderIDEx == order
+    (listed,) = client.orders()
+    assert (listed.orderIDEx, listed.qty, listed.price, listed.remark) == (order, 400, 501, "mine")
+    assert client.change(order, qty=10, price=501).retType == -1
+    assert client.change(order, qty=400, price=500.3).retType == -1
+    assert client.change(order, 4, qty=400, price=500).retType == -1
+    (same,) = client.orders()
+    assert (same.qty, same.price, same.orderStatus) == (400, 501, 5)
+
+
+async def test_a_cancel_is_told_twice_and_only_once_possible(client: Client) -> None:
+    """First that it is being cancelled, then that it is; an end, or no such order, is refused."""
+    order = client.place()
+    client.venue.desk.fill(order, 100)
+    assert client.change(order, 2).retType == 0
+    assert client.statuses() == [2, 5, 10, 12, 14]
+    assert "状态" in client.change(order, 2).retMsg
+    assert "不存在" in client.change("nothing", 2).retMsg
+    untouched = client.place()
+    client.change(untouched, 2)
+    assert client.statuses()[-2:] == [13, 15]
+    assert client.venue.desk.cancels() == ["mine", "mine", "mine"]
+
+
+async def test_cancel_all_ends_what_is_open_for_real_alone(client: Client) -> None:
+    """Accounts for practice do not offer it."""
+    client.place()
+    client.place(remark="other")
+    fields = {"orderID": 0, "modifyOrderOp": 2, "forAll": True}
+    paper = fields | {"packetID": client.packet(), "header": header(PAPER_ID)}
+    assert "不支持" in client.refused(CHANGED, **paper)
+    client.get(CHANGED, **fields, packetID=client.packet(), header=header())
+    assert [order.orderStatus for order in client.orders()] == [15, 15]
+
+
+async def test_a_cancel_may_come_too_late(client: Client) -> None:
+    """With the fault for it, the order is filled the moment its cancel comes in, and this told."""
+    order = client.place()
+    client.venue.faults.inject("cancel_race")
+    assert client.change(order, 2).retType == -1
+    assert client.statuses()[-1] == 11
+    assert [deal.qty for deal in client.deals()] == [300]
+
+
+async def test_trading_for_real_is_locked_for_everybody_or_for_nobody(sim: SimulatedFutu) -> None:
+    """The lock is OpenD's, not a connection's; practice needs no key."""
+    first, second = Client(sim), Client(sim)
+    assert "解锁" in second.refused(PLACED, **second.wanted())
+    assert second.place(acc_id=PAPER_ID)
+    wrong = {"unlock": True, "pwdMD5": "0" * 32}
+    assert "密码" in first.refused(Proto.Trd_UnlockTrade, **wrong)
+    first.unlock()
+    assert second.place()
+    sim.desk.lock()
+    assert "解锁" in first.refused(PLACED, **first.wanted())
+
+
+async def test_practice_has_no_deals_and_only_simple_orders(client: Client) -> None:
+    """No deals in lists or pushes; good for the day, limit and market; fills show in orders."""
+    client.place(acc_id=PAPER_ID)
+    client.venue.desk.fill("mine", 100)
+    assert client.statuses() == [2, 5, 10]
+    assert not client.deals()
+    deals = client.refused(Proto.Trd_GetOrderFillList, header=header(PAPER_ID))
+    assert deals == "模拟交易不支持成交数据"
+    for odd in ({"timeInForce": 1}, {"orderType": 8}, {"orderType": 11, "auxPrice": 700}):
+        assert "不支持" in client.refused(PLACED, **client.wanted(acc_id=PAPER_ID, **odd))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"code": "00999"}, "未知股票"),
+        ({"qty": 150}, "整数倍"),
+        ({"qty": -100}, "整数倍"),
+        ({"price": 500.3}, "价位"),
+        ({"price": 0}, "价位"),
+        ({"trdSide": 3}, "方向"),
+        ({"orderType": 7}, "不支持"),
+        ({"timeInForce": 3}, "不支持"),
+        ({"orderType": 8, "code": "AAPL", "secMarket": 2, "qty": 1}, "不支持"),
+        ({"remark": "蛋" * 22}, "64"),
+        ({"qty": 10_000_000}, "购买力"),
+        ({"market": 3}, "账户"),
+        ({"acc_id": 5}, "账户"),
+        ({"acc_id": PAPER_ID, "code": "AAPL", "secMarket": 2, "qty": 1}, "账户"),
+    ],
+)
+async def test_what_does_not_fit_is_refused_in_words(
+    client: Client, changes: dict[str, object], words: str
+) -> None:
+    """Nothing is in the books then, and nothing was pushed."""
+    assert words in client.refused(PLACED, **client.wanted(**changes))
+    assert not client.venue.desk.held()
+    assert not client.statuses()
+
+
+async def test_a_copy_of_a_request_is_refused(client: Client) -> None:
+    """A packet id counts once, and for its own connection alone."""
+    fields = client.wanted()
+    client.get(PLACED, **fields)
+    assert client.refused(PLACED, **fields)
+    foreign = Client(client.venue)
+    assert foreign.refused(PLACED, **client.wanted())
+    assert len(client.venue.violations) == 2
+    assert client.venue.desk.received() == {"mine": 1}
+
+
+async def test_too_many_orders_are_refused_in_the_words_of_opend(client: Client) -> None:
+    """15 new orders and 20 changes of an account in 30 seconds; other accounts have their own."""
+    orders = [client.place() for _ in range(15)]
+    text = client.refused(PLACED, **client.wanted())
+    assert text == "下单频率太高，请求失败，每30秒最多15次。"
+    assert client.place(acc_id=PAPER_ID)
+    changes = [client.change(orders[0], qty=300, price=500) for _ in range(21)]
+    assert [change.retType for change in changes] == [0] * 20 + [-1]
+    assert changes[-1].retMsg == "改单频率太高，请求失败，每30秒最多20次。"
+
+
+async def test_only_lists_fetched_anew_are_counted(client: Client) -> None:
+    """OpenD's memory is free; 10 in 30 seconds may bypass it."""
+    for _ in range(30):
+        client.orders()
+    for _ in range(10):
+        client.orders(refreshCache=True)
+    text = client.refused(Proto.Trd_GetOrderList, header=header(), refreshCache=True)
+    assert "频率太高" in text
+
+
+async def test_pushes_go_to_who_subscribed_to_the_account(sim: SimulatedFutu) -> None:
+    """Nobody else hears of an order, and who has left hears nothing more."""
+    mine, other = Client(sim, REAL_ID), Client(sim, PAPER_ID, PAPER_US_ID)
+    mine.unlock()
+    mine.place()
+    assert mine.statuses() == [2, 5]
+    assert not other.statuses()
+    sim.orders.reports.left(mine)
+    sim.desk.fill("mine")
+    assert mine.statuses() == [2, 5]
+
+
+async def test_pushes_may_change_places_or_come_twice_or_late(client: Client) -> None:
+    """The faults of the post: one push is overtaken by the next, or comes twice, or late."""
+    faults = client.venue.faults
+    faults.inject("reordered", channel="order")
+    client.place()
+    assert client.statuses() == [5, 2]
+    faults.inject("duplicate_reports", count=1)
+    client.venue.desk.fill("mine", 100)
+    assert client.statuses()[2:] == [10, 10]
+    faults.inject("late_reports", seconds=60)
+    client.venue.desk.fill("mine")
+    assert client.statuses()[2:] == [10, 10]
+
+
+async def test_an_order_may_fail_at_once_or_later(client: Client) -> None:
+    """A refusal is an answer; a failure comes after the acceptance, with its words."""
+    client.venue.desk.reject_next("市场已收市")
+    assert client.refused(PLACED, **client.wanted()) == "市场已收市"
+    client.venue.desk.reject_next("券商拒绝", later=True)
+    client.place(remark="later")
+    assert client.statuses() == [2, 21]
+    (listed,) = client.orders()
+    assert (listed.orderStatus, listed.lastErrMsg) == (21, "券商拒绝")
+    assert client.change(listed.orderIDEx, 2).retType == -1
+
+
+async def test_any_status_can_be_told(client: Client) -> None:
+    """What no market would bring about: a timeout, an unknown number."""
+    client.place()
+    for status in (4, 99):
+        client.venue.desk.tell("mine", status, "?")
+        assert client.orders()[0].orderStatus == status
+    assert client.statuses()[-2:] == [4, 99]
+
+
+async def test_lists_are_filtered_and_forget_the_day(client: Client) -> None:
+    """By order, code and status; when the day is over its orders are history."""
+    first, second = client.place(), client.place(remark="us", code="AAPL", secMarket=2, price=90)
+    client.change(first, 2)
+    chosen = {"filterConditions": {"orderIDExList": [second]}}
+    assert [order.orderIDEx for order in client.orders(**chosen)] == [second]
+    assert [o.orderIDEx for o in client.orders(filterStatusList=[15])] == [first]
+    assert [o.code for o in client.orders(filterConditions={"codeList": ["AAPL"]})] == ["AAPL"]
+    client.venue.desk.end_day()
+    assert not client.orders()
+    span = {"beginTime": "2020-01-01 00:00:00", "endTime": "2099-01-01 00:00:00"}
+    past = client.get(
+        Proto.Trd_GetHistoryOrderList, header=header(), filterConditions=span
+    ).orderList
+    assert [order.orderIDEx for order in past] == [first, second]
+    assert "必须" in client.refused(
+        Proto.Trd_GetHistoryOrderList, header=header(), filterConditions={}
+    )
+
+
+async def test_a_list_may_lie(client: Client) -> None:
+    """With the fault for it, one answer is empty; the next one is true."""
+    client.place()
+    client.venue.faults.inject("empty_list", request="open_orders")
+    assert not client.orders()
+    assert len(client.orders()) == 1
+
+
+async def test_stops_wait_for_their_price(client: Client) -> None:
+    """A stop limit far above the market rests, and works when the market is there."""
+    client.place(orderType=11, auxPrice=700, price=800)
+    assert client.statuses() == [2, 5]
+    client.venue.desk.set_price("HK.00700", 701)
+    assert client.statuses()[-1] == 11
+
+
+async def test_rules_can_be_switched_off() -> None:
+    """A test that places many orders need not wait for half a minute."""
+    async with SimulatedFutu(rate_hz=0, limits=FutuLimits(place=None)) as sim:
+        client = Client(sim)
+        for number in range(40):
+            client.place(acc_id=PAPER_ID, qty=100, remark=str(number))
+        assert len(sim.desk.held()) == 40
