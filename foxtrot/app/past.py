@@ -21,7 +21,8 @@ from foxtrot.core import logs
 from foxtrot.core.settings import Settings
 from foxtrot.errors import ConfigurationError
 from foxtrot.model.constants import Interval
-from foxtrot.model.objects import BarData
+from foxtrot.model.events import EVENT_LOG, Event
+from foxtrot.model.objects import BarData, LogData
 from foxtrot.model.requests import HistoryRequest
 
 if TYPE_CHECKING:
@@ -68,12 +69,19 @@ def write_csv(
     logs.configure(level="WARNING", json=False)
     with _target(target) as sink, ExitStack() as stack:
         engine, name = opened(stack)
+        engine.register(EVENT_LOG, _say)
         bars = _fetch(engine, name, query)
         try:
             _write(sink, bars)
         except BrokenPipeError:
             silence_stdout()
         print(f"{len(bars):,} bars", file=sys.stderr)  # noqa: T201 - a person reads it
+
+
+def _say(event: Event) -> None:
+    """Show what the venue remarks, such as since when it has bars."""
+    if isinstance(event.data, LogData):
+        print(event.data.msg, file=sys.stderr)  # noqa: T201 - a person reads it
 
 
 def _from_settings(stack: ExitStack, path: Path, venue: str) -> tuple[MainEngine, str]:

@@ -308,6 +308,16 @@ def test_history_writes_csv_to_stdout() -> None:
     assert ended.stderr == "25 bars\n"
 
 
+def test_history_goes_to_the_simulated_venue_of_the_exchange() -> None:
+    """A symbol at an exchange of IB has bars of IB, or the day since which there are any."""
+    wanted = ("history", "AAPL-USD-STK.SMART", "--simulated", "--interval", "d")
+    ended = foxtrot(*wanted, "--start", "2026-01-05", "--end", "2026-01-09")
+    assert (ended.returncode, ended.stderr) == (0, "5 bars\n")
+    assert ended.stdout.splitlines()[1].startswith("2026-01-05T05:00:00Z,")
+    ended = foxtrot(*wanted, "--start", "1950-01-02", "--end", "1950-01-03")
+    assert "AAPL-USD-STK.SMART has no data before " in ended.stderr
+
+
 def test_history_leaves_no_half_file(venue: Line, tmp_path: Path) -> None:
     """The file appears when all bars are there; a failure leaves nothing behind."""
     file, target = tmp_path / "settings.json", tmp_path / "bars.csv"

@@ -106,7 +106,7 @@ _ADVICE = {
     10168: "market data is not subscribed at IB, and delayed data is switched off",
     10186: "market data is not subscribed at IB, and delayed data is switched off",
     10187: "the historical ticks could not be had",
-    10190: "too many tick-by-tick streams; their number is that of market depths",
+    10190: "too many tick-by-tick streams, or one asked for again within 15 s",
     10197: "another session of this login, such as a phone, has the market data",
 }
 """What a refusal of market data means, where TWS's own words say it badly."""
