@@ -237,11 +237,10 @@ class IbPaceManager:
 
     def _pump_history(self, now: float) -> float:
         """Nobody overtakes where all share; who only waits for its like lets the others pass."""
-        if self._must_yield(now):
-            return math.inf
-        wake_at = math.inf
+        must_yield, wake_at = self._must_yield(now), math.inf
         for waiter in tuple(self._asking):
-            if waiter.future.done():
+            is_hard = self._history.is_hard(waiter.ask, now)
+            if waiter.future.done() or (is_hard and must_yield):
                 continue
             if (at := self._history.shared_at(waiter.ask, now)) > now:
                 return min(wake_at, at)
@@ -249,7 +248,7 @@ class IbPaceManager:
                 wake_at = min(wake_at, at)
                 continue
             self._asking.remove(waiter)
-            self._held_up_since = None
+            self._held_up_since = None if is_hard else self._held_up_since
             self._history_counts.grant(now - waiter.since)
             waiter.grant(self._history.take(waiter.ask, now))
         return wake_at
@@ -257,7 +256,8 @@ class IbPaceManager:
     def _must_yield(self, now: float) -> bool:
         """Whether messages wait: what is asked now would be sent later than the rules are told.
 
-        Where they never end, a request passes now and then all the same.
+        That matters where the rules are hard. Where the messages never end, such as those of many
+        contracts that are polled, a request passes now and then all the same.
         """
         if not (self._orders or self._others):
             self._held_up_since = None

@@ -144,21 +144,22 @@ class HistoryPace:
         """Requests under the hard limits in the last ten minutes; BID_ASK counts twice."""
         return self._ten_minutes.used(now)
 
+    def is_hard(self, ask: HistoryAsk, now: float) -> bool:
+        """Whether TWS counts it, and punishes one too many."""
+        return ask.bar in SMALL_BARS or now < self._strict_until
+
     def _shared(self, ask: HistoryAsk, now: float) -> list[_Share]:
         shares = [(self._spacing, 1)]
-        return [*shares, (self._ten_minutes, ask.units)] if self._is_hard(ask, now) else shares
+        return [*shares, (self._ten_minutes, ask.units)] if self.is_hard(ask, now) else shares
 
     def _own(self, ask: HistoryAsk, now: float) -> list[_Share]:
         key = (ask.contract, ask.what)
         same = self._contracts.setdefault(key, RollingWindow(_PER_CONTRACT, _PER_CONTRACT_S))
         shares = [(same, ask.units)]
-        if self._is_hard(ask, now):
+        if self.is_hard(ask, now):
             twins = self._identical.setdefault(ask, RollingWindow(1, _IDENTICAL_S))
             shares.append((twins, 1))
         return shares
-
-    def _is_hard(self, ask: HistoryAsk, now: float) -> bool:
-        return ask.bar in SMALL_BARS or now < self._strict_until
 
 
 def _drop_empty(windows: dict[_K, RollingWindow], now: float) -> None:
