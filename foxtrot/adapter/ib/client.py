@@ -49,6 +49,8 @@ LARGEST_BACKLOG = 4 * 1024 * 1024
 _LOUD = frozenset(Effect) - {Effect.NOTICE, Effect.FARM_BACK, Effect.FARM_IDLE}
 _OPEN_SHARE = 0.9  # of the deadline, so that who waits hears the cause and not only the deadline
 _DROPPED = 1006
+_TURN_S = 120.0
+"""Longest wait for a turn: as many as may wait have it by then."""
 
 
 class IbClient:
@@ -230,7 +232,7 @@ class IbClient:
         Args:
             what: Its name, for errors.
             send: Sends it, under an id.
-            timeout_s: For turn and answer together; None for the usual deadline.
+            timeout_s: For the answer, once its turn has come; None for the usual deadline.
             cancel: Takes it back when nobody waits any more.
 
         Raises:
@@ -241,9 +243,10 @@ class IbClient:
         number, sent = self.new_request_id(), False
         question = self.requests.open(number, what)
         try:
-            async with self._deadline(what, timeout_s):
+            async with self._deadline(what, _TURN_S):
                 await self.tell(lambda raw: send(raw, number))
-                sent = True
+            sent = True
+            async with self._deadline(what, timeout_s):
                 return await question.done
         finally:
             self.requests.close(number)
