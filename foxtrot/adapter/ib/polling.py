@@ -9,14 +9,13 @@ from collections.abc import Sequence
 
 from foxtrot.adapter.ib import history, mapping, pages
 from foxtrot.adapter.ib.instruments import Instrument
-from foxtrot.adapter.ib.lines import over_limit
 from foxtrot.adapter.ib.purpose import Purpose
 from foxtrot.adapter.ib.session import IbSession, Venue
 from foxtrot.adapter.ib.snapshots import Snapshot, ask_snapshot
 from foxtrot.connectivity.diagnostics import labels
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
-from foxtrot.errors import Action, NotSupported, RateLimited, SubscriptionRefused, VenueError
+from foxtrot.errors import Action, NotSupported, RateLimited, VenueError
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.gateway.episodes import Episodes
 from foxtrot.model.constants import Channel, Interval, Lane, StreamState
@@ -44,6 +43,8 @@ class PollingSession(IbSession):
         self._tasks: dict[StreamKey, asyncio.Task[None]] = {}
         self._episodes = Episodes(counters, log.bind(venue=venue.name))
         self._changed = asyncio.Event()
+        self._places = asyncio.Semaphore(venue.settings.market_data_lines)
+        """A snapshot needs a line as long as it lasts; who waits for one is polled later."""
 
     # -- Session ----------------------------------------------------------------------------
 
@@ -53,9 +54,6 @@ class PollingSession(IbSession):
         for key in keys:
             if key.channel not in POLLED:
                 refused[key] = NotSupported(self._venue.name, f"polling of {key.channel.value}")
-        for key, (code, words) in over_limit(self._keys, found, self._venue.settings).items():
-            del found[key]
-            refused[key] = SubscriptionRefused(self._venue.name, code, words)
         self._keys.update(found)
         self._changed.set()
         return SubscribeOutcome(refused)
@@ -111,7 +109,8 @@ class PollingSession(IbSession):
         self.report(key, StreamState.FAILED, str(error))
 
     async def _tick(self, key: StreamKey, instrument: Instrument) -> None:
-        rows = await ask_snapshot(self.client, instrument)
+        async with self._places:
+            rows = await ask_snapshot(self.client, instrument)
         self._counters.received += 1
         if key not in self._keys:
             self._counters.ignored += 1
