@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from foxtrot.errors import ConfigurationError, UnknownSymbol
-from foxtrot.simulator.ib_listings import ROOTS, IbContract, contracts
+from foxtrot.simulator.ib_listings import ROOTS, IbContract, contracts, made_up
 from foxtrot.simulator.ib_requests import ContractQuery
 from foxtrot.simulator.listings import Listing
 
@@ -63,12 +63,17 @@ class Universe:
     def of(cls, names: Sequence[str] | None = None, *, today: dt.date) -> Universe:
         """The contracts of these names, such as AAPL, AAPL@MEXI, EUR.USD, ESZ6; all by default.
 
+        Whoever needs more has the stocks T000 to T999, which are not among them.
+
         Raises:
             ConfigurationError: There is no such name on that day.
         """
         known = {item.name: item for item in contracts(today)}
         for name in names or ():
-            if name not in known:
+            invented = made_up(name)
+            if invented is not None:
+                known[name] = invented
+            elif name not in known:
                 problem = f"{name!r} is not listed; listed are: {', '.join(sorted(known))}"
                 raise ConfigurationError("simulated Interactive Brokers", "symbols", problem)
         return cls([known[name] for name in (known if names is None else names)])

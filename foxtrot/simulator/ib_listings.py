@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -19,6 +20,8 @@ MONTH_CODES = "FGHJKMNQUVXZ"
 _FRIDAY = 4
 _QUARTERS, _EXPIRIES, _STRIKES = 4, 2, (-0.1, -0.05, 0.0, 0.05, 0.1)
 _US_STOCK_EXCHANGES = ("SMART", "NASDAQ", "NYSE", "ARCA", "BATS", "IEX", "AMEX")
+_MADE_UP = re.compile(r"T[0-9]{3}")
+_FIRST_MADE_UP = 900_000_000
 _US_OPTION_EXCHANGES = ("SMART", "CBOE", "AMEX", "ISE", "PHLX")
 
 
@@ -161,6 +164,15 @@ def contracts(today: dt.date) -> tuple[IbContract, ...]:
     return (*stocks, *_pairs(), *_indices(), *futures, *_options(apple, today))
 
 
+def made_up(name: str) -> IbContract | None:
+    """The stock T000, T001, … T999: nobody lists it unless it is named."""
+    if not _MADE_UP.fullmatch(name):
+        return None
+    number = int(name[1:])
+    row = (_FIRST_MADE_UP + number, name, "NYSE", 20.0 + number, f"TEST COMPANY {number}")
+    return _us_stock(*row)
+
+
 def third_friday(year: int, month: int) -> dt.date:
     """The day on which monthly derivatives expire."""
     first = dt.date(year, month, 1)
@@ -168,28 +180,8 @@ def third_friday(year: int, month: int) -> dt.date:
 
 
 def _stocks() -> Iterator[IbContract]:
-    for con_id, symbol, primary, price, name in _US_STOCKS:
-        fund = symbol == "SPY"
-        yield IbContract(
-            name=symbol,
-            con_id=con_id,
-            symbol=symbol,
-            sec_type="STK",
-            exchanges=_US_STOCK_EXCHANGES,
-            primary_exchange=primary,
-            currency="USD",
-            local_symbol=symbol,
-            trading_class=symbol if primary != "NASDAQ" else "NMS",
-            long_name=name,
-            session=NEW_YORK,
-            price=price,
-            rule_id=26,
-            increments=((0.0, 0.01),),
-            lot=300,
-            size_increment="0.0001",
-            suggested_size="100",
-            stock_type="ETF" if fund else "COMMON",
-        )
+    for row in _US_STOCKS:
+        yield _us_stock(*row)
     for con_id, symbol, exchange, currency, price, name, session in _FOREIGN_STOCKS:
         yield IbContract(
             name=f"{symbol}@{exchange}",
@@ -209,6 +201,30 @@ def _stocks() -> Iterator[IbContract]:
             lot=60,
             stock_type="COMMON",
         )
+
+
+def _us_stock(con_id: int, symbol: str, primary: str, price: float, name: str) -> IbContract:
+    fund = symbol == "SPY"
+    return IbContract(
+        name=symbol,
+        con_id=con_id,
+        symbol=symbol,
+        sec_type="STK",
+        exchanges=_US_STOCK_EXCHANGES,
+        primary_exchange=primary,
+        currency="USD",
+        local_symbol=symbol,
+        trading_class=symbol if primary != "NASDAQ" else "NMS",
+        long_name=name,
+        session=NEW_YORK,
+        price=price,
+        rule_id=26,
+        increments=((0.0, 0.01),),
+        lot=300,
+        size_increment="0.0001",
+        suggested_size="100",
+        stock_type="ETF" if fund else "COMMON",
+    )
 
 
 def _pairs() -> Iterator[IbContract]:

@@ -107,6 +107,8 @@ class Quotes:
         if self._traded:
             if trades:
                 messages.extend(self._print(trades[-1]))
+            else:
+                messages.append(self._price("last", day.close_e8, 0))
             messages.append(self._size("volume", day.volume_e8))
             shape = {"high": day.high_e8, "low": day.low_e8, "open": day.open_e8}
             shape["close"] = day.open_e8
