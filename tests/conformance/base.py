@@ -27,6 +27,12 @@ class Cards:
 
     venue_class: ClassVar[type[VenueUnderTest]]
 
+    @pytest.fixture(autouse=True)
+    def hastened(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What an adapter waits for without need is a matter of fractions of a second."""
+        for name, seconds in self.venue_class.waits.items():
+            monkeypatch.setattr(name, seconds)
+
     @pytest.fixture
     def venue(self) -> Iterator[VenueUnderTest]:
         """A venue that listens and whose market moves by hand."""
@@ -56,6 +62,12 @@ class Cards:
         """Skip the card if the venue cannot be polled."""
         if Channel.TICK not in rig.adapter.capabilities.polled:
             pytest.skip(f"{rig.name} cannot be polled")
+
+    @staticmethod
+    def needs_listing(rig: Rig) -> None:
+        """Skip the card if the venue's contracts have to be asked for, one by one."""
+        if not rig.adapter.capabilities.lists_contracts:
+            pytest.skip(f"{rig.name} lists no contracts: each is looked up when it is wanted")
 
     @staticmethod
     def needs_history(rig: Rig) -> None:

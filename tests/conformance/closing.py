@@ -37,13 +37,16 @@ def _hanging(rig: Rig) -> None:
 
 
 def _syncing(rig: Rig) -> None:
-    rig.venue.faults.inject("latency", seconds=10)
+    name, params = rig.venue.stalls["sync"]
+    rig.venue.faults.inject(name, **params)
+    rig.subscribe(rig.venue.symbols[0])
     rig.connect()
     rig.wait_state(S.SYNCING)
 
 
 def _subscribing(rig: Rig) -> None:
-    rig.venue.faults.inject("no_ack", count=0)
+    name, params = rig.venue.stalls["subscribe"]
+    rig.venue.faults.inject(name, **params)
     for symbol in rig.venue.symbols:
         rig.subscribe(symbol)
     rig.connect()

@@ -188,7 +188,7 @@ class ConnectionCards(Cards):
         Prerequisite: READY. Action: the venue restarts.
         Expected: no contract event after the first READY. Pass: as many as symbols in all.
         """
-        rig.ready(venue.symbols[0])
+        rig.ready(*venue.symbols)
         venue.stop()
         venue.start()
         rig.wait_served()

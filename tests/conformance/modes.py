@@ -38,7 +38,7 @@ class ModeCards(Cards):
             eventually(lambda: polls(rig, symbol) >= 2, "the tape has been read")
         assert_valid(rig.wait_event(rig.request(symbol, channel)), rig, symbol)
         assert rig.venue.asked() == []
-        assert rig.venue.connections == 0
+        assert rig.venue.connections == 0 or rig.venue.polled_by_line
         assert rig.adapter.state is S.DEGRADED
 
     def test_MO020_changing_the_mode_loses_no_subscription(self) -> None:
@@ -186,7 +186,7 @@ class ModeCards(Cards):
         Prerequisite: the venue trades 120. Action: poll them all.
         Expected: ticks of each. Pass: nobody is refused for too many requests.
         """
-        names = [f"{chr(65 + n // 26)}{chr(65 + n % 26)}XUSDT" for n in range(120)]
+        names = self.venue_class.many(120)
         with self.started(self.venue_class(names)) as venue, running(venue, POLLED) as rig:
             self.needs_polling(rig)
             rig.ready(*names)

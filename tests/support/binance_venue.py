@@ -68,6 +68,11 @@ class BinanceUnderTest(VenueUnderTest):
         self.sim = SimulatedBinance(listed, seed=7, rate_hz=rate_hz, limits=limits, keys=keys)
         self._thread = SimulatedBinanceThread(self.sim)
 
+    @classmethod
+    def many(cls, count: int) -> list[str]:
+        """Two letters, XUSDT."""
+        return [f"{chr(65 + n // 26)}{chr(65 + n % 26)}XUSDT" for n in range(count)]
+
     @property
     def faults(self) -> FaultBoard:
         """See `VenueUnderTest`, like all below."""

@@ -205,7 +205,7 @@ class Rig:
             if isinstance(data, TickData):
                 return _is(data, request.symbol, newest)
             if isinstance(data, MarketTradeData):
-                return data.tradeid == trade_id and data.symbol == request.symbol
+                return data.tradeid == (trade_id or data.tradeid) and data.symbol == request.symbol
             return getattr(data, "symbol", "") == request.symbol
 
         return self.log.wait_type(EVENT_OF[request.channel], WAIT_S, since=since, where=fresh)

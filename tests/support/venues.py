@@ -17,6 +17,9 @@ from foxtrot.simulator.faults import FaultBoard
 Quote = tuple[float, float]
 """Best bid and best ask."""
 
+Fault = tuple[str, Mapping[str, object]]
+"""What `FaultBoard.inject` takes."""
+
 
 class Held(msgspec.Struct, frozen=True):
     """One order in the venue's own books; `orderid` is the client's name for it."""
@@ -53,6 +56,24 @@ class VenueUnderTest(ABC):
     """A symbol it does not trade, and the one that was meant."""
     wrong_settings: ClassVar[Mapping[str, Setting]]
     """Connect settings that are refused, each by the field that is wrong."""
+    untold: ClassVar[frozenset[str]] = frozenset()
+    """Fields of its data that it does not tell."""
+    quotes_by_side: ClassVar[bool] = False
+    """Whether bid and ask come one after the other when both move."""
+    polled_by_line: ClassVar[bool] = False
+    """Whether what is polled comes over a connection as streams have it."""
+    stalls: ClassVar[Mapping[str, Fault]] = {
+        "sync": ("latency", {"seconds": 10}),
+        "subscribe": ("no_ack", {"count": 0}),
+    }
+    """The faults with which a session never gets beyond a step."""
+    waits: ClassVar[Mapping[str, float]] = {}
+    """Waits of the adapter that no setting reaches, and how long they are in a test."""
+
+    @classmethod
+    @abstractmethod
+    def many(cls, count: int) -> list[str]:
+        """So many symbols that one can be made to trade."""
 
     @property
     @abstractmethod
@@ -77,7 +98,7 @@ class VenueUnderTest(ABC):
 
     @abstractmethod
     def trade(self, symbol: str) -> str:
-        """Let the market move until somebody trades; the id of the newest trade."""
+        """Let the market move until somebody trades; the id of the newest trade, if it has one."""
 
     @abstractmethod
     def newest(self, symbol: str) -> Quote:
