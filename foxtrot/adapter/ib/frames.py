@@ -129,7 +129,8 @@ class FastFrames:
             data = raw._data + data
         length_at, by_kind, size = self._length_at, self._by_kind, len(data)
         tick_slots, trade_slots = ticks.tick_slots, ticks.trade_slots
-        at = count = others = echoed = 0
+        at = count = others = echoed = second = 0
+        known: bytes | None = None
         while size - at > _PREFIX:
             end = at + _PREFIX + length_at(data, at)[0]
             if end > size:
@@ -162,7 +163,9 @@ class FastFrames:
                     (trades := trade_slots.get(fields[1])) is not None and fields[2] in _PRINTS
                 ):
                     _, _, _, seconds, value, volume, _, _, _, _ = fields
-                    ticks.on_print(trades, int(seconds), float(value), float(volume))
+                    if seconds != known:
+                        second, known = int(seconds), seconds
+                    ticks.on_print(trades, second, float(value), float(volume))
                 elif (handler := by_kind.get(kind)) is None or not handler(fields):
                     others += 1
                     raw.decoder.interpret([_text(field) for field in fields[:-1]])

@@ -34,8 +34,13 @@ def test_a_size_that_changed_alone_is_a_tick(feed: Feed) -> None:
 
 def test_a_print_keeps_the_exchanges_time(feed: Feed) -> None:
     """Its time is the exchange's, and two prints of one second are two."""
-    first, second = feed.prints(printed(1_795_000_000, 10.0, 5), printed(1_795_000_000, 10.0, 5))
+    first, second, third = feed.prints(
+        printed(1_795_000_000, 10.0, 5),
+        printed(1_795_000_000, 10.0, 5),
+        printed(1_795_000_001, 10.0, 5),
+    )
     assert first.ts_event_ns == second.ts_event_ns == 1_795_000_000 * 10**9
+    assert third.ts_event_ns == 1_795_000_001 * 10**9
     assert first.tradeid != second.tradeid
 
 
