@@ -135,6 +135,6 @@ class AccountRoom(Room):
             contract = holding.contract
             if conditions.codeList and contract.code not in conditions.codeList:
                 continue
-            if conditions.filterMarket not in (0, contract.place.trd_market):
+            if conditions.filterMarket not in (0, account.spec.market_of(contract)):
                 continue
             payloads.position(s2c.positionList.add(), account, holding)

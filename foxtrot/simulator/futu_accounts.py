@@ -41,10 +41,10 @@ class AccountSpec(msgspec.Struct, frozen=True):
         """Whether it trades for real; else it is for practice."""
         return self.env == REAL
 
-    def trades(self, contract: FutuContract) -> bool:
-        """Whether it may trade a security; China's are reached from Hong Kong too."""
+    def market_of(self, contract: FutuContract) -> int:
+        """The TrdMarket by which it reaches a security; China's are reached from Hong Kong too."""
         market = contract.place.trd_market
-        return market in self.markets or (market == CN and HKCC in self.markets)
+        return HKCC if market == CN and HKCC in self.markets else market
 
 
 DEFAULT_ACCOUNTS = (

@@ -131,7 +131,7 @@ def _fits(order: FutuOrder, conditions: Message) -> bool:
     return (
         (not codes or order.contract.code in codes)
         and (not ids or order.order_id_ex in ids)
-        and conditions.filterMarket in (0, order.contract.place.trd_market)
+        and conditions.filterMarket in (0, order.trd_market)
     )
 
 

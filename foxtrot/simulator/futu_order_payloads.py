@@ -72,8 +72,8 @@ def position(row: Message, owner: FutuAccount, holding: Holding) -> None:
     row.realizedPL = holding.realized_e8 / E8
     row.costPrice = row.averageCostPrice = row.dilutedCostPrice = average / E8
     row.plRatio = (worth - holding.cost_e8) / abs(holding.cost_e8 or 1) * 100
-    _place(row, contract)
-    row.currency = contract.place.currency
+    row.secMarket, row.currency = contract.place.trd_sec_market, contract.place.currency
+    row.trdMarket = owner.spec.market_of(contract)
 
 
 def order(row: Message, item: FutuOrder, status: int | None = None) -> None:
@@ -92,8 +92,8 @@ def order(row: Message, item: FutuOrder, status: int | None = None) -> None:
     row.updateTime = _time(contract, item.updated_ms)
     row.createTimestamp, row.updateTimestamp = item.created_ms / 1_000, item.updated_ms / 1_000
     row.lastErrMsg, row.remark = item.error, item.remark
-    row.currency = contract.place.currency
-    _place(row, contract)
+    row.secMarket, row.currency = contract.place.trd_sec_market, contract.place.currency
+    row.trdMarket = item.trd_market
 
 
 def deal(row: Message, item: Deal) -> None:
@@ -108,13 +108,13 @@ def deal(row: Message, item: Deal) -> None:
     row.createTime = _time(contract, item.time_ms)
     row.createTimestamp = row.updateTimestamp = item.time_ms / 1_000
     row.status = 0
-    _place(row, contract)
+    row.secMarket, row.trdMarket = contract.place.trd_sec_market, owner.trd_market
 
 
 def order_push(item: FutuOrder, status: int | None = None) -> Message:
     """2208: what has become of an order, with a status other than its own if one is given."""
     message = response(Proto.Trd_UpdateOrder)
-    header(message.s2c.header, item.account, item.contract.place.trd_market)
+    header(message.s2c.header, item.account, item.trd_market)
     order(message.s2c.order, item, status)
     return message
 
@@ -122,13 +122,9 @@ def order_push(item: FutuOrder, status: int | None = None) -> Message:
 def deal_push(item: Deal) -> Message:
     """2218: a deal."""
     message = response(Proto.Trd_UpdateOrderFill)
-    header(message.s2c.header, item.order.account, item.order.contract.place.trd_market)
+    header(message.s2c.header, item.order.account, item.order.trd_market)
     deal(message.s2c.orderFill, item)
     return message
-
-
-def _place(row: Message, contract: FutuContract) -> None:
-    row.secMarket, row.trdMarket = contract.place.trd_sec_market, contract.place.trd_market
 
 
 def _time(contract: FutuContract, at_ms: int) -> str:

@@ -30,6 +30,7 @@ from foxtrot.simulator.futu_orders import (
     Deal,
     FutuOrder,
     Terms,
+    number_of,
 )
 from foxtrot.simulator.futu_schema import Message, Proto
 from foxtrot.simulator.futu_tickets import (
@@ -106,7 +107,7 @@ class OrderRoom(Room):
         self.cancels: deque[str] = deque(maxlen=_KEPT)
         self.first_today = 0
         """The first order that today's lists know; those that are open are known anyway."""
-        self._packets: set[tuple[int, int]] = set()
+        self._packets: dict[tuple[int, int], None] = {}
 
     def handlers(self) -> Mapping[Proto, Handler]:
         """See `Room`."""
@@ -245,20 +246,20 @@ class OrderRoom(Room):
         if packet[0] != connection.conn_id or packet in self._packets:
             self._venue.violated(connection, "a packet id that is used, or another connection's")
             raise Refused("包标识无效")
-        self._packets.add(packet)
+        self._packets[packet] = None
+        if len(self._packets) > _KEPT:
+            del self._packets[next(iter(self._packets))]
         account = self._accounts.of(c2s.header)
         if account.spec.real and not self._accounts.unlocked:
             raise Refused(LOCKED)
         return account
 
     def _named(self, account: FutuAccount, c2s: Message) -> FutuOrder:
-        wanted = (c2s.orderIDEx, c2s.orderID)
-        for order in reversed(self.orders.values()):
-            if order.account is account and (
-                order.order_id_ex == wanted[0] or (not wanted[0] and order.order_id == wanted[1])
-            ):
-                return order
-        raise Refused(UNKNOWN_ORDER)
+        number = number_of(c2s.orderIDEx) if c2s.orderIDEx else c2s.orderID
+        order = self.orders.get(number)
+        if order is None or order.account is not account:
+            raise Refused(UNKNOWN_ORDER)
+        return order
 
     def _amend(self, order: FutuOrder, c2s: Message) -> None:
         if order.booked is None or not order.open:
@@ -275,7 +276,7 @@ class OrderRoom(Room):
         if not account.spec.real:
             raise Refused(NOT_IN_SIMULATION)
         for order in self.open_orders():
-            if order.account is account and trd_market in (0, order.contract.place.trd_market):
+            if order.account is account and trd_market in (0, order.trd_market):
                 self.cancel(order)
 
     def _race(self, order: FutuOrder, c2s: Message) -> None:

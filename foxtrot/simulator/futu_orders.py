@@ -15,6 +15,8 @@ CANCELLED_PART, CANCELLED_ALL = 14, 15
 FAILED = 21
 """OrderStatus."""
 
+_PREFIX = "FH"
+
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What may be said anew of an order. Numbers of `kind` and `tif` are Futu's."""
@@ -41,6 +43,14 @@ class Deal(msgspec.Struct, frozen=True):
         return f"FD{self.deal_id:014X}"
 
 
+def number_of(order_id_ex: str) -> int:
+    """The number of the order that clients call so; 0 if no order can be called so."""
+    try:
+        return int(order_id_ex.removeprefix(_PREFIX), 16)
+    except ValueError:
+        return 0
+
+
 class FutuOrder(msgspec.Struct, kw_only=True, eq=False):
     """One order from its acceptance on; owned by the order room.
 
@@ -64,12 +74,17 @@ class FutuOrder(msgspec.Struct, kw_only=True, eq=False):
     @property
     def order_id_ex(self) -> str:
         """The name that clients use, which is no number."""
-        return f"FH{self.order_id:014X}"
+        return f"{_PREFIX}{self.order_id:014X}"
 
     @property
     def name(self) -> str:
         """What it trades, as the market calls it."""
         return self.contract.name
+
+    @property
+    def trd_market(self) -> int:
+        """The TrdMarket that it was sent to."""
+        return self.account.spec.market_of(self.contract)
 
     @property
     def open(self) -> bool:

@@ -50,7 +50,7 @@ def contract_of(universe: Universe, spec: AccountSpec, c2s: Message) -> FutuCont
     contract = universe.traded_as(c2s.secMarket, c2s.code)
     if contract is None:
         raise Refused(UNKNOWN_STOCK.format(c2s.code))
-    if not spec.trades(contract):
+    if spec.market_of(contract) not in spec.markets:
         raise Refused("该账户不支持交易此市场的证券")
     return contract
 

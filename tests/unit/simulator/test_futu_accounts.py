@@ -37,5 +37,5 @@ def test_an_account_of_hong_kong_reaches_china() -> None:
     """By the market for A shares, or that of its own; others are not traded."""
     hong_kong, china = (AccountSpec(1, 1, markets, {}) for markets in ((1, 4), (3,)))
     tencent, moutai = (UNIVERSE.contracts[name] for name in ("HK.00700", "SH.600519"))
-    assert [hong_kong.trades(each) for each in (tencent, moutai)] == [True, True]
-    assert [china.trades(each) for each in (tencent, moutai)] == [False, True]
+    assert [hong_kong.market_of(each) for each in (tencent, moutai)] == [1, 4]
+    assert [china.market_of(each) for each in (tencent, moutai)] == [1, 3]

@@ -296,3 +296,34 @@ async def test_rules_can_be_switched_off() -> None:
         for number in range(40):
             client.place(acc_id=PAPER_ID, qty=100, remark=str(number))
         assert len(sim.desk.held()) == 40
+
+
+async def test_china_is_traded_by_way_of_hong_kong(client: Client) -> None:
+    """An account of Hong Kong has its own name for that market, in orders, deals and filters."""
+    order = client.place(market=4, code="600519", secMarket=31, qty=100, orderType=2)
+    assert client.deals()[0].trdMarket == 4
+    conditions = {"filterMarket": 4}
+    assert [o.orderIDEx for o in client.orders(filterConditions=conditions)] == [order]
+    assert not client.orders(filterConditions={"filterMarket": 3})
+
+
+async def test_a_reply_may_be_lost_before_or_after_the_order_is_taken(client: Client) -> None:
+    """Before: no order. After: an order that is pushed and listed, though nobody was answered."""
+    faults = client.venue.faults
+    faults.inject("request_swallowed", request="place")
+    assert not client.ask(PLACED, **client.wanted()).s2c.orderIDEx
+    assert not client.venue.desk.held()
+    faults.inject("ack_swallowed", request="place")
+    assert not client.ask(PLACED, **client.wanted(remark="lost")).s2c.orderIDEx
+    assert client.statuses() == [2, 5]
+    assert [order.remark for order in client.orders()] == ["lost"]
+
+
+async def test_nothing_is_remembered_after_orders_are_forgotten(client: Client) -> None:
+    """Ids go on, so that no new order bears the name of an old one."""
+    old = client.place(orderType=2)
+    client.venue.desk.forget_orders()
+    assert not client.orders()
+    assert not client.get(Proto.Trd_GetPositionList, header=header()).positionList
+    assert client.change(old, 2).retType == -1
+    assert client.place() > old
