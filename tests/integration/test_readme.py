@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from foxtrot.model.constants import Status
 from foxtrot.simulator.binance import SimulatedBinance, SimulatedBinanceThread
+from tests.support.ib_venue import running_ib
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 25.0
@@ -20,35 +23,49 @@ def examples() -> list[str]:
 
 
 def run(code: str) -> list[str]:
-    """What an example prints against a simulated venue, once it has ended cleanly."""
-    venue = SimulatedBinance(["BTCUSDT"], rate_hz=50)
-    with SimulatedBinanceThread(venue):
-        code = code.replace("http://127.0.0.1:9001", venue.rest_url)
-        assert venue.rest_url in code
-        ended = subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            timeout=WAIT_S,
-            check=False,
-        )
+    """What an example prints, once it has ended cleanly."""
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
     assert (ended.returncode, ended.stderr) == (0, "")
     return ended.stdout.splitlines()
 
 
-def test_the_example_has_fifteen_lines() -> None:
-    """The first example is as short as its heading says."""
-    assert len([line for line in examples()[0].splitlines() if line.strip()]) == 15
+def run_at_binance(code: str) -> list[str]:
+    """What an example prints against a simulated Binance."""
+    venue = SimulatedBinance(["BTCUSDT"], rate_hz=50)
+    with SimulatedBinanceThread(venue):
+        code = code.replace("http://127.0.0.1:9001", venue.rest_url)
+        assert venue.rest_url in code
+        return run(code)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_an_example_has_fifteen_lines(number: int) -> None:
+    """The examples that show ticks are as short as their heading says."""
+    assert len([line for line in examples()[number].splitlines() if line.strip()]) == 15
 
 
 def test_the_example_prints_a_tick_and_ends() -> None:
     """Copied and run against the simulated venue, the example prints a tick and ends cleanly."""
-    assert " BTCUSDT.BINANCE " in run(examples()[0])[0]
+    assert " BTCUSDT.BINANCE " in run_at_binance(examples()[0])[0]
+
+
+def test_the_example_of_ib_prints_a_tick_and_ends() -> None:
+    """The same against the simulated gateway of Interactive Brokers."""
+    with running_ib() as venue:
+        code = examples()[1].replace('"port": 9002', f'"port": {venue.port}')
+        assert str(venue.port) in code
+        assert " AAPL-USD-STK.SMART " in run(code)[0]
 
 
 def test_the_order_example_is_filled_and_ends() -> None:
     """Copied and run, the second example sends an order, sees it filled and ends cleanly."""
-    told = run(examples()[1])
+    told = run_at_binance(examples()[2])
     assert f" {Status.SUBMITTING.value} 0" in told[0]
     assert any(f" {Status.ALLTRADED.value} 0.01" in line for line in told)
 
