@@ -83,6 +83,7 @@ async def test_a_change_keeps_the_id_and_the_remark(client: Client) -> None:
     assert client.change(order, qty=10, price=501).retType == -1
     assert client.change(order, qty=400, price=500.3).retType == -1
     assert client.change(order, 4, qty=400, price=500).retType == -1
+    assert "购买力" in client.change(order, qty=10_000_000, price=501).retMsg
     (same,) = client.orders()
     assert (same.qty, same.price, same.orderStatus) == (400, 501, 5)
 
@@ -95,10 +96,11 @@ async def test_a_cancel_is_told_twice_and_only_once_possible(client: Client) -> 
     assert client.statuses() == [2, 5, 10, 12, 14]
     assert "状态" in client.change(order, 2).retMsg
     assert "不存在" in client.change("nothing", 2).retMsg
+    assert "不存在" in client.change(client.place(acc_id=PAPER_ID), 2).retMsg
     untouched = client.place()
     client.change(untouched, 2)
     assert client.statuses()[-2:] == [13, 15]
-    assert client.venue.desk.cancels() == ["mine", "mine", "mine"]
+    assert client.venue.desk.cancels() == ["mine"] * 3
 
 
 async def test_cancel_all_ends_what_is_open_for_real_alone(client: Client) -> None:
