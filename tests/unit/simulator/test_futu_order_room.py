@@ -10,13 +10,12 @@ from foxtrot.simulator.futu import FutuLimits, SimulatedFutu
 from foxtrot.simulator.futu_schema import Proto
 from tests.unit.simulator.futu_client import (
     PAPER_ID,
-    PAPER_US_ID,
     REAL_ID,
     Client,
     header,
 )
 
-PUSH, PLACED, CHANGED = Proto.Trd_UpdateOrder, Proto.Trd_PlaceOrder, Proto.Trd_ModifyOrder
+PLACED, CHANGED = Proto.Trd_PlaceOrder, Proto.Trd_ModifyOrder
 
 
 @pytest.fixture
@@ -47,21 +46,6 @@ async def test_an_order_lives_and_its_client_hears_of_it(client: Client) -> None
     (listed,) = client.orders()
     assert (listed.orderIDEx, listed.remark, listed.orderStatus) == (order, "mine", 11)
     assert (listed.fillQty, listed.fillAvgPrice) == (300, 500)
-
-
-async def test_pushes_come_after_the_reply_or_before_it_by_a_switch(client: Client) -> None:
-    """By default the reply is first; with `push_first`, or the fault of a late reply, last."""
-    client.place()
-    assert client.order_of(PUSH, PLACED) == [PLACED, PUSH, PUSH]
-    client.came.clear()
-    client.venue.desk.push_first()
-    client.place(remark="second")
-    assert client.order_of(PUSH, PLACED) == [PUSH, PUSH, PLACED]
-    client.venue.desk.push_first(early=False)
-    client.came.clear()
-    client.venue.faults.inject("late_ack", request="place")
-    client.place(remark="third")
-    assert client.order_of(PUSH, PLACED) == [PUSH, PUSH, PLACED]
 
 
 async def test_an_order_that_meets_the_market_is_filled_at_once(client: Client) -> None:
@@ -148,34 +132,6 @@ async def test_practice_has_no_deals_and_only_simple_orders(client: Client) -> N
         assert "不支持" in client.refused(PLACED, **client.wanted(acc_id=PAPER_ID, **odd))
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"code": "00999"}, "未知股票"),
-        ({"qty": 150}, "整数倍"),
-        ({"qty": -100}, "整数倍"),
-        ({"price": 500.3}, "价位"),
-        ({"price": 0}, "价位"),
-        ({"trdSide": 3}, "方向"),
-        ({"orderType": 7}, "不支持"),
-        ({"timeInForce": 3}, "不支持"),
-        ({"orderType": 8, "code": "AAPL", "secMarket": 2, "qty": 1}, "不支持"),
-        ({"remark": "蛋" * 22}, "64"),
-        ({"qty": 10_000_000}, "购买力"),
-        ({"market": 3}, "账户"),
-        ({"acc_id": 5}, "账户"),
-        ({"acc_id": PAPER_ID, "code": "AAPL", "secMarket": 2, "qty": 1}, "账户"),
-    ],
-)
-async def test_what_does_not_fit_is_refused_in_words(
-    client: Client, changes: dict[str, object], words: str
-) -> None:
-    """Nothing is in the books then, and nothing was pushed."""
-    assert words in client.refused(PLACED, **client.wanted(**changes))
-    assert not client.venue.desk.held()
-    assert not client.statuses()
-
-
 async def test_a_copy_of_a_request_is_refused(client: Client) -> None:
     """A packet id counts once, and for its own connection alone."""
     fields = client.wanted()
@@ -198,42 +154,6 @@ async def test_too_many_orders_are_refused_in_the_words_of_opend(client: Client)
     assert changes[-1].retMsg == "改单频率太高，请求失败，每30秒最多20次。"
 
 
-async def test_only_lists_fetched_anew_are_counted(client: Client) -> None:
-    """OpenD's memory is free; 10 in 30 seconds may bypass it."""
-    for _ in range(30):
-        client.orders()
-    for _ in range(10):
-        client.orders(refreshCache=True)
-    text = client.refused(Proto.Trd_GetOrderList, header=header(), refreshCache=True)
-    assert "频率太高" in text
-
-
-async def test_pushes_go_to_who_subscribed_to_the_account(sim: SimulatedFutu) -> None:
-    """Nobody else hears of an order, and who has left hears nothing more."""
-    mine, other = Client(sim, REAL_ID), Client(sim, PAPER_ID, PAPER_US_ID)
-    mine.unlock()
-    mine.place()
-    assert mine.statuses() == [2, 5]
-    assert not other.statuses()
-    sim.orders.reports.left(mine)
-    sim.desk.fill("mine")
-    assert mine.statuses() == [2, 5]
-
-
-async def test_pushes_may_change_places_or_come_twice_or_late(client: Client) -> None:
-    """The faults of the post: one push is overtaken by the next, or comes twice, or late."""
-    faults = client.venue.faults
-    faults.inject("reordered", channel="order")
-    client.place()
-    assert client.statuses() == [5, 2]
-    faults.inject("duplicate_reports", count=1)
-    client.venue.desk.fill("mine", 100)
-    assert client.statuses()[2:] == [10, 10]
-    faults.inject("late_reports", seconds=60)
-    client.venue.desk.fill("mine")
-    assert client.statuses()[2:] == [10, 10]
-
-
 async def test_an_order_may_fail_at_once_or_later(client: Client) -> None:
     """A refusal is an answer; a failure comes after the acceptance, with its words."""
     client.venue.desk.reject_next("市场已收市")
@@ -246,51 +166,6 @@ async def test_an_order_may_fail_at_once_or_later(client: Client) -> None:
     assert client.change(listed.orderIDEx, 2).retType == -1
 
 
-async def test_any_status_can_be_told(client: Client) -> None:
-    """What no market would bring about: a timeout, an unknown number."""
-    client.place()
-    for status in (4, 99):
-        client.venue.desk.tell("mine", status, "?")
-        assert client.orders()[0].orderStatus == status
-    assert client.statuses()[-2:] == [4, 99]
-
-
-async def test_lists_are_filtered_and_forget_the_day(client: Client) -> None:
-    """By order, code and status; when the day is over its orders are history."""
-    first, second = client.place(), client.place(remark="us", code="AAPL", secMarket=2, price=90)
-    client.change(first, 2)
-    chosen = {"filterConditions": {"orderIDExList": [second]}}
-    assert [order.orderIDEx for order in client.orders(**chosen)] == [second]
-    assert [o.orderIDEx for o in client.orders(filterStatusList=[15])] == [first]
-    assert [o.code for o in client.orders(filterConditions={"codeList": ["AAPL"]})] == ["AAPL"]
-    client.venue.desk.end_day()
-    assert not client.orders()
-    span = {"beginTime": "2020-01-01 00:00:00", "endTime": "2099-01-01 00:00:00"}
-    past = client.get(
-        Proto.Trd_GetHistoryOrderList, header=header(), filterConditions=span
-    ).orderList
-    assert [order.orderIDEx for order in past] == [first, second]
-    assert "必须" in client.refused(
-        Proto.Trd_GetHistoryOrderList, header=header(), filterConditions={}
-    )
-
-
-async def test_a_list_may_lie(client: Client) -> None:
-    """With the fault for it, one answer is empty; the next one is true."""
-    client.place()
-    client.venue.faults.inject("empty_list", request="open_orders")
-    assert not client.orders()
-    assert len(client.orders()) == 1
-
-
-async def test_stops_wait_for_their_price(client: Client) -> None:
-    """A stop limit far above the market rests, and works when the market is there."""
-    client.place(orderType=11, auxPrice=700, price=800)
-    assert client.statuses() == [2, 5]
-    client.venue.desk.set_price("HK.00700", 701)
-    assert client.statuses()[-1] == 11
-
-
 async def test_rules_can_be_switched_off() -> None:
     """A test that places many orders need not wait for half a minute."""
     async with SimulatedFutu(rate_hz=0, limits=FutuLimits(place=None)) as sim:
@@ -298,15 +173,6 @@ async def test_rules_can_be_switched_off() -> None:
         for number in range(40):
             client.place(acc_id=PAPER_ID, qty=100, remark=str(number))
         assert len(sim.desk.held()) == 40
-
-
-async def test_china_is_traded_by_way_of_hong_kong(client: Client) -> None:
-    """An account of Hong Kong has its own name for that market, in orders, deals and filters."""
-    order = client.place(market=4, code="600519", secMarket=31, qty=100, orderType=2)
-    assert client.deals()[0].trdMarket == 4
-    conditions = {"filterMarket": 4}
-    assert [o.orderIDEx for o in client.orders(filterConditions=conditions)] == [order]
-    assert not client.orders(filterConditions={"filterMarket": 3})
 
 
 async def test_a_reply_may_be_lost_before_or_after_the_order_is_taken(client: Client) -> None:
