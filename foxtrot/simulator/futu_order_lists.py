@@ -55,7 +55,7 @@ class OrderLists(Room):
         if self._lies("open_orders", connection):
             return
         for order in self._chosen(account, c2s):
-            if order.open or order.order_id >= self._orders.first_today:
+            if order.order_id not in self._orders.past:
                 payloads.order(s2c.orderList.add(), order)
 
     def _past(self, connection: Connection, c2s: Message, s2c: Message) -> None:
@@ -74,7 +74,7 @@ class OrderLists(Room):
         if self._lies("trades", connection):
             return
         for deal in self._chosen_deals(account, c2s):
-            if deal.order.order_id >= self._orders.first_today:
+            if deal.deal_id >= self._orders.first_deal_today:
                 payloads.deal(s2c.orderFillList.add(), deal)
 
     def _deals_past(self, connection: Connection, c2s: Message, s2c: Message) -> None:

@@ -105,8 +105,9 @@ class OrderRoom(Room):
         self.deals: deque[Deal] = deque(maxlen=_KEPT)
         self.received: Counter[str] = Counter()
         self.cancels: deque[str] = deque(maxlen=_KEPT)
-        self.first_today = 0
-        """The first order that today's lists know; those that are open are known anyway."""
+        self.past: frozenset[int] = frozenset()
+        """The orders that had ended before today."""
+        self.first_deal_today = 0
         self._packets: dict[tuple[int, int], None] = {}
 
     def handlers(self) -> Mapping[Proto, Handler]:
@@ -232,7 +233,8 @@ class OrderRoom(Room):
         for order in self.open_orders():
             if order.terms.tif == DAY and order.booked is not None:
                 self.matching.expire(order.booked, self._venue.now_ms())
-        self.first_today = self._order_id + 1
+        self.past = frozenset(number for number, each in self.orders.items() if not each.open)
+        self.first_deal_today = self._deal_id + 1
 
     # -- inside -----------------------------------------------------------------------------
 

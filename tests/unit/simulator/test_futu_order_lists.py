@@ -26,20 +26,25 @@ async def client() -> AsyncIterator[Client]:
 
 
 async def test_lists_are_filtered_and_forget_the_day(client: Client) -> None:
-    """By order, code and status; when the day is over its orders are history."""
+    """By order, code and status; when the day is over its orders are history, if they ended."""
     first, second = client.place(), client.place(remark="us", code="AAPL", secMarket=2, price=90)
     client.change(first, 2)
     chosen = {"filterConditions": {"orderIDExList": [second]}}
     assert [order.orderIDEx for order in client.orders(**chosen)] == [second]
     assert [o.orderIDEx for o in client.orders(filterStatusList=[15])] == [first]
     assert [o.code for o in client.orders(filterConditions={"codeList": ["AAPL"]})] == ["AAPL"]
+    lasting = client.place(remark="lasting", timeInForce=1)
+    client.venue.desk.fill("lasting", 100)
     client.venue.desk.end_day()
-    assert not client.orders()
+    client.venue.desk.fill("lasting")
+    assert [order.orderIDEx for order in client.orders()] == [lasting]
+    (deal,) = client.get(Proto.Trd_GetOrderFillList, header=header()).orderFillList
+    assert deal.qty == 200
     span = {"beginTime": "2020-01-01 00:00:00", "endTime": "2099-01-01 00:00:00"}
     past = client.get(
         Proto.Trd_GetHistoryOrderList, header=header(), filterConditions=span
     ).orderList
-    assert [order.orderIDEx for order in past] == [first, second]
+    assert [order.orderIDEx for order in past] == [first, second, lasting]
     assert "必须" in client.refused(
         Proto.Trd_GetHistoryOrderList, header=header(), filterConditions={}
     )
