@@ -29,7 +29,9 @@ from foxtrot.simulator.futu_history import HistoryRoom
 from foxtrot.simulator.futu_limits import FutuLimits, Windows
 from foxtrot.simulator.futu_order_lists import OrderLists
 from foxtrot.simulator.futu_order_room import OrderRoom
+from foxtrot.simulator.futu_quotes import Quotes
 from foxtrot.simulator.futu_seen import Seen
+from foxtrot.simulator.futu_strikes import Strikes
 from foxtrot.simulator.ib_control import Control
 from foxtrot.simulator.log import log
 from foxtrot.simulator.market import Market, Step
@@ -88,18 +90,21 @@ class SimulatedFutu:
         self.market = Market(self.universe.listings(), seed=seed, now_ms=self.now_ms())
         self.market.on_step = self._on_step
         self.hall = Hall(self)
-        accounts_room = AccountRoom(self, accounts, password)
-        self.orders = OrderRoom(self, accounts_room, seed=seed)
-        self.desk = Desk(self, self.orders, accounts_room)
+        self.quotes = Quotes(self)
+        self.accounts = AccountRoom(self, accounts, password)
+        self.orders = OrderRoom(self, self.accounts, seed=seed)
+        self.desk = Desk(self, self.orders, self.accounts)
         self._rooms: list[Room] = [
             self.hall,
+            self.quotes,
             ContractRoom(self),
             HistoryRoom(self),
-            accounts_room,
+            self.accounts,
             self.orders,
-            OrderLists(self, self.orders, accounts_room),
+            OrderLists(self, self.orders, self.accounts),
         ]
         self._dispatch = Dispatch(self, *self._rooms)
+        self._strikes = Strikes(self)
         self._connections: dict[int, Connection] = {}
         self._shut_until_s = 0.0
         self._server: asyncio.Server | None = None
@@ -146,10 +151,11 @@ class SimulatedFutu:
         log.info("simulated_venue_started", venue="FUTU", port=self.port)
 
     async def stop(self) -> None:
-        """Close every connection and the port. Safe to call twice."""
+        """Close every connection and the port; trading is locked. Safe to call twice."""
         server, self._server = self._server, None
         if server is None:
             return
+        self.accounts.unlocked = False
         if self._stop_listening is not None:
             self._stop_listening()
         await self._pulse.stop()
@@ -221,8 +227,9 @@ class SimulatedFutu:
         log.error("simulated_client_violates", connection=connection.number, problem=problem)
 
     def shut(self, seconds: float) -> None:
-        """End every connection, and let nobody in for a while."""
+        """End every connection, and let nobody in for a while; trading is locked then."""
         assert self._loop is not None
+        self.accounts.unlocked = False
         self._shut_until_s = self._loop.time() + seconds
         for connection in self.connections:
             connection.hang_up()
@@ -247,16 +254,7 @@ class SimulatedFutu:
         """Carry out a fault that acts at once, on the venue's own loop."""
         loop = self._loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._struck, fault)
-
-    def _struck(self, fault: Fault | None) -> None:
-        if fault is None:
-            return
-        for connection in self.connections:
-            if fault.name == "rst" and fault.matches(None, None, connection.path, None):
-                connection.reset()
-            if fault.name == "eof" and fault.matches(None, None, connection.path, None):
-                connection.hang_up()
+            loop.call_soon_threadsafe(self._strikes.changed, fault)
 
     def _clock_ms(self) -> int:
         return time.time_ns() // 1_000_000

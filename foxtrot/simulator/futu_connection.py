@@ -140,7 +140,7 @@ class Connection(asyncio.Protocol):
         """Send what was not asked for: a whole `Response`, as `futu_schema.response` makes it."""
         self.push_body(proto, message.SerializeToString())
 
-    def push_body(self, proto: Proto, body: bytes) -> None:
+    def push_body(self, proto: int, body: bytes) -> None:
         """Send what was not asked for, from the bytes of its message."""
         self._pushed += 1
         self.deliver(self._sealed(proto, self._pushed, body))
@@ -227,10 +227,10 @@ class Connection(asyncio.Protocol):
             frame = wire.with_wrong_sha(frame)
         return frame
 
-    def _sealed(self, proto: Proto, serial: int, body: bytes) -> bytes:
+    def _sealed(self, proto: int, serial: int, body: bytes) -> bytes:
         """A frame; its checksum is of the plain body."""
         sealed = body
-        if proto is Proto.InitConnect:
+        if proto == Proto.InitConnect:
             sealed = body if self._venue.rsa is None else self._venue.rsa.encrypt(body)
         elif self.aes is not None:
             sealed = self.aes.encrypt(body)
