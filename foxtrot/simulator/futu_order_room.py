@@ -121,8 +121,8 @@ class OrderRoom(Room):
     # -- what clients ask -------------------------------------------------------------------
 
     def _place(self, connection: Connection, c2s: Message, s2c: Message) -> None:
-        account = self._writable(connection, c2s)
         self.received[c2s.remark] += 1
+        account = self._writable(connection, c2s)
         self._venue.windows.admit("place", account.spec.acc_id)
         contract, side = contract_of(self._venue.universe, account.spec, c2s), side_of(c2s)
         terms, remark = terms_of(account.spec, contract, side, c2s), remark_of(c2s)

@@ -8,8 +8,9 @@ import pytest
 
 from foxtrot.errors import ConfigurationError, InvalidState, OrderRejected
 from foxtrot.simulator.futu import SimulatedFutu
+from foxtrot.simulator.futu_schema import Proto
 from tests.support.futu_venue import running_futu
-from tests.unit.simulator.futu_client import PAPER_ID
+from tests.unit.simulator.futu_client import PAPER_ID, Client
 
 
 @pytest.fixture
@@ -45,6 +46,18 @@ async def test_what_cannot_be_done_is_refused(sim: SimulatedFutu) -> None:
         sim.desk.fill("one")
     with pytest.raises(OrderRejected):
         sim.desk.end("one")
+
+
+async def test_what_came_in_is_counted_whatever_became_of_it(sim: SimulatedFutu) -> None:
+    """By remark, the refused ones too: so a test sees an order that was sent twice."""
+    client = Client(sim)
+    assert client.refused(Proto.Trd_PlaceOrder, **client.wanted())
+    client.unlock()
+    order = client.place()
+    client.change(order, 2)
+    client.change(order, 2)
+    assert sim.desk.received() == {"mine": 2}
+    assert sim.desk.cancels() == ["mine", "mine"]
 
 
 def test_hands_reach_in_from_any_thread() -> None:

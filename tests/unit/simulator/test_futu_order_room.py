@@ -140,7 +140,7 @@ async def test_a_copy_of_a_request_is_refused(client: Client) -> None:
     foreign = Client(client.venue)
     assert foreign.refused(PLACED, **client.wanted())
     assert len(client.venue.violations) == 2
-    assert client.venue.desk.received() == {"mine": 1}
+    assert client.venue.desk.received() == {"mine": 3}
 
 
 async def test_too_many_orders_are_refused_in_the_words_of_opend(client: Client) -> None:
