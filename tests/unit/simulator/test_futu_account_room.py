@@ -104,3 +104,14 @@ async def test_a_deposit_is_there_at_once(client: Client) -> None:
     client.venue.desk.deposit(500, "USD")
     funds = client.get(Proto.Trd_GetFunds, header=header(), currency=2).funds
     assert {row.currency: row.cash for row in funds.cashInfoList}[2] == 1_000_500
+
+
+async def test_an_opend_that_was_restarted_is_locked(client: Client) -> None:
+    """Whether it was stopped and started, or went down by the fault for it."""
+    venue = client.venue
+    await venue.stop()
+    await venue.start()
+    assert not venue.desk.unlocked
+    client.unlock()
+    venue.shut(0.0)
+    assert not venue.desk.unlocked
