@@ -268,17 +268,26 @@ class IbClient:
             that arrive meanwhile may be among them; the sinks hear all of them as well.
 
         Raises:
-            VenueUnavailable: It was not answered in time.
+            VenueUnavailable: It was not answered in time; the second time, the connection is given
+                up: what has not come is awaited before the next answer, and may never come.
             ConnectionClosed: The connection was lost.
         """
-        async with self._deadline(name, timeout_s), self.requests.lock(name):
-            question, sent = self.requests.open_named(name), False
-            try:
-                await self.tell(send)
-                sent = True
-                return await question.done
-            finally:
-                self.requests.close_named(name, sent=sent)
+        try:
+            async with self._deadline(name, timeout_s), self.requests.lock(name):
+                return await self._ask_named(name, send)
+        except VenueUnavailable as error:
+            if self.requests.owed(name) > 1:
+                self._lose(StreamingError(str(error)))
+            raise
+
+    async def _ask_named(self, name: str, send: Callable[[RawClient], None]) -> list[object]:
+        question, sent = self.requests.open_named(name), False
+        try:
+            await self.tell(send)
+            sent = True
+            return await question.done
+        finally:
+            self.requests.close_named(name, sent=sent)
 
     async def probe(self) -> None:
         """Ask TWS for its time, as a sign of life."""

@@ -167,6 +167,10 @@ class Requests:
         if sent and (question.done.cancelled() or not question.done.done()):
             self._owed[kind] = self._owed.get(kind, 0) + 1
 
+    def owed(self, name: str) -> int:
+        """How many answers of this kind may still come that nobody waits for."""
+        return self._owed.get(KINDS[name], 0)
+
     def fail(self, number: int, error: FoxtrotError) -> bool:
         """TWS refused a question; whether there was one with this id."""
         question = self._by_id.get(number)
