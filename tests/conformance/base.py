@@ -51,6 +51,13 @@ class Cards:
         return _Started(venue)
 
     @staticmethod
+    def needs(venue: VenueUnderTest, *things: str) -> None:
+        """Skip the card if the venue lacks one of these things."""
+        for thing in things:
+            if thing in venue.lacks:
+                pytest.skip(f"no {thing}: {venue.lacks[thing]}")
+
+    @staticmethod
     def needs_channel(rig: Rig, channel: Channel, *, polled: bool = False) -> None:
         """Skip the card if the venue does not deliver the channel that way."""
         offered = rig.adapter.capabilities
@@ -103,6 +110,19 @@ class TradingCards(Cards):
         """Skip the card if the venue has no such order."""
         if type_ not in rig.adapter.capabilities.orders:
             pytest.skip(f"{rig.name} has no {type_.value} orders")
+
+    @staticmethod
+    def look(rig: TradingRig) -> None:
+        """Ask for all orders now, where those of other hands are not told otherwise."""
+        if "other_hands" in rig.venue.lacks:
+            rig.adapter.query_account()
+
+    @staticmethod
+    def refuse(venue: VenueUnderTest, request: str) -> None:
+        """Let a kind of request come to nothing until the faults are cleared."""
+        name, params = venue.refusal
+        for each in venue.requests_of(request):
+            venue.faults.inject(name, request=each, **params)
 
     @staticmethod
     def above(rig: Rig) -> float:

@@ -43,7 +43,7 @@ class ConditionCards(TradingCards):
         Expected: the same events as with a stream. Pass: both sides agree, each fill once.
         """
         rig = polled
-        assert not rig.trading().pushed
+        assert rig.trading().pushed is ("push_off" in rig.venue.lacks)
         orderid, other = rig.rest(), rig.rest(volume=0.1)
         rig.venue.fill(orderid, 0.2)
         rig.wait_order(orderid, PART)
@@ -66,13 +66,16 @@ class ConditionCards(TradingCards):
         rig, symbol = polled, polled.venue.symbols[0]
         orderid = rig.rest()
         other = rig.venue.place_by_hand(symbol, 0.1, rig.venue.resting_price(symbol))
+        self.look(rig)
         rig.wait_order(f"ext-{other}", RESTS)
-        rig.venue.fill(rig.venue.by_id(other, symbol).orderid)
+        rig.venue.fill(rig.venue.by_id(other, symbol).orderid or other)
+        self.look(rig)
         rig.wait_order(f"ext-{other}", FILLED)
         rig.venue.end(orderid)
         rig.wait_order(orderid, CANCELLED)
-        rig.venue.deposit("USDT", 7.0)
-        eventually(lambda: rig.account("USDT") == rig.venue.balances()["USDT"], "the balance")
+        cash = rig.venue.cash
+        rig.venue.deposit(cash, 7.0)
+        eventually(lambda: rig.account(cash) == rig.venue.balances()[cash], "the balance")
         rig.wait_agreed()
 
     @pytest.mark.parametrize("fault", ["ack_swallowed", "request_swallowed"])
@@ -97,6 +100,7 @@ class ConditionCards(TradingCards):
         Prerequisite: an order rests. Action: switch websockets off, fill a part; on, fill more.
         Expected: the fills. Pass: each once.
         """
+        self.needs(venue, "push_off")
         venue.allow_polling(monkeypatch)
         with trading(venue) as rig:
             self.needs_orders(rig)
@@ -119,6 +123,7 @@ class ConditionCards(TradingCards):
         Expected: FAILED at once; `local:not_ready` in words that name the key's reference.
         Pass: asked once with the key; market data flows.
         """
+        self.needs(rig.venue, "keys")
         rig.venue.forget_keys()
         rig.subscribe(rig.venue.symbols[0])
         rig.connect()

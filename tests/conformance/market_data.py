@@ -76,7 +76,7 @@ class MarketDataCards(Cards):
         assert tick.ask_volume_1 > 0
         assert tick.low_price <= tick.last_price <= tick.high_price
         assert tick.volume > 0
-        if "turnover" not in rig.venue.untold:
+        if "turnover" not in rig.venue.lacks:
             assert tick.turnover > tick.volume * tick.low_price * 0.5
         assert tick.open_price > 0
 
@@ -417,7 +417,7 @@ def assert_sane(data: TickData | DepthData | MarketTradeData | BarData, rig: Rig
     elif isinstance(data, MarketTradeData):
         assert data.price > 0
         assert data.volume > 0
-        if "direction" in rig.venue.untold:
+        if "direction" in rig.venue.lacks:
             assert data.direction is Direction.NET
         else:
             assert data.direction in (Direction.LONG, Direction.SHORT)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.constants import OrderType, Status
 from tests.conformance.base import TradingCards
-from tests.support.rig import eventually
+from tests.support.rig import SHORT, eventually
 from tests.support.trading_rig import TradingRig, in_doubt, trading
 from tests.support.venues import VenueUnderTest
 
@@ -34,6 +36,9 @@ NOT_CARRIED_OUT: dict[str, Fault] = {
     "503": ("http_error", {"status": 503, "count": 1}),
     "403": ("http_error", {"status": 403, "count": 1}),
 }
+
+IMPATIENT = replace(SHORT, request_timeout_s=0.5)
+"""For questions that are not answered."""
 
 LOST_CANCELS = {name: fault for name, fault in NOT_CARRIED_OUT.items() if name != "request reset"}
 """A client may send a cancel again by itself, when its connection is reset: that harms nobody."""
@@ -153,7 +158,7 @@ class OutcomeCards(TradingCards):
         """
         rig.trade()
         orderid = rig.rest()
-        self.strike(rig, fault, "replace")
+        self.strike(rig, fault, "place" if "replace" in rig.venue.lacks else "replace")
         new = rig.adapter.modify_order(orderid, volume=0.25).removeprefix(f"{rig.name}.")
         rig.wait_order(new, RESTS)
         rig.wait_order(orderid, CANCELLED)
@@ -166,6 +171,7 @@ class OutcomeCards(TradingCards):
         Prerequisite: an order rests; its replacement gets lost. Action: modify.
         Expected: the new one REJECTED, "never reached the venue". Pass: the old one rests.
         """
+        self.needs(rig.venue, "replace")
         rig.trade()
         orderid = rig.rest()
         self.strike(rig, fault, "replace")
@@ -173,6 +179,24 @@ class OutcomeCards(TradingCards):
         assert rig.refused(new) == "never reached the venue"
         rig.wait_agreed()
         assert rig.held(orderid).open
+
+    @pytest.mark.parametrize("fault", NOT_CARRIED_OUT.values(), ids=list(NOT_CARRIED_OUT))
+    def test_OU085_half_a_replacement_was_lost(self, rig: TradingRig, fault: Fault) -> None:
+        """OU085: where a replacement is two requests, the second one may get lost alone.
+
+        Prerequisite: an order rests; the new order of its replacement gets lost. Action: modify.
+        Expected: the old one CANCELLED, the new one REJECTED, "never reached the venue".
+        Pass: nothing is open; the new one was sent once.
+        """
+        self.needs(rig.venue, "two_step_replace")
+        rig.trade()
+        orderid = rig.rest()
+        self.strike(rig, fault, "place")
+        new = rig.adapter.modify_order(orderid, volume=0.25).removeprefix(f"{rig.name}.")
+        assert rig.refused(new) == "never reached the venue"
+        rig.wait_order(orderid, CANCELLED)
+        rig.wait_agreed()
+        assert rig.venue.received()[new] == 1
 
     def test_OU090_a_cancel_of_an_order_in_doubt(self, rig: TradingRig) -> None:
         """OU090: an order in doubt that is cancelled ends as soon as it can be.
@@ -198,11 +222,11 @@ class OutcomeCards(TradingCards):
         Expected: a log line. Pass: the order is never REJECTED by silence; then it is resolved.
         """
         monkeypatch.setattr("foxtrot.execution.reconciler.ALARM_NS", 300_000_000)
-        with trading(venue) as rig:
+        with trading(venue, config=IMPATIENT) as rig:
             self.needs_orders(rig)
             rig.trade()
             venue.faults.inject("request_swallowed", request="place")
-            venue.faults.inject("http_error", status=503, request="query")
+            self.refuse(venue, "query")
             orderid = rig.send()
             assert orderid in rig.wait_log("in doubt for more than")
             assert REJECTED not in rig.statuses_of(orderid)
@@ -215,4 +239,5 @@ class OutcomeCards(TradingCards):
     def strike(rig: TradingRig, fault: Fault, request: str) -> None:
         """Spoil the next request of a kind."""
         name, params = fault
+        TradingCards.needs(rig.venue, name)
         rig.venue.faults.inject(name, request=request, **params)

@@ -17,6 +17,7 @@ SUBMITTING, RESTS, PART = Status.SUBMITTING, Status.NOTTRADED, Status.PARTTRADED
 FILLED, CANCELLED, REJECTED = Status.ALLTRADED, Status.CANCELLED, Status.REJECTED
 
 LOOKS_OFTEN = replace(SHORT, reconcile_s=0.5)
+IMPATIENT = replace(SHORT, request_timeout_s=0.5)
 
 
 class ReconcilingCards(TradingCards):
@@ -143,8 +144,10 @@ class ReconcilingCards(TradingCards):
         rig.trade()
         rig.wait_order(f"ext-{before}", RESTS)
         after = rig.venue.place_by_hand(symbol, 0.1, price)
+        self.look(rig)
         rig.wait_order(f"ext-{after}", RESTS)
-        rig.venue.fill(rig.venue.by_id(after, symbol).orderid, 0.04)
+        rig.venue.fill(rig.venue.by_id(after, symbol).orderid or after, 0.04)
+        self.look(rig)
         rig.wait_order(f"ext-{after}", PART)
         rig.wait_agreed()
         told = len(rig.orders())
@@ -158,6 +161,7 @@ class ReconcilingCards(TradingCards):
         Prerequisite: an order placed by hand. Action: cancel `ext-<id>`. Expected: CANCELLED.
         Pass: the venue has it no more.
         """
+        self.needs(rig.venue, "foreign_cancel")
         rig.trade()
         symbol = rig.venue.symbols[0]
         other = rig.venue.place_by_hand(symbol, 0.1, rig.venue.resting_price(symbol))
@@ -173,6 +177,7 @@ class ReconcilingCards(TradingCards):
         Prerequisite: orders rest. Action: cut the line and let nobody back; fill, end; let back.
         Expected: RECONNECTING, then all of it. Pass: both sides agree.
         """
+        self.needs(rig.venue, fault)
         rig.trade()
         filled, ended, part = (rig.rest(volume=0.1) for _ in range(3))
         rig.venue.fill(part, 0.01)
@@ -189,13 +194,14 @@ class ReconcilingCards(TradingCards):
         rig.wait_order(ended, CANCELLED)
         rig.wait_agreed()
 
-    @pytest.mark.parametrize("fault", ["duplicate", "reordered"])
+    @pytest.mark.parametrize("fault", ["duplicate", "duplicate_reports", "reordered"])
     def test_RC090_reports_twice_and_out_of_order(self, rig: TradingRig, fault: str) -> None:
         """RC090: reports that come twice or in the wrong order are told once, in order.
 
         Prerequisite: READY. Action: orders are filled in parts under the fault.
         Expected: each fill once; traded never shrinks; what ended stays so. Pass: both agree.
         """
+        self.needs(rig.venue, fault)
         rig.trade()
         rig.venue.faults.inject(fault, count=0)
         for _ in range(3):
@@ -249,6 +255,7 @@ class ReconcilingCards(TradingCards):
         Expected: NOTTRADED by the answer; then RECONNECTING, as the stream did not tell of it.
         Pass: what was missed is told after it.
         """
+        self.needs(rig.venue, "account_stream")
         self.impatient(monkeypatch)
         rig.trade()
         resting = rig.rest(volume=0.1)
@@ -271,6 +278,7 @@ class ReconcilingCards(TradingCards):
         Prerequisite: an order rests; no more reports come. Action: the venue fills a part.
         Expected: the fill by the next list; then RECONNECTING. Pass: told once.
         """
+        self.needs(venue, "account_stream")
         self.impatient(monkeypatch)
         with trading(venue, config=LOOKS_OFTEN) as rig:
             self.needs_orders(rig)
@@ -321,8 +329,8 @@ class ReconcilingCards(TradingCards):
         rig.trade()
         orderid = rig.rest()
         since = len(rig.log)
-        rig.venue.faults.inject("maintenance")
-        rig.venue.faults.inject("close")
+        for name, params in rig.venue.maintenance:
+            rig.venue.faults.inject(name, **params)
         rig.wait_trading(S.RECONNECTING, since)
         assert rig.refused(rig.send()).startswith("local:not_ready: ")
         since = len(rig.log)
@@ -368,32 +376,35 @@ class ReconcilingCards(TradingCards):
         rig.venue.faults.inject("rst")
         rig.wait_trading(S.RECONNECTING, since)
         rig.venue.fill(orderid, 0.2)
-        rig.venue.faults.inject("empty_list", request=request_)
+        for each in rig.venue.requests_of(request_):
+            rig.venue.faults.inject("empty_list", request=each)
         rig.venue.faults.clear("refuse")
         rig.wait_order(orderid, PART)
         rig.wait_agreed()
 
     @pytest.mark.parametrize("request_", ["open_orders", "trades", "account"])
     def test_RC180_not_ready_before_every_list_is_answered(
-        self, rig: TradingRig, request_: str
+        self, venue: VenueUnderTest, request_: str
     ) -> None:
         """RC180: a list that is not answered is not an empty one: trading waits for it.
 
         Prerequisite: an order rests; the line is cut; one list is not answered.
         Action: send. Expected: `local:not_ready`. Pass: READY as soon as the list is answered.
         """
-        rig.trade()
-        rig.rest()
-        since = len(rig.log)
-        rig.venue.faults.inject("http_error", status=503, request=request_)
-        rig.venue.faults.inject("rst")
-        rig.wait_trading(S.RECONNECTING, since)
-        eventually(lambda: rig.attempts() >= 2, "it tried again")
-        assert rig.refused(rig.send()).startswith("local:not_ready: ")
-        assert S.READY not in rig.states("trading", since)
-        rig.venue.faults.clear()
-        rig.wait_trading(S.READY, since)
-        rig.wait_agreed()
+        with trading(venue, config=IMPATIENT) as rig:
+            self.needs_orders(rig)
+            rig.trade()
+            rig.rest()
+            since = len(rig.log)
+            self.refuse(venue, request_)
+            venue.faults.inject("rst")
+            rig.wait_trading(S.RECONNECTING, since)
+            eventually(lambda: rig.attempts() >= 2, "it tried again")
+            assert rig.refused(rig.send()).startswith("local:not_ready: ")
+            assert S.READY not in rig.states("trading", since)
+            venue.faults.clear()
+            rig.wait_trading(S.READY, since)
+            rig.wait_agreed()
 
     def test_RC190_an_order_that_the_venue_forgot(self, venue: VenueUnderTest) -> None:
         """RC190: an order that the venue knows no more is alarmed, and closed when asked to.

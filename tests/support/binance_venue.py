@@ -54,6 +54,10 @@ class BinanceUnderTest(VenueUnderTest):
         "secret": {**_LOCAL, "api_key": "a-key-without-its-secret"},
         "api_key": {**_LOCAL, "api_key": "env:FOXTROT_NO_SUCH_KEY", "secret": "s"},
     }
+    lacks: ClassVar[Mapping[str, str]] = {
+        "duplicate_reports": "what comes twice are its frames",
+        "two_step_replace": "an order is replaced by one request",
+    }
 
     def __init__(
         self,
@@ -208,6 +212,10 @@ class BinanceUnderTest(VenueUnderTest):
     def deposit(self, asset: str, amount: float) -> None:
         """By the desk."""
         self.sim.desk.deposit(asset, amount)
+
+    def position(self, symbol: str) -> float:
+        """The balance of what is traded."""
+        return self.balances()[self.sim.market.listings[symbol].base][0]
 
     def _last_trade(self, symbol: str) -> int:
         trades = self.sim.market.trades(symbol)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
@@ -33,8 +34,36 @@ _CHANNELS = {
 }
 """What the gateway calls the channels."""
 
-_REQUESTS = {"trades": "executions", "account": "account_updates", "query": "completed_orders"}
-"""What the gateway calls requests that all venues have."""
+_REQUESTS = {
+    "open_orders": ("open_orders", "all_orders"),
+    "trades": ("executions",),
+    "account": ("account_updates", "positions"),
+    "query": ("open_orders", "all_orders", "completed_orders", "executions"),
+}
+"""By what the gateway is asked for what all venues are asked for."""
+
+_NO_HTTP = "there is no HTTP"
+_NO_FRAMES = "a line ends, or is reset: there are no close frames"
+_LACKS = {
+    "turnover": "IB tells no turnover",
+    "direction": "IB does not tell who took",
+    "keys": "TWS is logged in: nobody shows it a key",
+    "push_off": "the account is pushed, whatever the settings say",
+    "account_stream": "reports and answers come over one line",
+    "other_hands": "an order of another hand is told to nobody who does not ask",
+    "foreign_cancel": "only the client that sent an order can cancel it",
+    "silent_taking": "an order is told as open before it is tried",
+    "replace": "an order is replaced by a cancel and a new one",
+    "http_error": _NO_HTTP,
+    "truncated_body": _NO_HTTP,
+    "html_body": _NO_HTTP,
+    "foreign_ack": "an order is answered by reports under its own id",
+    "nameless_ack": "an order is answered by reports under its own id",
+    "close": _NO_FRAMES,
+    "user_terminated": _NO_FRAMES,
+    "cut_24h": _NO_FRAMES,
+    "duplicate": "what comes twice are reports",
+}
 
 _STREAMED = (asked.ReqMktData, asked.ReqMktDepth, asked.ReqTickByTickData, asked.ReqHistoricalData)
 
@@ -85,7 +114,12 @@ class IbUnderTest(VenueUnderTest):
         "colour": {"environment": "simulated", "port": 9002, "colour": "blue"},
     }
 
-    untold = frozenset({"turnover", "direction", "tradeid"})
+    lacks = _LACKS
+    cash = f"{_ACCOUNT}.USD"
+    too_much = 500.0
+    poor = "FUNDS ARE NOT SUFFICIENT"
+    maintenance: ClassVar[Sequence[Fault]] = (("refuse", {"rest": True}), ("rst", {}))
+    refusal: ClassVar[Fault] = ("request_swallowed", {"count": 0})
     quotes_by_side = True
     polled_by_line = True
     stalls: ClassVar[Mapping[str, Fault]] = {
@@ -113,6 +147,7 @@ class IbUnderTest(VenueUnderTest):
             rate_hz=rate_hz,
             limits=limits or IbLimits(tick_by_tick_again_s=0.0),
             accounts=(_ACCOUNT, _OTHER_ACCOUNT),
+            balances={"USD": 10_000},
         )
         self.sim.desk.set_fractions(True)
         self._thread = SimulatedIbThread(self.sim)
@@ -227,8 +262,8 @@ class IbUnderTest(VenueUnderTest):
         ]
 
     def received(self) -> Mapping[str, int]:
-        """As the gateway counted them."""
-        return self.sim.desk.received()
+        """Of every message that came in, whatever became of it."""
+        return Counter(each.order_ref for each in self.sim.seen.of(asked.PlaceOrder))
 
     def cancels(self) -> list[str]:
         """As the gateway heard them."""
@@ -251,9 +286,14 @@ class IbUnderTest(VenueUnderTest):
 
         return self.sim.on_loop(look)
 
-    def deposit(self, amount: float) -> None:
+    def deposit(self, asset: str, amount: float) -> None:
         """By the desk."""
-        self.sim.desk.deposit(amount)
+        self.sim.desk.deposit(amount, asset.partition(".")[2])
+
+    @classmethod
+    def requests_of(cls, request: str) -> Sequence[str]:
+        """As TWS's API has them."""
+        return _REQUESTS.get(request, (request,))
 
     def position(self, symbol: str) -> float:
         """The books of the account."""

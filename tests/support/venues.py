@@ -56,8 +56,8 @@ class VenueUnderTest(ABC):
     """A symbol it does not trade, and the one that was meant."""
     wrong_settings: ClassVar[Mapping[str, Setting]]
     """Connect settings that are refused, each by the field that is wrong."""
-    untold: ClassVar[frozenset[str]] = frozenset()
-    """Fields of its data that it does not tell."""
+    lacks: ClassVar[Mapping[str, str]] = {}
+    """What it cannot do or suffer, fields of data and faults among it, each with the reason."""
     quotes_by_side: ClassVar[bool] = False
     """Whether bid and ask come one after the other when both move."""
     polled_by_line: ClassVar[bool] = False
@@ -69,6 +69,16 @@ class VenueUnderTest(ABC):
     """The faults with which a session never gets beyond a step."""
     waits: ClassVar[Mapping[str, float]] = {}
     """Waits of the adapter that no setting reaches, and how long they are in a test."""
+    cash: ClassVar[str] = "USDT"
+    """An asset that can be paid in."""
+    too_much: ClassVar[float] = 5.0
+    """A volume that the account cannot pay for."""
+    poor: ClassVar[str] = "insufficient balance"
+    """What it says to that."""
+    maintenance: ClassVar[Sequence[Fault]] = (("maintenance", {}), ("close", {}))
+    """The faults that cut every line and let nobody back."""
+    refusal: ClassVar[Fault] = ("http_error", {"status": 503})
+    """The fault by which a `request` comes to nothing, until it is cleared."""
 
     @classmethod
     @abstractmethod
@@ -190,6 +200,15 @@ class VenueUnderTest(ABC):
     def deposit(self, asset: str, amount: float) -> None:
         """Add to a balance."""
         raise NotImplementedError
+
+    def position(self, symbol: str) -> float:
+        """How much of a contract is held."""
+        raise NotImplementedError
+
+    @classmethod
+    def requests_of(cls, request: str) -> Sequence[str]:
+        """What it calls the requests by which it is asked for something."""
+        return (request,)
 
     def by_id(self, venue_id: str, symbol: str) -> Held:
         """The order that the venue calls so."""
