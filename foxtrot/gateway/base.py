@@ -200,7 +200,8 @@ class BaseAdapter(OrderPort):
             self.bridge.call_soon(feeds.apply, flags)
         if desk is not None:
             self.bridge.call_soon(desk.retune, self.stream_config)
-            if before.websocket_enabled is not flags.websocket_enabled:
+            switched = before.websocket_enabled is not flags.websocket_enabled
+            if switched and self.capabilities.polls_orders:
                 self.bridge.call_soon(desk.recycle)
 
     def unconnected(self) -> str:

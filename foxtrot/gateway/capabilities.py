@@ -10,7 +10,8 @@ from foxtrot.model.constants import Channel, Interval, OrderType
 class Capabilities(msgspec.Struct, frozen=True):
     """Channels by websocket and by polling, bar intervals, order types.
 
-    `lists_contracts` is False where contracts are looked up on demand.
+    `lists_contracts` is False where contracts are looked up on demand, `polls_orders` where orders
+    are pushed with the websocket switched off, too.
     """
 
     streamed: frozenset[Channel] = frozenset()
@@ -19,6 +20,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     history: bool = False
     orders: frozenset[OrderType] = frozenset()
     lists_contracts: bool = True
+    polls_orders: bool = True
 
     @property
     def channels(self) -> frozenset[Channel]:

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from foxtrot.core.settings import Settings
 from foxtrot.execution import reconciler
 from foxtrot.model.constants import ConnectionState, Direction, OrderType, Status
+from foxtrot.model.events import EVENT_CONNECTION
+from foxtrot.model.health import ConnectionStatus
 from foxtrot.model.objects import NS_PER_S
 from tests.support.ib_books import IbBooks
 from tests.support.rig import eventually
@@ -38,6 +41,11 @@ def rig(books: IbBooks, monkeypatch: pytest.MonkeyPatch) -> Iterator[TradingRig]
         yield rig
 
 
+def session(status: object) -> tuple[str, ConnectionState]:
+    assert isinstance(status, ConnectionStatus)
+    return status.session, status.state
+
+
 def test_an_order_lives_fills_and_is_cancelled(books: IbBooks, rig: TradingRig) -> None:
     """Send, fill a part, cancel the rest: each step is told once, and both sides agree."""
     orderid = rig.rest(volume=VOLUME)
@@ -56,6 +64,23 @@ def test_an_order_lives_fills_and_is_cancelled(books: IbBooks, rig: TradingRig) 
     assert fill.extra is not None
     assert fill.extra["fee_currency"] == "USD"
     assert not books.sim.violations
+
+
+def test_orders_do_not_mind_that_prices_are_polled(books: IbBooks, rig: TradingRig) -> None:
+    """TWS pushes orders either way, so the switch leaves the account's line alone."""
+    orderid, since = rig.rest(volume=VOLUME), len(rig.log)
+    rig.adapter.apply_settings(Settings.parse({"websocket.enabled": False}))
+    rig.log.wait_type(
+        EVENT_CONNECTION,
+        since=since,
+        where=lambda told: session(told) == ("polling", ConnectionState.READY),
+    )
+    books.fill(orderid)
+    rig.wait_order(orderid, Status.ALLTRADED)
+    told = [
+        session(event.data) for event in rig.log.items[since:] if event.type == EVENT_CONNECTION
+    ]
+    assert "trading" not in {name for name, _ in told}
 
 
 @pytest.mark.parametrize("kind", [OrderType.MARKET, OrderType.STOP, OrderType.STOP_LIMIT])

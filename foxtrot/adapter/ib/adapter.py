@@ -57,6 +57,7 @@ class IbAdapter(Lookups):
         history=True,
         orders=ORDER_TYPES,
         lists_contracts=False,
+        polls_orders=False,
     )
 
     _venue: Venue | None = None
