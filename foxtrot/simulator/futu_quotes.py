@@ -207,7 +207,8 @@ class Quotes(Room):
             self._pushed.pop((connection.number, key), None)
 
     def _silence(self, connection: Connection) -> None:
-        self._unregister(connection, self._book.held(connection.number))
+        number = connection.number
+        self._unregister(connection, [key for holder, key in self._pushed if holder == number])
 
     def _check_subscribed(self, connection: Connection, key: Key) -> None:
         if not self._book.holds(connection.number, key):

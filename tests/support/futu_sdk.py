@@ -13,6 +13,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -104,17 +105,43 @@ def trading(port: int, market: str = "HK") -> Iterator[Trader]:
 
 
 @contextlib.contextmanager
-def quoting(port: int) -> Iterator[Any]:
-    """A quote context, connected; closed at the end."""
+def quoting(port: int, rsa_file: Path | None = None) -> Iterator[Any]:
+    """A quote context, connected; encrypted with the key in a file, if there is one."""
     futu = load()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        context = futu.OpenQuoteContext("127.0.0.1", port)
+        futu.SysConfig.set_init_rsa_file(rsa_file or "")
+        context = futu.OpenQuoteContext("127.0.0.1", port, is_encrypt=rsa_file is not None)
         context.set_sync_query_connect_timeout(0)
     try:
         yield context
     finally:
         context.close()
+        futu.SysConfig.set_init_rsa_file("")
+
+
+def listening(context: Any) -> queue.SimpleQueue[tuple[str, Any]]:
+    """What a quote context is told from now on: quote, book, print or bar, and the SDK's data."""
+    futu = load()
+    told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+    for kind, base in (
+        ("quote", futu.StockQuoteHandlerBase),
+        ("book", futu.OrderBookHandlerBase),
+        ("print", futu.TickerHandlerBase),
+        ("bar", futu.CurKlineHandlerBase),
+    ):
+        context.set_handler(_teller(base, kind, told))
+    return told
+
+
+def _teller(base: Any, kind: str, told: queue.SimpleQueue[tuple[str, Any]]) -> Any:
+    class Handler(base):  # type: ignore[misc]
+        def on_recv_rsp(self, rsp_pb: Any) -> tuple[int, Any]:
+            code, data = super().on_recv_rsp(rsp_pb)
+            told.put((kind, data))
+            return code, data
+
+    return Handler()
 
 
 def _listen(trader: Trader, base: Any, kind: str) -> None:
