@@ -182,7 +182,7 @@ class FrameRouter:
         try:
             quote = self._quote(data)
         except _UNREADABLE as error:
-            return self.malformed(bytes(data), error)
+            return self._misread(data, error)
         slot = self.ticks.get(quote.s)
         if slot is None:
             self._counters.ignored += 1
@@ -241,6 +241,14 @@ class FrameRouter:
             return None
         self._counters.control += 1
         return head
+
+    def _misread(self, data: bytes | msgspec.Raw, error: Exception) -> MalformedMessage | None:
+        """A frame that only begins like a quote: the order of its keys is the venue's affair."""
+        try:
+            handler = self._by_kind.get(self._head(data).e)
+        except _UNREADABLE:
+            handler = None
+        return self._decoded(handler, data) if handler else self.malformed(bytes(data), error)
 
     def seed(self, ticker: mapping.RestTicker) -> None:
         """A snapshot fetched after subscribing: fills what the streams have not said yet."""

@@ -296,3 +296,11 @@ def test_activity_shows_which_stream_brings_something(routed: Routed) -> None:
         assert changed == [key]
     assert routed.router.quoted("BTCUSDT") == (100.0, 2.0, 101.0, 3.0)
     assert routed.router.quoted("ETHUSDT") is None
+
+
+def test_a_frame_that_only_begins_like_a_quote_is_what_it_says(routed: Routed) -> None:
+    """The order of its keys is the venue's affair."""
+    router = routed.router
+    frame = b'{"u":6,"e":"trade","E":1,"s":"BTCUSDT","t":5,"p":"100","q":"1","T":%d,"m":true}'
+    assert router.on_quote(frame % AT_MS) is None
+    assert isinstance(routed.last, MarketTradeData)
