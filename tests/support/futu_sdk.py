@@ -12,7 +12,8 @@ import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,7 +40,46 @@ def load() -> ModuleType:
         futu.SysConfig.enable_console_log(False)
         logger = importlib.import_module("futu.common.ft_logger").logger
         logger.file_level = logger.console_level = logging.CRITICAL + 1
+        importlib.import_module("futu.common.network_manager").NetManager._loop = _poll_until_ended
     return futu
+
+
+def _poll_until_ended(manager: Any) -> None:
+    """The SDK's own loop goes on for ever, and no test may leave a thread behind."""
+    while not getattr(manager, "ended", False):
+        manager.poll()
+
+
+_contexts: list[Any] = []
+
+
+@contextlib.contextmanager
+def _opened(make: Callable[[], Any]) -> Iterator[Any]:
+    """A context, closed at the end; with the last one the SDK's network thread ends, too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        context = make()
+    _contexts.append(context)
+    context.set_sync_query_connect_timeout(0)
+    try:
+        yield context
+    finally:
+        context.close()
+        _contexts.remove(context)
+        if not _contexts:
+            _end_network()
+
+
+def _end_network() -> None:
+    """The network thread carries out what stands in its queue, this at last."""
+    managers = importlib.import_module("futu.common.network_manager").NetManager
+    manager = managers.default()
+    manager._req_queue.put(lambda: setattr(manager, "ended", True))
+    manager._w_sock.send(b"1")
+    manager._thread.join(DEADLINE_S)
+    assert not manager._thread.is_alive()
+    manager._close_all()
+    managers._default_inst = None
 
 
 class Trader:
@@ -91,32 +131,24 @@ class SdkError(Exception):
 def trading(port: int, market: str = "HK") -> Iterator[Trader]:
     """A trade context with its handlers set, connected; closed at the end."""
     futu = load()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        context = futu.OpenSecTradeContext(market, "127.0.0.1", port)
-        context.set_sync_query_connect_timeout(0)
-    trader = Trader(context)
-    _listen(trader, futu.TradeOrderHandlerBase, "order")
-    _listen(trader, futu.TradeDealHandlerBase, "deal")
-    try:
+    with _opened(lambda: futu.OpenSecTradeContext(market, "127.0.0.1", port)) as context:
+        trader = Trader(context)
+        _listen(trader, futu.TradeOrderHandlerBase, "order")
+        _listen(trader, futu.TradeDealHandlerBase, "deal")
         yield trader
-    finally:
-        context.close()
 
 
 @contextlib.contextmanager
 def quoting(port: int, rsa_file: Path | None = None) -> Iterator[Any]:
     """A quote context, connected; encrypted with the key in a file, if there is one."""
     futu = load()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        futu.SysConfig.set_init_rsa_file(rsa_file or "")
-        context = futu.OpenQuoteContext("127.0.0.1", port, is_encrypt=rsa_file is not None)
-        context.set_sync_query_connect_timeout(0)
+    futu.SysConfig.set_init_rsa_file(rsa_file or "")
     try:
-        yield context
+        encrypted = rsa_file is not None
+        make = partial(futu.OpenQuoteContext, "127.0.0.1", port, is_encrypt=encrypted)
+        with _opened(make) as context:
+            yield context
     finally:
-        context.close()
         futu.SysConfig.set_init_rsa_file("")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+import signal
+import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -74,6 +76,19 @@ def test_the_sdk_asks_for_what_it_has(live: tuple[SimulatedFutu, Any]) -> None:
     assert len(context.get_cur_kline(TENCENT, 7, "K_1M")[1]) == 7
     code, info = context.query_subscription()
     assert (code, info["total_used"], info["remain"]) == (0, 2, 98)
+
+
+def test_the_sdk_leaves_nothing_behind() -> None:
+    """Neither a thread nor its handler of SIGINT outlives a test."""
+    with running_futu([TENCENT]) as venue:
+        before = set(threading.enumerate())
+        with futu_sdk.quoting(venue.port) as context:
+            assert context.get_global_state()[0] == 0
+        left = set(threading.enumerate()) - before
+        for thread in left:
+            thread.join(DEADLINE_S)
+        assert not any(thread.is_alive() for thread in left)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_the_sdk_is_refused_in_opends_words() -> None:
