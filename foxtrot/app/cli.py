@@ -187,6 +187,27 @@ def simulate_ib(
     serve_ib(Plan(port, seed, rate, wanted, full_speed, seconds, json))
 
 
+@simulators.command("futu")
+def simulate_futu(
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: a free one.")] = 9003,
+    seed: Seed = 0,
+    rate: Rate = 10.0,
+    symbols: Annotated[
+        str | None, typer.Option("--symbols", help="Such as HK.00700,US.AAPL.", show_default=False)
+    ] = None,
+    full_speed: Annotated[
+        bool, typer.Option("--full-speed", help="Flood who subscribes to anything.")
+    ] = False,
+    seconds: Seconds = None,
+    json: Json = False,
+) -> None:
+    """Serve a simulated OpenD of Futu on the loopback, with orders and faults at will."""
+    from foxtrot.app.simulate import Plan, serve_futu
+
+    wanted = _symbols(symbols) or None
+    serve_futu(Plan(port, seed, rate, wanted, full_speed, seconds, json))
+
+
 @app.command("check-config")
 def check_config(
     file: Annotated[Path, typer.Argument(help="The settings file.", show_default=False)],

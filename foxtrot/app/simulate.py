@@ -19,7 +19,11 @@ from foxtrot.errors import ConfigurationError
 if TYPE_CHECKING:
     from foxtrot.simulator.binance import SimulatedBinance
     from foxtrot.simulator.binance_keys import ApiKey
+    from foxtrot.simulator.futu import SimulatedFutu
     from foxtrot.simulator.ib import SimulatedIb
+
+
+_TWS, _OPEND = "TWS gateway", "Futu OpenD"
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -91,7 +95,26 @@ def serve_ib(plan: Plan) -> None:
         rate_hz=plan.rate_hz,
         port=plan.port,
         full_speed=plan.full_speed,
-        on_ready=lambda venue, faults: _announce_ib(venue, faults, json=plan.json),
+        on_ready=lambda venue, faults: _announce_host(venue, faults, _TWS, json=plan.json),
+    )
+    _run(plan, serving)
+
+
+def serve_futu(plan: Plan) -> None:
+    """Serve an OpenD of Futu until a signal or the deadline.
+
+    Raises:
+        ConfigurationError: The port is taken, a symbol is none, or futu-api is not installed.
+    """
+    from foxtrot.simulator.futu import serve
+
+    serving = serve(
+        plan.symbols,
+        seed=plan.seed,
+        rate_hz=plan.rate_hz,
+        port=plan.port,
+        full_speed=plan.full_speed,
+        on_ready=lambda venue, faults: _announce_host(venue, faults, _OPEND, json=plan.json),
     )
     _run(plan, serving)
 
@@ -159,14 +182,16 @@ def _announce_binance(venue: SimulatedBinance, key: ApiKey, *, json: bool) -> No
     )
 
 
-def _announce_ib(venue: SimulatedIb, faults: str, *, json: bool) -> None:
+def _announce_host(
+    venue: SimulatedIb | SimulatedFutu, faults: str, name: str, *, json: bool
+) -> None:
     connect = {"environment": "simulated", "host": venue.host, "port": venue.port}
     if json:
         facts = {"event": "open", **connect, "faults_url": faults, "connect": connect}
         typer.echo(msgspec.json.encode(facts).decode())
         return
     typer.echo(
-        f"A SIMULATED TWS gateway is open; Ctrl-C closes it.\n\n"
+        f"A SIMULATED {name} is open; Ctrl-C closes it.\n\n"
         f"  host       {venue.host}\n"
         f"  port       {venue.port}\n"
         f"  faults     {faults}\n\n"

@@ -18,6 +18,7 @@ from foxtrot.errors import ConfigurationError, InvalidState
 from foxtrot.simulator.faults import Fault, FaultBoard
 from foxtrot.simulator.futu_account_room import AccountRoom
 from foxtrot.simulator.futu_accounts import DEFAULT_ACCOUNTS, AccountSpec
+from foxtrot.simulator.futu_blast import Blast, BlastPlan
 from foxtrot.simulator.futu_cipher import Rsa
 from foxtrot.simulator.futu_connection import Connection, Request
 from foxtrot.simulator.futu_contract_room import ContractRoom
@@ -168,6 +169,10 @@ class SimulatedFutu:
             await asyncio.wait_for(server.wait_closed(), _STOP_S)
         log.info("simulated_venue_stopped", venue="FUTU", port=self.port)
 
+    def blast(self, plan: BlastPlan | None = None) -> None:
+        """Flood the clients that come from now on with what they subscribe to."""
+        self._rooms.append(Blast(self, plan or BlastPlan()))
+
     # -- the market -------------------------------------------------------------------------
 
     def tick(self, symbol: str, count: int = 1) -> None:
@@ -280,6 +285,7 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     limits: FutuLimits | None = None,
+    full_speed: bool = False,
     on_ready: Callable[[SimulatedFutu, str], None] | None = None,
 ) -> None:
     """Run an OpenD until cancelled.
@@ -291,9 +297,12 @@ async def serve(
         host: A loopback address.
         port: 0 takes a free one.
         limits: The rules for clients.
+        full_speed: Flood whoever subscribes.
         on_ready: Called once it listens, with the OpenD and where to inject faults.
     """
     venue = SimulatedFutu(symbols, seed=seed, rate_hz=rate_hz, host=host, port=port, limits=limits)
+    if full_speed:
+        venue.blast()
     async with venue, Control(venue.faults, host) as control:
         if on_ready is not None:
             on_ready(venue, control.url)
