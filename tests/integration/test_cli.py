@@ -401,6 +401,21 @@ def test_sim_serves_a_tws_gateway(start: Start) -> None:
     assert program.errors() == ""
 
 
+def test_sim_serves_an_opend(start: Start) -> None:
+    """An OpenD listens at its port, and does what is injected at the address beside it."""
+    program = start("sim", "futu", "--port", "0", "--rate", "0", "--symbols", "HK.00700", "--json")
+    opened = program.wait_for(event="open")
+    assert opened["connect"] == {name: opened[name] for name in ("environment", "host", "port")}
+    with socket.create_connection((opened["host"], opened["port"]), WAIT_S) as line:
+        line.settimeout(WAIT_S)
+        fault = urllib.request.Request(str(opened["faults_url"]), b'{"name": "eof"}')
+        with urllib.request.urlopen(fault, timeout=WAIT_S) as answer:
+            assert answer.status == 201
+        assert line.recv(100) == b""
+    assert program.end() == 0
+    assert program.errors() == ""
+
+
 def test_ib_tells_of_a_gateway_and_of_its_ids(start: Start) -> None:
     """A look at a gateway names the option that is wrong, or what the gateway answers."""
     ended = foxtrot("ib", "status")
