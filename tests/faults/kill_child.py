@@ -23,8 +23,12 @@ from foxtrot import MainEngine
 from foxtrot.adapter.binance import BinanceAdapter
 from foxtrot.adapter.binance.client import BinanceClient
 from foxtrot.adapter.binance.orders import OrderSession
+from foxtrot.adapter.ib import IbAdapter
+from foxtrot.adapter.ib.client import IbClient
 from foxtrot.app.stop import Stop
+from foxtrot.execution import reconciler
 from foxtrot.execution.journal import Journal
+from foxtrot.gateway.base import BaseAdapter
 from foxtrot.gateway.lookout import Lookout
 from foxtrot.gateway.order_flow import OrderFlow
 from foxtrot.model.constants import ConnectionState, Direction, Exchange, OrderType
@@ -37,7 +41,8 @@ from foxtrot.model.events import (
     EVENT_TRADE,
     Event,
 )
-from foxtrot.model.health import ConnectionStatus, TradingHealth
+from foxtrot.model.health import ConnectionStatus
+from foxtrot.model.objects import NS_PER_S
 from foxtrot.model.requests import OrderRequest
 from foxtrot.simulator.binance_keys import SIMULATED_KEY, SIMULATED_SECRET
 from tests.support.rig import QUICK, SHORT
@@ -46,6 +51,8 @@ TOLD = (EVENT_ORDER, EVENT_TRADE, EVENT_ACCOUNT, EVENT_POSITION, EVENT_LOG)
 STATE, TRADED, LOOKED = "state", "traded", "looked"
 _LOTS = {"BTCUSDT": 0.002, "ETHUSDT": 0.02, "ETHBTC": 0.02}
 _DIGITS = {"BTCUSDT": 2, "ETHUSDT": 2, "ETHBTC": 5}
+_STOCK_LOT, _STOCK_DIGITS = 1.0, 2
+_ADAPTERS: Mapping[str, type[BaseAdapter]] = {"BINANCE": BinanceAdapter, "IB": IbAdapter}
 _TURN_S = 0.02
 _UNDER_WAY_S = 0.003
 
@@ -53,7 +60,8 @@ _UNDER_WAY_S = 0.003
 class Errand(msgspec.Struct, frozen=True):
     """What the program is to do: so many acts, and to die at the `passes`-th pass of a point.
 
-    `prices` are those of the market that stands still, by symbol.
+    `prices` are those of the market that stands still, by symbol. IB has a port and no URLs. After
+    `grace_s` an order that nobody lists has never arrived.
     """
 
     rest_url: str
@@ -64,6 +72,27 @@ class Errand(msgspec.Struct, frozen=True):
     acts: int = 30
     point: str = ""
     passes: int = 1
+    venue: str = "BINANCE"
+    port: int = 0
+    grace_s: float = reconciler.GRACE_NS / NS_PER_S
+
+    @property
+    def exchange(self) -> Exchange:
+        """Where everything is traded."""
+        return Exchange.SMART if self.venue == "IB" else Exchange.BINANCE
+
+    @property
+    def setting(self) -> dict[str, str | int]:
+        """What `connect` is given."""
+        if self.venue == "IB":
+            return {"environment": "simulated", "port": self.port, "account": "DU1234567"}
+        return {
+            "environment": "simulated",
+            "rest_url": self.rest_url,
+            "websocket_url": self.websocket_url,
+            "api_key": SIMULATED_KEY,
+            "secret": SIMULATED_SECRET,
+        }
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -79,13 +108,17 @@ class When:
     BEFORE, DURING, AFTER = "before", "during", "after"
 
 
-def _changes_something(client: object, method: str, *rest: object) -> bool:
+def _changes_something(client: object, method: str, *rest: object, **options: object) -> bool:
     return method != "get"
 
 
+def _is_of_an_order(*arguments: object, order: bool = False) -> bool:
+    return order
+
+
 Place = tuple[type, str, Callable[..., bool]]
-_ANY: Callable[..., bool] = lambda *arguments: True  # noqa: E731 - every call counts
-_PLACES: Mapping[str, Place] = {
+_ANY: Callable[..., bool] = lambda *arguments, **options: True  # noqa: E731 - every call counts
+_PLACES: dict[str, Place] = {
     "intent": (Journal, "intend", _ANY),
     "record": (Journal, "record", _ANY),
     "seen": (Journal, "seen", _ANY),
@@ -117,8 +150,21 @@ POINTS: Mapping[str, int] = {
 }
 """Where the program may be killed, and how many passes to choose from there are, about."""
 
+_IB_PLACES: dict[str, Place] = {"request": (IbClient, "tell", _is_of_an_order)}
+IB_POINTS = (
+    "request, during",
+    _COMMIT,
+    "telling, before",
+    "intent, after",
+    "request, before",
+    "request, after",
+    "fill, before",
+    "report, after",
+)
+"""Where a program that trades at IB is killed."""
 
-def install(point: str, passes: int) -> None:
+
+def install(point: str, passes: int, places: Mapping[str, Place]) -> None:
     """Have this process kill itself at a point of the product."""
     count = itertools.count(1)
 
@@ -130,11 +176,11 @@ def install(point: str, passes: int) -> None:
         _before_commits(pass_by)
         return
     place, _, when = point.partition(", ")
-    owner, name, counts = _PLACES[place]
+    owner, name, counts = places[place]
     original = getattr(owner, name)
 
     async def awaited(*arguments: object, **options: object) -> object:
-        hit = counts(*arguments)
+        hit = counts(*arguments, **options)
         if hit and when == When.BEFORE:
             pass_by()
         if hit and when == When.DURING:
@@ -172,7 +218,7 @@ class Trader:
     """Does seeded things with orders."""
 
     def __init__(self, errand: Errand, engine: MainEngine) -> None:
-        self._engine, self._adapter = engine, engine.adapter("BINANCE")
+        self._engine, self._adapter = engine, engine.adapter(errand.venue)
         self._errand, self._dice = errand, random.Random(errand.seed)
 
     def act(self) -> None:
@@ -180,9 +226,10 @@ class Trader:
         toss, active = self._dice.random(), self._engine.get_all_active_orders()
         ours = [order for order in active if not order.orderid.startswith("ext-")]
         if toss < 0.55 or not ours:
-            self._engine.send_order(self._request(), "BINANCE")
+            self._engine.send_order(self._request(), self._errand.venue)
         elif toss < 0.75:
-            self._engine.cancel_order(self._dice.choice(ours).create_cancel_request(), "BINANCE")
+            request = self._dice.choice(ours).create_cancel_request()
+            self._engine.cancel_order(request, self._errand.venue)
         elif toss < 0.88:
             order = self._dice.choice(ours)
             away = self._away(order.symbol, order.direction is Direction.LONG)
@@ -191,19 +238,20 @@ class Trader:
             self._adapter.query_account()
 
     def _request(self) -> OrderRequest:
-        symbol, buys = self._dice.choice(list(_LOTS)), self._dice.random() < 0.6
-        volume = round(_LOTS[symbol] * self._dice.randint(1, 5), 5)
+        symbols = list(self._errand.prices)
+        symbol, buys = self._dice.choice(symbols), self._dice.random() < 0.6
+        volume = round(_LOTS.get(symbol, _STOCK_LOT) * self._dice.randint(1, 5), 5)
         if self._dice.random() < 0.3:
             type_, price = OrderType.MARKET, 0.0
         else:
             type_, price = OrderType.LIMIT, self._away(symbol, buys)
         direction = Direction.LONG if buys else Direction.SHORT
-        return OrderRequest(symbol, Exchange.BINANCE, direction, type_, volume, price)
+        return OrderRequest(symbol, self._errand.exchange, direction, type_, volume, price)
 
     def _away(self, symbol: str, buys: bool) -> float:
         share = self._dice.uniform(0.005, 0.05)
         price = self._errand.prices[symbol] * (1.0 - share if buys else 1.0 + share)
-        return round(price, _DIGITS[symbol])
+        return round(price, _DIGITS.get(symbol, _STOCK_DIGITS))
 
 
 def say(kind: str, data: object = None) -> None:
@@ -219,21 +267,17 @@ def _tell(event: Event) -> None:
         say(STATE, {"state": event.data.state.value, "reason": event.data.reason})
 
 
-def _trading(engine: MainEngine) -> TradingHealth | None:
-    return engine.adapter("BINANCE").health().trading
-
-
-def _is_ready(engine: MainEngine) -> bool:
-    trading = _trading(engine)
+def _is_ready(adapter: BaseAdapter) -> bool:
+    trading = adapter.health().trading
     return trading is not None and trading.state is ConnectionState.READY
 
 
-def _look(engine: MainEngine, stop: Stop) -> None:
+def _look(engine: MainEngine, adapter: BaseAdapter, stop: Stop) -> None:
     """Ask for everything, and say so when all was answered."""
-    before = _trading(engine)
-    engine.adapter("BINANCE").query_account()
+    before = adapter.health().trading
+    adapter.query_account()
     while not stop.wait(_TURN_S):
-        now = _trading(engine)
+        now = adapter.health().trading
         if before is not None and now is not None and now.reconciled_ns > before.reconciled_ns:
             engine.event_engine.drain(5.0)
             say(LOOKED, now)
@@ -244,21 +288,16 @@ def main() -> None:
     """Trade, then do as is asked until the end."""
     errand = msgspec.json.decode(sys.argv[1], type=Errand)
     if errand.point:
-        install(errand.point, errand.passes)
+        install(errand.point, errand.passes, _PLACES | _IB_PLACES if errand.port else _PLACES)
+    reconciler.GRACE_NS = round(errand.grace_s * NS_PER_S)
+    reconciler.APART_NS = min(reconciler.APART_NS, reconciler.GRACE_NS)
     flags = {**QUICK, "journal.directory": errand.directory, "orders.max_per_second": 1000}
-    connect = {
-        "environment": "simulated",
-        "rest_url": errand.rest_url,
-        "websocket_url": errand.websocket_url,
-        "api_key": SIMULATED_KEY,
-        "secret": SIMULATED_SECRET,
-    }
     with Stop() as stop, MainEngine(settings=flags) as engine:
-        engine.add_adapter(BinanceAdapter, config=SHORT)
+        adapter = engine.add_adapter(_ADAPTERS[errand.venue], config=SHORT)
         for type_ in (*TOLD, EVENT_CONNECTION):
             engine.register(type_, _tell)
-        engine.connect(connect, "BINANCE")
-        while not _is_ready(engine) and not stop.wait(_TURN_S):
+        engine.connect(errand.setting, errand.venue)
+        while not _is_ready(adapter) and not stop.wait(_TURN_S):
             pass
         trader = Trader(errand, engine)
         for _ in range(errand.acts):
@@ -268,7 +307,7 @@ def main() -> None:
         say(TRADED)
         while not stop.requested:
             if select.select([sys.stdin], [], [], _TURN_S)[0] and sys.stdin.readline():
-                _look(engine, stop)
+                _look(engine, adapter, stop)
 
 
 if __name__ == "__main__":

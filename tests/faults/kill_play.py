@@ -347,7 +347,7 @@ class KillPlay:
 
     def _accounted(self) -> Iterator[str]:
         """Differences between the journal, after all, and the venue's books."""
-        records, fills = _journal(self._directory)
+        records, fills = read_journal(self._directory)
         told = {books.trade_of(trade) for life in self._lives for trade in life.told.trades}
         written = Counter((fill.symbol, fill.trade_id, fill.orderid) for fill in fills)
         there: Counter[tuple[str, str, str]] = Counter()
@@ -385,9 +385,11 @@ def _written_as(order: Order, records: Mapping[str, OrderRecord]) -> str:
     return longer if namesake or longer in records else name
 
 
-def _journal(directory: Path) -> tuple[dict[str, OrderRecord], list[FillReport]]:
+def read_journal(
+    directory: Path, venue: str = "binance"
+) -> tuple[dict[str, OrderRecord], list[FillReport]]:
     """All that the journal says; nobody has it open."""
-    (path,) = journal_file.path_of(directory, "x").parent.glob("binance-*.db")
+    (path,) = journal_file.path_of(directory, "x").parent.glob(f"{venue}-*.db")
     with contextlib.closing(sqlite3.connect(path)) as connection:
         orders = map(journal_rows.checked_order, connection.execute(journal_rows.ORDERS))
         fills = map(journal_rows.checked_fill, connection.execute(journal_rows.FILLS))
