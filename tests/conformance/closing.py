@@ -146,7 +146,7 @@ class ClosingCards(Cards):
             rig.adapter.restart()
             rig.engine.disconnect(rig.name)
             rig.connect()
-        eventually(lambda: len(rig.tasks()) <= 4, "the calls are worked off")
+        rig.wait_carried_out()
         rig.wait_served()
         rig.wait_flowing()
         assert len(rig.adapter.health().sessions) == 1
@@ -163,7 +163,7 @@ class ClosingCards(Cards):
         for symbol in rig.venue.symbols:
             rig.subscribe(symbol)
         rig.connect()
-        eventually(lambda: len(rig.tasks()) <= 4, f"the calls are worked off, seed {seed}")
+        rig.wait_carried_out()
         rig.wait_served()
         rig.wait_flowing()
         assert len(rig.adapter.health().sessions) == 1

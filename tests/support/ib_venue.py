@@ -65,6 +65,9 @@ _LACKS = {
     "duplicate": "what comes twice are reports",
 }
 
+_LIMITS = IbLimits(tick_by_tick_again_s=0.0, messages_per_s=500)
+"""Ten times as many messages as TWS takes: the adapter's own pace is raised alike."""
+
 _STREAMED = (asked.ReqMktData, asked.ReqMktDepth, asked.ReqTickByTickData, asked.ReqHistoricalData)
 
 
@@ -130,6 +133,7 @@ class IbUnderTest(VenueUnderTest):
         "foxtrot.adapter.ib.market_data.PRINTS_AGAIN_S": 0.0,
         "foxtrot.adapter.ib.market_data._SOON_S": 0.1,
         "foxtrot.adapter.ib.polling.BARS_EVERY_S": 0.1,
+        "foxtrot.adapter.ib.pace_rules.MESSAGES_PER_S": 400,
     }
 
     def __init__(
@@ -145,7 +149,7 @@ class IbUnderTest(VenueUnderTest):
             list(self._symbols),
             seed=7,
             rate_hz=rate_hz,
-            limits=limits or IbLimits(tick_by_tick_again_s=0.0),
+            limits=limits or _LIMITS,
             accounts=(_ACCOUNT, _OTHER_ACCOUNT),
             balances={"USD": 10_000},
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import threading
@@ -142,6 +143,12 @@ class Rig:
         """Wait until every wanted stream is served, and no more of them live at the venue."""
         eventually(self._served, "every wanted stream is served")
         self.settle()
+
+    def wait_carried_out(self) -> None:
+        """Wait until every connect, disconnect and restart of before has been carried out."""
+        self.engine.bridge.run(asyncio.sleep(0), WAIT_S)  # what was posted is a task by then
+        calls = {f"{self.name}.{call}" for call in ("connect", "disconnect", "restart")}
+        eventually(lambda: calls.isdisjoint(self.tasks()), f"no call is left: {self.tasks()}")
 
     def settle(self) -> None:
         """Wait until all that was put before is delivered, so that `len(log)` is a boundary."""
@@ -285,7 +292,8 @@ def nothing_left() -> Iterator[None]:
     threads, files = _threads(), _files()
     yield
     eventually(lambda: _threads() <= threads, f"threads end: {_threads() - threads}")
-    gc.collect()
+    if _files() > files:
+        gc.collect()
     eventually(lambda: _files() <= files, f"descriptors are closed: {files} to {_files()}")
 
 
