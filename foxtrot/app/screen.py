@@ -22,8 +22,11 @@ from foxtrot.model.health import AdapterHealth, Health, StreamStatus
 from foxtrot.model.objects import NS_PER_S, TickData, utc
 
 FRESH_S, STALE_S = 2.0, 10.0
-_WIDE, _MEDIUM = 110, 90
-"""Columns from which on volumes, and the change of the day with the counters, are shown."""
+_WIDE, _MEDIUM, _NARROW = 110, 90, 75
+"""Columns from which on volumes, the change of the day with the counters, the mode are shown."""
+
+_SYMBOL = 14
+"""Length of a symbol that they leave room for; longer ones need more columns."""
 
 _LOW = 32
 """Rows below which connections and events are drawn with less."""
@@ -182,7 +185,8 @@ def _title(view: View) -> RenderableType:
 
 
 def _prices(view: View, rows: int, width: int) -> Panel:
-    wide, medium = width >= _WIDE, width >= _MEDIUM
+    longest = max((len(quote.symbol) for quote in view.quotes), default=0)
+    room = width - max(longest - _SYMBOL, 0)
     table = Table(
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -193,24 +197,25 @@ def _prices(view: View, rows: int, width: int) -> Panel:
     table.add_column("symbol", style="bold", no_wrap=True)
     for name in ("last", "bid", "ask"):
         table.add_column(name, justify="right", no_wrap=True)
-    if wide:
+    if room >= _WIDE:
         table.add_column("bid vol", justify="right", no_wrap=True, style="dim")
         table.add_column("ask vol", justify="right", no_wrap=True, style="dim")
         table.add_column("volume", justify="right", no_wrap=True)
-    if width >= _MEDIUM:
+    if room >= _MEDIUM:
         table.add_column("24 h", justify="right", no_wrap=True)
     table.add_column("age", justify="right", no_wrap=True)
-    table.add_column("mode", no_wrap=True)
-    table.add_column("stream", no_wrap=True, overflow="ellipsis")
+    if room >= _NARROW:
+        table.add_column("mode", no_wrap=True)
+    table.add_column("stream", no_wrap=True, overflow="ellipsis", ratio=1)
     hidden = len(view.quotes) - rows
     for quote in fitting(view.quotes, rows):
-        table.add_row(*_price_row(quote, view.now_ns, wide=wide, medium=medium))
+        table.add_row(*_price_row(quote, view.now_ns, room))
     note = f"{hidden} more symbols do not fit" if hidden > 0 else None
     return Panel(table, title="prices", subtitle=note, border_style="dim", padding=(0, 1))
 
 
-def _price_row(quote: Quote, now_ns: int, *, wide: bool, medium: bool) -> list[RenderableType]:
-    tick = quote.tick
+def _price_row(quote: Quote, now_ns: int, room: int) -> list[RenderableType]:
+    tick, wide, medium = quote.tick, room >= _WIDE, room >= _MEDIUM
     cells: list[RenderableType] = [quote.symbol]
     if tick is None:
         cells += [""] * (3 + medium + 3 * wide)
@@ -223,7 +228,8 @@ def _price_row(quote: Quote, now_ns: int, *, wide: bool, medium: bool) -> list[R
         if medium:
             cells.append(_change(tick))
     seen = age((now_ns - quote.seen_ns) / NS_PER_S) if quote.seen_ns else Text("-", style="dim")
-    return [*cells, seen, _modes(quote.streams), _stream_states(quote.streams)]
+    modes = [_modes(quote.streams)] if room >= _NARROW else []
+    return [*cells, seen, *modes, _stream_states(quote.streams)]
 
 
 def _change(tick: TickData) -> Text:

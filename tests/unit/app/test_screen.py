@@ -155,6 +155,17 @@ def test_a_narrow_terminal_shows_whole_numbers() -> None:
     assert "all held" in text
 
 
+@pytest.mark.parametrize("width", [80, 100, 120, 150])
+def test_a_long_symbol_cuts_no_price(width: int) -> None:
+    """Where the name of an option needs the room, other columns are left out."""
+    option = "AAPL-20261218-C-200-100-USD-OPT"
+    text = drawn(view(quote(option), quote()), width, 24)
+    for symbol in (option, "BTCUSDT"):
+        row = next(line for line in text.splitlines() if symbol in line)
+        for price in ("63,000.00", "62,999.50", "63,000.50", "1.0 s"):
+            assert price in row
+
+
 def test_mixed_streams_are_told_apart() -> None:
     """A symbol whose channels differ shows each with its state."""
     streams = (stream(), stream(channel=Channel.DEPTH, state=StreamState.STALE, mode=Mode.POLLING))
