@@ -208,6 +208,21 @@ def simulate_futu(
     serve_futu(Plan(port, seed, rate, wanted, full_speed, seconds, json))
 
 
+@app.command()
+def doctor() -> None:
+    """Look at this machine: what foxtrot needs, what is wrong, and how to mend it."""
+    from foxtrot.app.doctor import examine
+
+    ill = False
+    for finding in examine():
+        ill = ill or bool(finding.advice)
+        typer.echo(f"{'!!' if finding.advice else 'ok'}  {finding.subject}: {finding.found}")
+        if finding.advice:
+            typer.echo(f"    {finding.advice}")
+    if ill:
+        raise typer.Exit(FAILURE)
+
+
 @app.command("check-config")
 def check_config(
     file: Annotated[Path, typer.Argument(help="The settings file.", show_default=False)],

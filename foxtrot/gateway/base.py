@@ -36,6 +36,7 @@ from foxtrot.model.events import (
 from foxtrot.model.health import (
     AdapterHealth,
     ConnectionStatus,
+    Finding,
     SessionHealth,
     StreamKey,
     StreamStatus,
@@ -111,6 +112,11 @@ class BaseAdapter(OrderPort):
         self.account_counters = FeedCounters()
 
     # -- what a venue implements ------------------------------------------------------------
+
+    @classmethod
+    def examine(cls) -> Sequence[Finding]:
+        """What this machine has, and lacks, of what the venue needs. Asks nothing of a network."""
+        return ()
 
     @abstractmethod
     def configure(self, setting: Setting) -> None:

@@ -27,6 +27,11 @@ def adapter_class(name: str, *, where: str = "registry") -> type[BaseAdapter]:
     return _load(_installed(ADAPTERS, name, where, "adapter"), base, where, "adapter")
 
 
+def adapter_names() -> tuple[str, ...]:
+    """The names of all that are installed."""
+    return tuple(sorted(point.name for point in entry_points(group=ADAPTERS)))
+
+
 def strategy_class(name: str, base: type[T], *, where: str = "registry") -> type[T]:
     """The strategy class that is installed under `name`, or that `package.module:Class` names.
 

@@ -32,6 +32,14 @@ class StreamKey(msgspec.Struct, frozen=True):
         return f"{self.channel.value}:{self.vt_symbol}{tail}"
 
 
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at; `advice` says how to mend it, and is empty if all is well."""
+
+    subject: str
+    found: str
+    advice: str = ""
+
+
 class ConnectionStatus(msgspec.Struct, frozen=True):
     """One change of a session's state, as the event EVENT_CONNECTION carries it."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from foxtrot.adapter.binance import history
-from foxtrot.adapter.binance.client import missing_names
+from foxtrot.adapter.binance.client import examine, missing_names
 from foxtrot.adapter.binance.contracts import Contracts
 from foxtrot.adapter.binance.frame_types import FRAME_TYPES
 from foxtrot.adapter.binance.limits import weight_window
@@ -24,7 +24,7 @@ from foxtrot.gateway.base import BaseAdapter, Progress, Setting
 from foxtrot.gateway.capabilities import Capabilities
 from foxtrot.gateway.trading import TradingListener
 from foxtrot.model.constants import Channel, Environment, Exchange, Mode
-from foxtrot.model.health import StreamKey
+from foxtrot.model.health import Finding, StreamKey
 from foxtrot.model.objects import BarData, ContractData, TickData
 from foxtrot.model.requests import HistoryRequest
 
@@ -55,6 +55,11 @@ class BinanceAdapter(BaseAdapter):
     )
 
     _venue: Venue | None = None
+
+    @classmethod
+    def examine(cls) -> Sequence[Finding]:
+        """The SDK, and whether it still has what the fast path stands on."""
+        return examine()
 
     def configure(self, setting: Setting) -> None:
         """Validate the setting; contracts are kept while it talks to the same environment."""

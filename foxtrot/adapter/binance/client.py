@@ -7,6 +7,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ from foxtrot.errors import (
     StreamingError,
     VenueUnavailable,
 )
+from foxtrot.model.health import Finding
 
 if TYPE_CHECKING:
     from foxtrot.adapter.binance.wire import RawBinance, RawClient, Receiver, Watched
@@ -367,6 +369,16 @@ _missing: tuple[str, ...] | None = None
 def missing_names() -> tuple[str, ...]:
     """What the fast path lacks; empty before the SDK is imported."""
     return _missing or ()
+
+
+def examine() -> tuple[Finding, ...]:
+    """Which ccxt is there, and whether the fast path can be had of it. Imports it once."""
+    found = f"ccxt {version('ccxt')}"
+    _import()
+    if missing := missing_names():
+        lacks = ", ".join(missing)
+        return (Finding("binance", found, f"no fast path, as it has no {lacks}; try another ccxt"),)
+    return (Finding("binance", found),)
 
 
 def _look(wire: ModuleType) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from foxtrot.adapter.ib import history
@@ -15,6 +15,7 @@ from foxtrot.adapter.ib.order_mapping import ORDER_TYPES
 from foxtrot.adapter.ib.orders import OrderSession
 from foxtrot.adapter.ib.polling import PollingSession
 from foxtrot.adapter.ib.purpose import Purpose
+from foxtrot.adapter.ib.sdk import examine
 from foxtrot.adapter.ib.session import IbSession, Venue
 from foxtrot.adapter.ib.settings import MARKET_DATA, IbSettings
 from foxtrot.adapter.ib.slots import Marks
@@ -25,7 +26,7 @@ from foxtrot.gateway.base import Progress, Setting
 from foxtrot.gateway.capabilities import Capabilities
 from foxtrot.gateway.trading import TradingListener
 from foxtrot.model.constants import Channel, Environment, Exchange, Mode
-from foxtrot.model.health import StreamKey
+from foxtrot.model.health import Finding, StreamKey
 from foxtrot.model.objects import BarData, TickData
 from foxtrot.model.requests import HistoryRequest, SubscribeRequest
 
@@ -62,6 +63,11 @@ class IbAdapter(Lookups):
 
     _venue: Venue | None = None
     _retired: tuple[Venue, ...] = ()
+
+    @classmethod
+    def examine(cls) -> Sequence[Finding]:
+        """The SDK, and that no other has overwritten a part of it."""
+        return examine()
 
     def configure(self, setting: Setting) -> None:
         """Validate the setting; contracts are kept while it talks to the same TWS."""

@@ -16,6 +16,7 @@ from typing import Protocol, cast
 from foxtrot.core.aside import aside
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import ConfigurationError
+from foxtrot.model.health import Finding
 
 log = get_logger("foxtrot.ib.sdk")
 
@@ -331,12 +332,26 @@ def eventkits() -> tuple[str, ...]:
     return tuple(name for name in _EVENTKITS if _installed(name))
 
 
-def _installed(name: str) -> bool:
+def examine() -> tuple[Finding, ...]:
+    """Which SDK is there, and what it needs. Looks at what is installed, and imports it once."""
+    names = ("ib_async", "ib_insync", *_EVENTKITS)
+    found = ", ".join(f"{name} {_version(name)}" for name in names if _installed(name)) or "nothing"
     try:
-        importlib.metadata.version(name)
+        sdk()
+    except ConfigurationError as error:
+        return (Finding("ib", found, error.problem),)
+    return (Finding("ib", found, _clash(eventkits())),)
+
+
+def _installed(name: str) -> bool:
+    return bool(_version(name))
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+        return ""
 
 
 def _imported() -> Sdk:
@@ -362,12 +377,18 @@ def _imported_with_a_loop() -> Sdk:
         loop.close()
 
 
+def _clash(installed: Sequence[str]) -> str:
+    if len(installed) < 2:
+        return ""
+    return (
+        "the packages eventkit and aeventkit are both installed, and each has overwritten files"
+        f" of the other; mend it with: {_MEND}"
+    )
+
+
 def _advice(installed: Sequence[str], error: Exception) -> str:
-    if len(installed) > 1:
-        return (
-            "the packages eventkit and aeventkit are both installed, and each has overwritten files"
-            f" of the other; mend it with: {_MEND}"
-        )
+    if clash := _clash(installed):
+        return clash
     if isinstance(error, ModuleNotFoundError) and error.name == "ib_insync":
         return "neither ib_async nor ib_insync is installed; pip install 'foxtrot[ib-async]'"
     if isinstance(error, ModuleNotFoundError) and error.name != "eventkit":
