@@ -65,8 +65,9 @@ def test_each_fault_test_is_named() -> None:
 
 
 def test_each_fault_of_the_vocabulary_is_injected() -> None:
-    """The simulators know no fault that nobody tries."""
-    assert {name for row in MATRIX["row"] for name in row["inject"]} == set(KINDS)
+    """The simulators know no fault that nobody tries, but for those whose gap is written down."""
+    injected = {name for row in MATRIX["row"] for name in row["inject"]}
+    assert injected == set(KINDS) - set(MATRIX["not_covered"])
 
 
 def test_what_is_not_covered_has_a_reason() -> None:

@@ -108,14 +108,15 @@ def client_size(venue: SimulatedFutu) -> int:
 
 
 async def test_a_mute_line_says_nothing_until_it_is_well(venue: SimulatedFutu) -> None:
-    """Requests that came in the meantime are not answered late; other lines go on."""
+    """What came in the meantime is neither carried out nor answered late; other lines go on."""
     async with connected(venue) as client, connected(venue) as other:
         venue.faults.inject("mute", path="1/quotes")
         client.send(Proto.KeepAlive, time=1)
-        client.send(Proto.GetGlobalState, userID=0)
+        subscribing = {"securityList": [{"market": 1, "code": "00700"}], "subTypeList": [QUOTE]}
+        client.send(Proto.Qot_Sub, isSubOrUnSub=True, **subscribing)
         await alive(other)
         venue.faults.clear("mute")
-        await alive(client)
+        assert (await client.ask(Proto.Qot_GetSubInfo)).s2c.totalUsedQuota == 0
     assert client.pushed == []
 
 
