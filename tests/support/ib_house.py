@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -85,7 +85,7 @@ def standing() -> Iterator[House]:
 
 @contextmanager
 def living(
-    house: House, flags: dict[str, object] | None = None, config: StreamConfig = IB_SHORT
+    house: House, flags: Mapping[str, object] | None = None, config: StreamConfig = IB_SHORT
 ) -> Iterator[TradingRig]:
     """An engine that trades and streams there, not connected yet."""
     with trading(house, {**SOON, **(flags or {})}, config) as rig:
