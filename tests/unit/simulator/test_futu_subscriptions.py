@@ -37,7 +37,7 @@ def test_a_subscription_lasts_a_minute() -> None:
     subscriptions = book()
     subscriptions.add(1, [TENCENT], 0.0)
     subscriptions.add(1, [HSBC], 30.0)
-    with pytest.raises(Refused, match="HK.00005的Basic订阅时间过短，至少需要订阅1分钟"):
+    with pytest.raises(Refused, match=r"HK\.00005的Basic订阅时间过短，至少需要订阅1分钟"):
         subscriptions.remove(1, [TENCENT, HSBC], 60.0)
     assert set(subscriptions.held(1)) == {TENCENT, HSBC}
     subscriptions.remove(1, [TENCENT, HSBC], 90.0)
