@@ -238,7 +238,7 @@ def test_fills_while_tws_is_without_ib(rig: TradingRig, code: int) -> None:
     """F71: during 1100 orders are refused here; what filled is told, pushed or asked for after."""
     pushed, missed = rig.rest(), rig.rest()
     rig.venue.faults.inject("notice", code=1100)
-    eventually(lambda: "1100" in rig.refused(rig.send()), "orders are refused here")
+    eventually(lambda: "1100" in rig.answered(rig.send()).reason, "orders are refused here")
     rig.venue.fill(pushed)
     rig.wait_order(pushed, Status.ALLTRADED)
     rig.venue.faults.inject("mute", path=TRADER)

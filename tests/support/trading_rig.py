@@ -137,6 +137,10 @@ class TradingRig(Rig):
         """Wait until the trading session is in a state; why it is."""
         return self.wait_state(state, since=since, session=TRADING).reason
 
+    def answered(self, orderid: str) -> OrderData:
+        """The first that is known of an order: it was taken, or refused."""
+        return self.wait_order(orderid, Status.NOTTRADED, Status.REJECTED)
+
     def refused(self, orderid: str) -> str:
         """Why an order was refused here, or by the venue."""
         return self.wait_order(orderid, Status.REJECTED).reason
