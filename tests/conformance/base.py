@@ -15,6 +15,7 @@ from typing import ClassVar
 import pytest
 
 from foxtrot.execution import reconciler
+from foxtrot.gateway import desk
 from foxtrot.model.constants import Channel, OrderType
 from foxtrot.model.objects import NS_PER_S
 from tests.support.rig import Rig, running
@@ -98,6 +99,7 @@ class TradingCards(Cards):
         """A request is known to be late after a fraction of a second."""
         monkeypatch.setattr(reconciler, "GRACE_NS", NS_PER_S // 2)
         monkeypatch.setattr(reconciler, "APART_NS", NS_PER_S // 5)
+        monkeypatch.setattr(desk, "LOOK_S", 0.05)
 
     @staticmethod
     def needs_orders(rig: Rig) -> None:

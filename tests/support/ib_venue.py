@@ -134,6 +134,8 @@ class IbUnderTest(VenueUnderTest):
         "foxtrot.adapter.ib.market_data._SOON_S": 0.1,
         "foxtrot.adapter.ib.polling.BARS_EVERY_S": 0.1,
         "foxtrot.adapter.ib.pace_rules.MESSAGES_PER_S": 400,
+        "foxtrot.adapter.ib.pace_rules._PER_CONTRACT_S": 0.2,
+        "foxtrot.adapter.ib.order_lists.FRESH_S": 0.1,
     }
 
     def __init__(
