@@ -23,7 +23,7 @@ from tests.support.ib_house import (
     standing,
 )
 from tests.support.rig import eventually
-from tests.support.trading_rig import TRADING, TradingRig
+from tests.support.trading_rig import TRADING, TradingRig, in_doubt
 
 STREAMS = 20
 
@@ -157,14 +157,30 @@ def test_a_warning_on_a_live_order_ends_nothing(rig: TradingRig, code: int, text
     rig.wait_agreed()
 
 
+@pytest.mark.parametrize("code", [399, 10349])
+def test_a_warning_before_anything_else_ends_nothing(
+    house: House, rig: TradingRig, code: int
+) -> None:
+    """F32: TWS speaks of the order before it shows it: the answer is still to come."""
+    house.faults.inject("late_ack", request="place", seconds=0.3)
+    orderid = rig.send()
+    eventually(lambda: orderid in house.received(), "it has arrived")
+    house.error(house.sim.desk.order(orderid).order_id, code, "Order TIF was set to DAY.")
+    rig.wait_order(orderid, Status.NOTTRADED)
+    rig.wait_agreed()
+    assert rig.statuses_of(orderid) == [Status.SUBMITTING, Status.NOTTRADED]
+    assert not any(in_doubt(each) for each in rig.orders(orderid))
+
+
 def test_the_notice_of_a_cancel_before_its_status(rig: TradingRig) -> None:
     """F41: 202 comes first: the order is cancelled once, and what filled counts."""
     rig.venue.faults.inject("notice_first")
-    orderid = rig.rest()
+    orderid, untouched = rig.rest(), rig.rest()
     rig.venue.fill(orderid, 0.2)
     rig.wait_trades(orderid)
-    rig.cancel(orderid)
-    rig.wait_order(orderid, Status.CANCELLED)
+    for each in (orderid, untouched):
+        rig.cancel(each)
+        rig.wait_order(each, Status.CANCELLED)
     rig.wait_agreed()
     assert rig.statuses_of(orderid)[-2:] == [Status.PARTTRADED, Status.CANCELLED]
 
@@ -238,7 +254,10 @@ def test_fills_while_tws_is_without_ib(rig: TradingRig, code: int) -> None:
     """F71: during 1100 orders are refused here; what filled is told, pushed or asked for after."""
     pushed, missed = rig.rest(), rig.rest()
     rig.venue.faults.inject("notice", code=1100)
-    eventually(lambda: "1100" in rig.answered(rig.send()).reason, "orders are refused here")
+    eventually(
+        lambda: rig.answered(rig.send()).status is Status.REJECTED,
+        "orders are refused here: the line is lost, or already the prices are stale",
+    )
     rig.venue.fill(pushed)
     rig.wait_order(pushed, Status.ALLTRADED)
     rig.venue.faults.inject("mute", path=TRADER)
