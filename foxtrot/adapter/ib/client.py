@@ -268,15 +268,16 @@ class IbClient:
             that arrive meanwhile may be among them; the sinks hear all of them as well.
 
         Raises:
-            VenueUnavailable: It was not answered in time; the second time, the connection is given
-                up: what has not come is awaited before the next answer, and may never come.
+            VenueUnavailable: It was not answered in time. The second time in a row the connection
+                is given up: an answer that never came is taken out of the next, for ever.
             ConnectionClosed: The connection was lost.
         """
+        owed_before = self.requests.owed(name)
         try:
             async with self._deadline(name, timeout_s), self.requests.lock(name):
                 return await self._ask_named(name, send)
         except VenueUnavailable as error:
-            if self.requests.owed(name) > 1:
+            if owed_before and self.requests.owed(name):
                 self._lose(StreamingError(str(error)))
             raise
 

@@ -317,6 +317,28 @@ async def test_a_late_answer_is_not_taken_for_the_next_one() -> None:
         assert await second == []
 
 
+async def test_a_list_that_stays_unanswered_costs_the_line() -> None:
+    """The second time in a row: what never came would be taken out of every answer after it."""
+    async with standing(Door()) as door, opened(door) as client:
+        for lost in (False, True):
+            with pytest.raises(VenueUnavailable, match="openOrders was not answered"):
+                await client.ask_named("openOrders", lambda r: r.reqOpenOrders(), timeout_s=0.05)
+            assert client.lost.done() is lost
+
+
+async def test_a_question_has_its_time_from_its_turn_on() -> None:
+    """A hundred questions at once are answered, though their turns take longer than an answer."""
+    async with standing(Door(answers={"87": _no_warning})) as door, opened(door, QUICK) as client:
+        asking = [
+            client.ask(
+                "head",
+                lambda raw, n: raw.reqHeadTimeStamp(n, sdk().Contract(conId=1), "TRADES", True, 2),
+            )
+            for _ in range(30)
+        ]
+        assert await asyncio.gather(*asking) == [["1700000000"]] * 30
+
+
 async def test_a_sink_hears_what_answers_no_question() -> None:
     """A sink gets the callbacks that it has methods for; what it raises harms nobody."""
 
