@@ -81,9 +81,9 @@ class VenueUnderTest(ABC):
     """The fault by which a `request` comes to nothing, until it is cleared."""
 
     @classmethod
-    @abstractmethod
     def many(cls, count: int) -> list[str]:
         """So many symbols that one can be made to trade."""
+        raise NotImplementedError
 
     @property
     @abstractmethod
