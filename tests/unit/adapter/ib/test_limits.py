@@ -272,6 +272,9 @@ def test_history_is_not_starved_by_messages_that_never_end() -> None:
         for number in range(3):
             async with asyncio.timeout(6.0), bars(turns, number):
                 pass
+        for number in range(4):
+            async with asyncio.timeout(0.1), bars(turns, number, contract="2", bar="1 min"):
+                pass  # TWS counts none of these, so they need not yield
         for task in crowd:
             task.cancel()
         await asyncio.gather(*crowd, return_exceptions=True)
