@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from foxtrot.adapter.ib import market_data
 from foxtrot.model.constants import Channel, StreamState
 from foxtrot.model.events import EVENT_STREAM
 from foxtrot.model.health import StreamStatus
@@ -99,6 +100,22 @@ def test_tws_lost_ib_and_its_data(house: House, rig: TradingRig) -> None:
     eventually(lambda: len(house.asked()) - asked >= 12, "they are asked for again")
     served(rig)
     assert set(Counter(house.asked()[asked:]).values()) == {1}
+    assert kept(rig)
+    healed(rig)
+
+
+def test_tws_lost_what_was_asked_for_a_moment_ago(
+    house: House, rig: TradingRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F71: prints that nobody confirmed yet are asked for again after 1101 as all others are."""
+    monkeypatch.setattr(market_data, "_SOON_S", 1.0)
+    rig.unsubscribe(MSFT, Channel.TRADE)
+    served(rig)
+    asked = len(house.asked())
+    rig.subscribe(MSFT, Channel.TRADE)
+    eventually(lambda: len(house.asked()) > asked, "they are asked for")
+    house.faults.inject("notice", code=1101)
+    eventually(lambda: len(house.asked()) - asked >= 13, "everything is, again")
     assert kept(rig)
     healed(rig)
 
@@ -249,9 +266,9 @@ def test_a_feed_that_says_nothing_proves_nothing(house: House, rig: TradingRig) 
 
 
 def test_a_feed_that_died_in_silence(house: House, rig: TradingRig) -> None:
-    """F20: no stream brings anything though the market moves: every one is found stale."""
+    """F20: no ticks come though the market moves: every stream of them is found stale."""
     since = len(rig.log)
-    house.faults.inject("drop_stream", count=0)
+    house.faults.inject("drop_stream", channel="market_data", count=0)
     for symbol in house.symbols:
         house.trade(symbol)
     for symbol in house.symbols:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
+from foxtrot.adapter.ib.slots import DEPTH_ROWS
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.execution import reconciler
 from foxtrot.gateway import untold
 from foxtrot.model.constants import Channel
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.objects import NS_PER_S
+from foxtrot.model.requests import SubscribeRequest
 from foxtrot.simulator.ib import IbLimits
+from foxtrot.simulator.listings import E8
 from tests.support.ib_venue import IbUnderTest
 from tests.support.rig import SHORT, eventually
 from tests.support.trading_rig import TRADING, TradingRig, trading
@@ -59,6 +62,25 @@ class House(IbUnderTest):
                     each.connection.error(each.req_id, code, text)
 
         self.sim.on_loop(act)
+
+    def error(self, order_id: int, code: int, text: str) -> None:
+        """Say something of an order to the connection that trades."""
+
+        def act() -> None:
+            for each in self.sim.connections:
+                if each.path == TRADER:
+                    each.error(order_id, code, text)
+
+        self.sim.on_loop(act)
+
+    def book(self, symbol: str) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+        """Bids and asks, as many as are asked for."""
+
+        def side(levels: Iterable[tuple[int, int]]) -> list[tuple[float, float]]:
+            return [(price / E8, size / E8) for price, size in levels]
+
+        book = self.sim.market.book(self._names[symbol], DEPTH_ROWS)
+        return side(book.bids), side(book.asks)
 
 
 def hasten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,8 +137,17 @@ def healed(rig: TradingRig) -> None:
     """The books at the end: no fault, every stream flows, both sides tell the same of orders."""
     rig.venue.faults.clear()
     served(rig)
+    for request in rig.adapter.subscriptions():
+        if request.channel is Channel.DEPTH:
+            eventually(lambda r=request: _same_book(rig, r), f"the book of {request.symbol}")  # type: ignore[misc]
     ready(rig)
     rig.wait_agreed()
+
+
+def _same_book(rig: TradingRig, request: SubscribeRequest) -> bool:
+    assert isinstance(rig.venue, House)
+    told = rig.engine.get_depth(request.vt_symbol)
+    return told is not None and (list(told.bids), list(told.asks)) == rig.venue.book(request.symbol)
 
 
 def kept(rig: TradingRig) -> bool:
