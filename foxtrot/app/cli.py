@@ -55,7 +55,9 @@ Start = Annotated[
     str | None, typer.Option("--start", help="ISO date or time, UTC; a day ago if not given.")
 ]
 End = Annotated[str | None, typer.Option("--end", help="ISO date or time; or now.")]
-BarLength = Annotated[str, typer.Option("--interval", help="Length of a bar: 1m 5m 15m 1h 4h d w.")]
+BarLength = Annotated[
+    str, typer.Option("--interval", help="Length of a bar: 1m 5m 15m 1h 4h d w; or 5s.")
+]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Write there; or to stdout.")]
 Host = Annotated[str, typer.Option("--host", help="Of TWS or IB Gateway; or this machine.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="Its API port.")]

@@ -78,8 +78,9 @@ class OptionType(Enum):
 
 
 class Interval(Enum):
-    """Length of a bar, with vnpy's values; the other minutes and hours are foxtrot's additions."""
+    """Length of a bar, with vnpy's values; the others are foxtrot's additions."""
 
+    SECOND_5 = "5s"
     MINUTE = "1m"
     MINUTE_5 = "5m"
     MINUTE_15 = "15m"

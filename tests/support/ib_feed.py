@@ -70,6 +70,11 @@ def bars_past(*starts_s: int) -> bytes:
     return frame(17, BARS, "", "", len(starts_s), *rows)
 
 
+def bar_over(start_s: int, first: float, high: float, low: float, last: float) -> bytes:
+    """A realtimeBar."""
+    return frame(50, 3, BARS, start_s, first, high, low, last, 7, last, 3)
+
+
 class Feed:
     """One connection's streams of one contract.
 

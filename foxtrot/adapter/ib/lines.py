@@ -43,6 +43,9 @@ _WHAT = {
 """What is limited, and the setting that raises the limit."""
 
 _ALL_PRINTS = "AllLast"
+REAL_TIME_S = 5
+"""The one length of TWS's real-time bars. Source: "Real Time Bars"."""
+
 _FIRST_BARS = 10
 """Bars of the past that come before the stream: what a short gap has cost is among them."""
 
@@ -66,6 +69,11 @@ class Line:
     def _smart(self) -> bool:
         return self.key.exchange is Exchange.SMART
 
+    @property
+    def _real_time(self) -> bool:
+        """Bars of five seconds have a request of their own; the others are kept up to date."""
+        return self.key.detail == Interval.SECOND_5.value
+
     def pace(self, pace: IbPaceManager) -> AbstractAsyncContextManager[None]:
         """Held while it is asked for: bars have a pace of their own."""
         if not isinstance(self.slot, BarSlot):
@@ -82,6 +90,9 @@ class Line:
             raw.reqMktData(number, contract, mapping.generic_ticks(product), False, False, [])
         elif isinstance(self.slot, DepthSlot):
             raw.reqMktDepth(number, contract, DEPTH_ROWS, self._smart, [])
+        elif isinstance(self.slot, BarSlot) and self._real_time:
+            what = mapping.what_to_show(product)
+            raw.reqRealTimeBars(number, contract, REAL_TIME_S, what, ALL_HOURS, [])
         elif isinstance(self.slot, BarSlot):
             interval = self.slot.interval
             wanted_s = pages.LENGTHS[interval] / dt.timedelta(seconds=1) * _FIRST_BARS
@@ -99,6 +110,8 @@ class Line:
             raw.cancelMktData(number)
         elif isinstance(self.slot, DepthSlot):
             raw.cancelMktDepth(number, self._smart)
+        elif isinstance(self.slot, BarSlot) and self._real_time:
+            raw.cancelRealTimeBars(number)
         elif isinstance(self.slot, BarSlot):
             raw.cancelHistoricalData(number)
         else:

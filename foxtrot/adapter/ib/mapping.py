@@ -20,6 +20,7 @@ VOLUME_LIMIT = 1e18
 TIME_LIMIT_S = 253_402_300_800
 
 INTERVALS = {
+    Interval.SECOND_5: "5 secs",
     Interval.MINUTE: "1 min",
     Interval.MINUTE_5: "5 mins",
     Interval.MINUTE_15: "15 mins",
@@ -148,6 +149,17 @@ def row(sdk_bar: SdkBar) -> Row:
         sdk_bar.volume,
         sdk_bar.average,
     )
+
+
+def real_time_row(
+    seconds: int, prices: tuple[float, float, float, float], volume: float, average: float
+) -> Row:
+    """A bar of five seconds that TWS tells when it is over; `prices` from open to close.
+
+    Raises:
+        ValueError: Its time cannot be read.
+    """
+    return Row(moment(str(seconds)), *prices, volume, average)
 
 
 def bar(row: Row, source: Source, interval: Interval, *, closed: bool) -> BarData:

@@ -14,6 +14,7 @@ from foxtrot.model.constants import Interval
 DAY_S = 86_400
 
 _LEAST_S = {
+    Interval.SECOND_5: 60,
     Interval.MINUTE: 60,
     Interval.MINUTE_5: 1_800,
     Interval.MINUTE_15: 1_800,
@@ -22,6 +23,7 @@ _LEAST_S = {
 }
 _WEEK, _MONTH, _YEAR = (7 * DAY_S, "1 W"), (30 * DAY_S, "1 M"), (365 * DAY_S, "1 Y")
 _STEPS = {
+    Interval.SECOND_5: ((3_600, "3600 S"),),
     Interval.MINUTE: ((DAY_S, "1 D"),),
     Interval.MINUTE_5: (_WEEK,),
     Interval.MINUTE_15: (_WEEK,),
@@ -33,6 +35,7 @@ _STEPS = {
 """What one page may hold of each bar size. Source: TWS API documents, "Step Sizes"."""
 
 LENGTHS = {
+    Interval.SECOND_5: dt.timedelta(seconds=5),
     Interval.MINUTE: dt.timedelta(minutes=1),
     Interval.MINUTE_5: dt.timedelta(minutes=5),
     Interval.MINUTE_15: dt.timedelta(minutes=15),
@@ -46,7 +49,7 @@ _BY_DATE = frozenset({Interval.DAILY, Interval.WEEKLY})
 
 def page(interval: Interval, wanted_s: float) -> tuple[int, str]:
     """How many seconds the next page reaches back, and TWS's word for it: not more than needed."""
-    if interval in _LEAST_S and wanted_s <= DAY_S:
+    if interval in _LEAST_S and wanted_s <= min(DAY_S, _STEPS[interval][-1][0]):
         seconds = max(math.ceil(wanted_s), _LEAST_S[interval])
         return seconds, f"{seconds} S"
     steps = _STEPS[interval]

@@ -29,7 +29,7 @@ BARS_EVERY_S = 60.0
 """Historical requests are few: 60 in ten minutes, for all streams and questions together."""
 
 _AFTER_ERROR_S = 5.0
-_BARS_BACK = 5
+_BARS_BACK, _LEAST_BACK = 5, dt.timedelta(seconds=2 * BARS_EVERY_S)
 POLLED = frozenset({Channel.TICK, Channel.BAR})
 """TWS gives books and prints as streams alone."""
 
@@ -133,7 +133,7 @@ class PollingSession(IbSession):
     async def _bars(self, key: StreamKey, instrument: Instrument) -> None:
         interval = Interval(key.detail)
         now = dt.datetime.fromtimestamp(self._venue.port.clock.time_ns() / NS_PER_S, dt.UTC)
-        start = now - _BARS_BACK * pages.LENGTHS[interval]
+        start = now - max(_BARS_BACK * pages.LENGTHS[interval], _LEAST_BACK)
         request = HistoryRequest(key.symbol, key.exchange, start, interval=interval)
         bars = await history.fetch(self._venue, self.client, request, _quietly)
         self._counters.received += 1

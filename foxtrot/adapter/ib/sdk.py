@@ -227,6 +227,20 @@ class RawClient(Protocol):
     def cancelHistoricalData(self, reqId: int) -> None:
         """Give them back."""
 
+    def reqRealTimeBars(
+        self,
+        reqId: int,
+        contract: RawContract,
+        barSize: int,
+        whatToShow: str,
+        useRTH: bool,
+        realTimeBarsOptions: list[object],
+    ) -> None:
+        """Ask for bars of five seconds, each when it is over."""
+
+    def cancelRealTimeBars(self, reqId: int) -> None:
+        """Give them back."""
+
     def reqHeadTimeStamp(
         self, reqId: int, contract: RawContract, whatToShow: str, useRTH: bool, formatDate: int
     ) -> None:

@@ -146,6 +146,26 @@ class MarketSink:
         else:
             self._ticks.on_bar(slot, pages.bar_row(bar, slot.interval, slot.zone))
 
+    def realtimeBar(
+        self,
+        req_id: int,
+        seconds: int,
+        open_: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+        average: float,
+        count: int,
+    ) -> None:
+        """A bar of five seconds that is over."""
+        slot = self._taken(req_id, BarSlot)
+        if slot is None:
+            self._ticks.counters.ignored += 1
+            return
+        prices = (open_, high, low, close)
+        self._ticks.on_whole_bar(slot, mapping.real_time_row(seconds, prices, volume, average))
+
     def _taken(self, req_id: int, kind: type[S]) -> S | None:
         self._ticks.counters.received += 1
         slot = self._ticks.slots.get(req_id)

@@ -376,6 +376,16 @@ class Assembler:
             return
         self._on_bar(slot, row)
 
+    def on_whole_bar(self, slot: BarSlot, row: mapping.Row) -> None:
+        """A bar that is over; polling may have told how far it had come."""
+        slot.hear(self.now_ns)
+        known = slot.mark.moving
+        if known is not None and row.start < known:
+            self.counters.stale += 1
+        elif not self._refused(slot, "bar", mapping.bad_row(row, slot.lowest)):
+            slot.mark.moving = row.start
+            self._tell_bar(slot, row, closed=True)
+
     def _on_bar(self, slot: BarSlot, row: mapping.Row) -> None:
         if self._refused(slot, "bar", mapping.bad_row(row, slot.lowest)):
             return

@@ -10,6 +10,7 @@ from tests.support.ib_feed import (
     TICKS,
     Feed,
     bar_now,
+    bar_over,
     bars_past,
     price,
     printed,
@@ -154,6 +155,18 @@ def test_a_bar_is_closed_by_the_next() -> None:
     assert (closed.closed, closed.high_price, closed.datetime.timestamp()) == (True, 13.0, AT_S)
     assert (moving.closed, moving.datetime.timestamp()) == (False, AT_S + 60)
     assert feed.bars(bar_now(AT_S, 1, 1, 1, 1)) == []
+
+
+def test_a_real_time_bar_is_told_once_and_over() -> None:
+    """Five seconds have no bar of the moment; one that is older than the newest is not told."""
+    feed = Feed()
+    first, second = feed.bars(bar_over(AT_S, 10, 13, 9, 12), bar_over(AT_S + 5, 12, 12, 12, 12))
+    assert (first.closed, first.open_price, first.high_price) == (True, 10.0, 13.0)
+    assert (first.low_price, first.close_price, first.volume) == (9.0, 12.0, 7.0)
+    assert second.datetime.timestamp() == AT_S + 5
+    assert feed.bars(bar_over(AT_S, 1, 1, 1, 1)) == []
+    assert feed.bars(bar_over(AT_S + 10, 12, 11, 12, 12)) == []
+    assert feed.counters.rejected == 1
 
 
 def test_bars_of_the_past_are_no_news() -> None:
