@@ -34,7 +34,8 @@ UPDATES = "history"
 """What faults call the channel of bars that are kept up to date."""
 
 _MOST_TICKS = 1_000
-_SCHEDULE = "SCHEDULE"
+_SCHEDULE, _ADJUSTED = "SCHEDULE", "ADJUSTED_LAST"
+_DATE_FORMS = (1, 2)
 _NO_DATA = "HMDS query returned no data: {}@{} {}"
 _PACING = "Historical data request pacing violation"
 
@@ -121,13 +122,17 @@ class HistoryRoom(Room):
         if request.keep_up_to_date and request.end:
             raise _invalid("End date is not supported with keep up to date")
         if request.what_to_show == _SCHEDULE and request.bar_size not in past.BY_DATE:
-            raise _invalid("Schedules have bars of a day")
+            raise _invalid("Only daily resolution supported for Schedule requests")
+        if request.what_to_show == _ADJUSTED and request.end:
+            raise _invalid("End date not supported with adjusted last")
+        if request.format_date not in _DATE_FORMS:
+            raise _invalid(f"Date formatting selection of {request.format_date} rejected.")
         try:
             now_ms = max(self._venue.market.now_ms(contract.name), self._venue.now_ms())
             end_ms = past.moment_ms(request.end, contract) if request.end else now_ms
             return past.span(request.bar_size, request.duration, end_ms)
         except Invalid as invalid:
-            raise _invalid(str(invalid)) from None
+            raise Refused(invalid.code, text_of(invalid.code, invalid)) from None
 
     def _cancel(self, connection: Connection, request: CancelHistoricalData) -> None:
         if not self._venue.streams.close(connection, request.req_id):
@@ -164,7 +169,7 @@ class HistoryRoom(Room):
         try:
             at_ms = past.moment_ms(request.start or request.end, contract)
         except Invalid as invalid:
-            raise _invalid(str(invalid)) from None
+            raise Refused(invalid.code, text_of(invalid.code, invalid)) from None
         kind = TickKind[request.what_to_show]
         found = ticks(
             self._venue.market,
@@ -183,6 +188,8 @@ class HistoryRoom(Room):
         Raises:
             Refused: There is none, or no such data.
         """
+        if what not in past.KNOWN:
+            raise _invalid(f"What to show value of {what} rejected.")
         query = getattr(request, "contract", ContractQuery())
         try:
             contract = self._venue.universe.one(query, include_expired=expired).contract
@@ -247,7 +254,7 @@ class Updates:
 
 def _without_data(contract: IbContract, exchange: str, what: str) -> Refused:
     where = exchange or contract.exchange
-    problem = _NO_DATA.format(contract.symbol, where, what.capitalize())
+    problem = _NO_DATA.format(contract.local_symbol, where, what.capitalize())
     return Refused(HISTORY, text_of(HISTORY, problem))
 
 

@@ -39,7 +39,7 @@ PACE, IN_USE, CANNOT_READ, INVALID, DUPLICATE_ID = 100, 326, 320, 321, 322
 TOO_MANY_LINES, TOO_MANY_BOOKS, TOO_MANY_PRINTS = 101, 309, 10190
 NO_SUCH_STREAM, NO_SUCH_BOOK, NO_TICK_BY_TICK = 300, 310, 10189
 NOT_SUBSCRIBED, SHOWN_DELAYED = 354, 10167
-HISTORY, NO_SUCH_HISTORY = 162, 366
+HISTORY, NO_SUCH_HISTORY, NO_SUCH_TIME = 162, 366, 10314
 FARM_BROKEN, FARM_OK, HISTORY_FARM_OK, DEFINITIONS_OK = 2103, 2104, 2106, 2158
 LOST, RESTORED_WITHOUT_DATA, RESTORED = 1100, 1101, 1102
 
@@ -72,6 +72,7 @@ TEXTS = {
     TOO_MANY_PRINTS: "Max number of tick-by-tick requests has been reached.",
     NO_TICK_BY_TICK: "Failed to request tick-by-tick data.No market data permissions",
     SHOWN_DELAYED: "Requested market data is not subscribed. Displaying delayed market data.",
+    NO_SUCH_TIME: "End Date/Time: {}",
     10197: "No market data during competing live session",
     10168: "Requested market data is not subscribed. Delayed market data is not enabled.",
     10089: "Requested market data requires additional subscription for API. "

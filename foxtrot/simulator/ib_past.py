@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from foxtrot.simulator.history import DAY_MS, LAUNCH_MS, Bar
+from foxtrot.simulator.ib_limits import HISTORY, INVALID, NO_SUCH_TIME
 from foxtrot.simulator.ib_listings import IbContract
 from foxtrot.simulator.ib_ticks import price, size
 from foxtrot.simulator.ib_wire import Value
@@ -17,9 +18,7 @@ from foxtrot.simulator.listings import E8
 from foxtrot.simulator.market import Market
 
 SIZES_S = {
-    **{f"{n} secs": n for n in (5, 10, 15, 30)},
-    "1 secs": 1,
-    "1 sec": 1,
+    **{f"{n} secs": n for n in (1, 5, 10, 15, 30)},
     "1 min": 60,
     **{f"{n} mins": n * 60 for n in (2, 3, 5, 10, 15, 20, 30)},
     "1 hour": 3_600,
@@ -38,15 +37,40 @@ SOURCES = {
 """What there is of a type of contract; of all others, what there is of futures."""
 _OF_FUTURES = ("TRADES", "MIDPOINT", "BID", "ASK", "BID_ASK")
 
+KNOWN = frozenset(
+    {
+        *SOURCES["STK"],
+        "AGGTRADES",
+        "FEE_RATE",
+        "HISTORICAL_VOLATILITY",
+        "OPTION_IMPLIED_VOLATILITY",
+        "SCHEDULE",
+    }
+)
+"""What can be asked for at all; of what is in no `SOURCES` there is nothing here."""
+
 _UNIT_S = {"S": 1, "D": 86_400, "W": 7 * 86_400, "M": 30 * 86_400, "Y": 365 * 86_400}
-_MOST_S = {"S": 86_400, "D": 365, "W": 52, "M": 12, "Y": 20}
+_LEAST, _MOST = {"S": 30}, {"S": 86_400, "D": 365, "W": 52, "M": 12, "Y": 20}
+_LEGAL = ", ".join((*SIZES_S, DAYS, "1W", "1M"))
+_INVALID = "Historical data requested duration is invalid."
+_TOO_LONG = {
+    "S": "Historical data request for greater than 86400 seconds rejected.",
+    "D": "Historical data requests for durations longer than 365 days must be made in years.",
+    "W": "Historical data request for durations longer than 52 weeks must be made in years.",
+    "M": "Historical data request for durations longer than 12 months must be made in years.",
+}
+_NO_TIME = "The date, time, or time-zone entered is invalid."
 _MOST_BARS = 50_000
 _DURATION = re.compile(r"(\d+) ([SDWMY])")
 _MOMENT = re.compile(r"(\d{8})(?:[- ]+(\d\d:\d\d:\d\d))?(?: +(\S.*))?")
 
 
 class Invalid(Exception):
-    """A request of the past that TWS would not validate; the text says why."""
+    """A request of the past that TWS would not validate; the text says why, in its words."""
+
+    def __init__(self, text: str, code: int = INVALID) -> None:
+        self.code = code
+        super().__init__(text)
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -80,13 +104,13 @@ def moment_ms(text: str, contract: IbContract) -> int:
     """
     match = _MOMENT.fullmatch(text.strip())
     if match is None:
-        raise Invalid("The date, time, or time-zone entered is invalid")
+        raise Invalid(_NO_TIME, NO_SUCH_TIME)
     try:
         zone = ZoneInfo(match[3] or ("UTC" if "-" in text else contract.session.zone))
         clock = match[2] or "00:00:00"
         at = dt.datetime.strptime(match[1] + clock, "%Y%m%d%H:%M:%S").replace(tzinfo=zone)
     except (ValueError, ZoneInfoNotFoundError):
-        raise Invalid("The date, time, or time-zone entered is invalid") from None
+        raise Invalid(_NO_TIME, NO_SUCH_TIME) from None
     return int(at.timestamp() * 1_000)
 
 
@@ -96,19 +120,26 @@ def span(bar_size: str, duration: str, end_ms: int) -> Span:
     Raises:
         Invalid: Size or duration are none, or there would be too much.
     """
+    length_s = _length_s(duration)
     bar_s = SIZES_S.get(bar_size) or BY_DATE.get(bar_size, 0) * 86_400
-    match = _DURATION.fullmatch(duration)
     if not bar_s:
-        raise Invalid(f"Invalid bar size setting: {bar_size}")
-    if match is None or int(match[1]) < 1:
-        raise Invalid(f"Invalid duration: {duration}")
-    count, unit = int(match[1]), match[2]
-    if count > _MOST_S[unit]:
-        raise Invalid(f"Historical data requests of {duration} must be made in longer units")
-    length_s = count * _UNIT_S[unit]
+        raise Invalid(f"Historical data bar size setting is invalid. Legal ones are: {_LEGAL}")
     if length_s / bar_s > _MOST_BARS or (bar_s <= SMALL_S and length_s > 86_400):
-        raise Invalid("Time length exceed max")
+        raise Invalid("Time length exceed max.", HISTORY)
     return Span(end_ms - length_s * 1_000, end_ms, bar_size)
+
+
+def _length_s(duration: str) -> int:
+    match = _DURATION.fullmatch(duration)
+    if match is None:
+        unit = "integer{SPACE}unit (S|D|W|M|Y)"
+        raise Invalid(f"When specifying a unit, historical data request duration format is {unit}.")
+    count, unit = int(match[1]), match[2]
+    if count < _LEAST.get(unit, 1):
+        raise Invalid(_INVALID)
+    if count > _MOST[unit]:
+        raise Invalid(_TOO_LONG.get(unit, _INVALID))
+    return count * _UNIT_S[unit]
 
 
 def bars(market: Market, contract: IbContract, asked: Span) -> Iterator[Bar]:

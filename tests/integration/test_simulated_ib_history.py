@@ -162,20 +162,26 @@ async def test_the_data_begins_somewhere(sdk: ModuleType, desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("code", "text", "wanted"),
     [
-        (162, "no data: EUR@IDEALPRO Trades", {"pair": True}),
-        (321, "Invalid bar size", {"size": "7 mins"}),
-        (321, "Invalid duration", {"duration": "1 fortnight"}),
-        (321, "Time length exceed max", {"size": "5 secs", "duration": "2 D"}),
-        (321, "longer units", {"duration": "90000 S"}),
+        (162, "no data: EUR.USD@IDEALPRO Trades", {"pair": True}),
+        (162, "Time length exceed max", {"size": "5 secs", "duration": "2 D"}),
+        (321, "Legal ones are: 1 secs, 5 secs,", {"size": "1 sec"}),
+        (321, "duration format is integer", {"duration": "1 fortnight"}),
+        (321, "duration is invalid", {"duration": "20 S"}),
+        (321, "greater than 86400 seconds", {"duration": "90000 S"}),
+        (321, "What to show value of PRINTS", {"whatToShow": "PRINTS"}),
+        (321, "End date not supported with adjusted last", {"whatToShow": "ADJUSTED_LAST"}),
+        (321, "Date formatting selection of 0", {"formatDate": 0}),
     ],
 )
 async def test_what_cannot_be_told_is_refused_in_words(
     sdk: ModuleType, desk: Desk, code: int, text: str, wanted: dict[str, Any]
 ) -> None:
     """Each refusal has its code, and says what was wrong."""
-    contract = sdk.Forex("EURUSD", conId=12087792) if wanted.get("pair") else apple(sdk)
-    size, duration = wanted.get("size", "1 hour"), wanted.get("duration", "1 D")
-    with_error = asyncio.ensure_future(bars(desk, contract, duration, size))
+    wanted = dict(wanted)
+    pair, size, duration = (wanted.pop(name, None) for name in ("pair", "size", "duration"))
+    contract = sdk.Forex("EURUSD", conId=12087792) if pair else apple(sdk)
+    asked = bars(desk, contract, duration or "1 D", size or "1 hour", **wanted)
+    with_error = asyncio.ensure_future(asked)
     _, _, words = await desk.told(code)
     assert text in words
     with_error.cancel()

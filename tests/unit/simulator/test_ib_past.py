@@ -42,9 +42,10 @@ def test_a_moment_is_understood_as_it_is_written(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["now", "20251301 00:00:00 UTC", "20250919 12:00:00 Mars/Base"])
 def test_what_is_no_moment_is_refused(text: str) -> None:
-    """In TWS's words."""
-    with pytest.raises(Invalid, match="time-zone entered is invalid"):
+    """In TWS's words, and with a code of its own."""
+    with pytest.raises(Invalid, match="time-zone entered is invalid") as caught:
         moment_ms(text, AAPL)
+    assert caught.value.code == 10314
 
 
 def test_a_moment_is_told_in_the_exchanges_time() -> None:
