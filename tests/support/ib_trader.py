@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import importlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from foxtrot.simulator.ib_wire import LEAST_VERSION
 from tests.support.ib_sdk import DEADLINE_S, client_module, load
 
 Call = tuple[str, tuple[Any, ...]]
@@ -37,6 +42,21 @@ class Recorder:
                 self.heard.set()
 
         return note
+
+
+def decoded(message: bytes, caplog: pytest.LogCaptureFixture, version: int = 176) -> Call:
+    """What the SDK makes of a message; it must not complain."""
+    recorder = Recorder()
+    decoder = importlib.import_module(f"{load().__name__}.decoder").Decoder(recorder, version)
+    decoder.interpret(message[4:].decode().split("\0")[:-1])
+    assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
+    (call,) = recorder.calls
+    return call
+
+
+def versions() -> range:
+    """Those that the SDK speaks."""
+    return range(LEAST_VERSION, client_module().Client.MaxClientVersion + 1)
 
 
 class Trader:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib
-import logging
 
 import pytest
 
@@ -13,10 +11,8 @@ from foxtrot.simulator.accounts import Account, Order, Side, State, Ticket
 from foxtrot.simulator.ib_contracts import Row
 from foxtrot.simulator.ib_listings import contracts
 from foxtrot.simulator.ib_orders import Execution, IbOrder, Terms
-from foxtrot.simulator.ib_wire import LEAST_VERSION
 from foxtrot.simulator.listings import E8, to_e8
-from tests.support.ib_sdk import client_module, load
-from tests.support.ib_trader import Recorder
+from tests.support.ib_trader import decoded, versions
 
 TIME_MS = 1_795_271_472_345
 TIME = dt.datetime(2026, 11, 21, 14, 31, 12, tzinfo=dt.UTC)
@@ -80,23 +76,6 @@ def an_execution(order: IbOrder, **fields: object) -> Execution:
         "realized_e8": -3 * E8,
     }
     return Execution(**{**plain, **fields})
-
-
-def decoded(
-    message: bytes, caplog: pytest.LogCaptureFixture, version: int = 176
-) -> tuple[str, tuple]:
-    """What the SDK makes of a message; it must not complain."""
-    recorder = Recorder()
-    decoder = importlib.import_module(f"{load().__name__}.decoder").Decoder(recorder, version)
-    decoder.interpret(message[4:].decode().split("\0")[:-1])
-    assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
-    (call,) = recorder.calls
-    return call
-
-
-def versions() -> range:
-    """Those that the SDK speaks."""
-    return range(LEAST_VERSION, client_module().Client.MaxClientVersion + 1)
 
 
 @pytest.fixture
