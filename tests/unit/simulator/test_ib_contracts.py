@@ -87,8 +87,9 @@ def test_what_is_left_out_may_be_anything() -> None:
     assert {row.exchange for row in rows} > {"SMART", "NASDAQ", "ARCA", "MEXI", "EBS"}
     chain = UNIVERSE.find(ask(symbol="ES", sec_type="FUT", exchange="CME"))
     assert [row.contract for row in chain] == UNIVERSE.futures("ES")
-    (row,) = UNIVERSE.find(ask(con_id=12087792))
-    assert (row.contract.name, row.exchange) == ("EUR.USD", "IDEALPRO")
+    for con_id, exchange in ((265598, "SMART"), (12087792, "IDEALPRO")):
+        (row,) = UNIVERSE.find(ask(con_id=con_id))
+        assert (row.contract.con_id, row.exchange) == (con_id, exchange)
 
 
 def test_what_expired_is_found_by_those_who_ask_for_it() -> None:

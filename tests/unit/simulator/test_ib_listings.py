@@ -33,6 +33,13 @@ def test_derivatives_roll_with_the_date(day: dt.date) -> None:
     assert min(expiries) > f"{day:%Y%m%d}"
 
 
+def test_a_future_is_listed_on_its_last_day() -> None:
+    """And has expired on the next."""
+    last = dt.date(2026, 12, 18)
+    assert Universe.of(today=last).futures("ES")[0].name == "ESZ6"
+    assert Universe.of(today=last + dt.timedelta(days=1)).contracts["ESZ6"].expired
+
+
 def test_a_contract_keeps_its_id_and_no_two_share_one() -> None:
     """Over the years, whatever else is listed."""
     named: dict[int, tuple[str, str]] = {}
