@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from foxtrot.core.directories import DATA_VARIABLE
-from tests.support.fault_table import FaultTables
-from tests.support.matrix_guard import MatrixGuard
+pytest.register_assert_rewrite("tests.support.rig", "tests.support.trading_rig")
+
+from foxtrot.core.directories import DATA_VARIABLE  # noqa: E402
+from tests.support.fault_table import FaultTables  # noqa: E402
+from tests.support.matrix_guard import MatrixGuard  # noqa: E402
 
 
 def pytest_configure(config: pytest.Config) -> None:

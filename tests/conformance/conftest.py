@@ -10,7 +10,6 @@ for card in ("base", "connection", "market_data", "modes", "history", "closing")
     pytest.register_assert_rewrite(f"tests.conformance.{card}")
 for card in ("orders", "outcomes", "reconciling", "conditions"):
     pytest.register_assert_rewrite(f"tests.conformance.{card}")
-pytest.register_assert_rewrite("tests.support.rig", "tests.support.trading_rig")
 
 from tests.support.rig import nothing_left  # noqa: E402
 

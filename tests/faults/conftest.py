@@ -6,10 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("tests.support.rig")
-
-from tests.support.binance_venue import BinanceUnderTest  # noqa: E402
-from tests.support.rig import Rig, nothing_left, running  # noqa: E402
+from tests.support.binance_venue import BinanceUnderTest
+from tests.support.rig import Rig, nothing_left, running
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterable
 from contextlib import closing
 
 import pytest
@@ -13,6 +14,7 @@ from foxtrot.model.constants import Channel
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.events import EVENT_MARKET_TRADE, EVENT_TICK, Event
 from foxtrot.model.health import EngineHealth
+from foxtrot.model.objects import MarketTradeData
 from tests.support.binance_venue import BinanceUnderTest
 from tests.support.engine import Gate
 from tests.support.faults import everything, healed
@@ -87,10 +89,13 @@ def test_a_flood_behind_a_slow_handler_is_bounded(venue: BinanceUnderTest) -> No
     with running(venue, {"engine.bounded_limit": BOUND}) as rig:
         everything(rig)
         rig.engine.register(EVENT_MARKET_TRADE, gate)
+        came: list[Event] = []
+        rig.engine.event_engine.register(EVENT_MARKET_TRADE, came.append, inline=True)
         rig.venue.trade("BTCUSDT")
         try:
             gate.wait_entered()
             newest = max(int(venue.trade("BTCUSDT")) for _ in range(3 * BOUND))
+            eventually(lambda: ids(came[-1:]) == [newest], "all have come before the line is cut")
             eventually(lambda: engine_of(rig).dropped >= BOUND, "the oldest are dropped")
             venue.faults.inject("rst")
             eventually(lambda: venue.connections == 2, "it reconnects all the same")
@@ -99,10 +104,16 @@ def test_a_flood_behind_a_slow_handler_is_bounded(venue: BinanceUnderTest) -> No
         rig.wait_state(S.RECONNECTING)
         rig.wait_served()
         check_books(rig)
-        told = [int(trade.tradeid) for trade in rig.log.of(EVENT_MARKET_TRADE)]  # type: ignore[attr-defined]
+        told = ids(event for event in rig.log.items if event.type == EVENT_MARKET_TRADE)
         assert told == sorted(set(told))
         assert newest in told
         healed(rig)
+
+
+def ids(events: Iterable[Event]) -> list[int]:
+    """The ids of prints."""
+    prints = [each.data for each in events if isinstance(each.data, MarketTradeData)]
+    return [int(each.tradeid) for each in prints]
 
 
 def test_a_handler_may_turn_everything_over(rig: Rig) -> None:

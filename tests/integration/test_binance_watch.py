@@ -8,23 +8,21 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
-pytest.register_assert_rewrite("tests.support.rig")
-
-from foxtrot.adapter.binance import client, wire  # noqa: E402
-from foxtrot.model.constants import Channel, Exchange, Interval, StreamState  # noqa: E402
-from foxtrot.model.constants import ConnectionState as S  # noqa: E402
-from foxtrot.model.events import (  # noqa: E402
+from foxtrot.adapter.binance import client, wire
+from foxtrot.model.constants import Channel, Exchange, Interval, StreamState
+from foxtrot.model.constants import ConnectionState as S
+from foxtrot.model.events import (
     EVENT_BAR,
     EVENT_DEPTH,
     EVENT_MARKET_TRADE,
     EVENT_STREAM,
 )
-from foxtrot.model.health import StreamKey, StreamStatus  # noqa: E402
-from foxtrot.model.objects import BarData, DepthData, MarketTradeData  # noqa: E402
-from foxtrot.simulator.listings import E8  # noqa: E402
-from tests.support.binance_venue import BinanceUnderTest  # noqa: E402
-from tests.support.faults import healed, lost, same_book  # noqa: E402
-from tests.support.rig import SHORT, Rig, eventually, nothing_left, running  # noqa: E402
+from foxtrot.model.health import StreamKey, StreamStatus
+from foxtrot.model.objects import BarData, DepthData, MarketTradeData
+from foxtrot.simulator.listings import E8
+from tests.support.binance_venue import BinanceUnderTest
+from tests.support.faults import healed, lost, same_book
+from tests.support.rig import SHORT, Rig, eventually, nothing_left, running
 
 FLAGS: dict[str, object] = {"subscribe.timeout_s": 0.4}
 """A market that stands still has nothing to say to a new subscription."""

@@ -132,7 +132,7 @@ def test_days_begin_at_the_exchange(adapter: IbAdapter) -> None:
 def test_each_interval_has_bars(adapter: IbAdapter, number: int) -> None:
     """What is offered is had, in order."""
     interval, symbol = INTERVALS[number], (STOCKS[number % len(STOCKS)], Exchange.SMART)
-    days = 3 if interval.value.endswith("m") else 40
+    days = {"s": 0.05, "m": 3}.get(interval.value[-1], 40)
     bars = bars_of(adapter, now() - days * DAY, None, interval, symbol)
     times = [bar.datetime for bar in bars]
     assert times
