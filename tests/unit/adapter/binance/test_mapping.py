@@ -201,9 +201,9 @@ def test_depth_has_the_venues_time() -> None:
 
 
 def test_every_interval_has_the_venues_word() -> None:
-    """No two share one; ticks are no bars."""
+    """No two share one; ticks are no bars, and Binance has none of five seconds."""
     assert len(set(mapping.INTERVALS.values())) == len(mapping.INTERVALS)
-    assert set(Interval) - set(mapping.INTERVALS) == {Interval.TICK}
+    assert set(Interval) - set(mapping.INTERVALS) == {Interval.SECOND_5, Interval.TICK}
 
 
 # -- contracts --------------------------------------------------------------------------------
