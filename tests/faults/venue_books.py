@@ -75,11 +75,13 @@ def told_by(events: Iterable[object]) -> Told:
 
 def problems(told: Told, account: Account) -> list[str]:
     """Every difference between what was told and the venue's books; none, hopefully."""
-    called = dict(names(told, account.orders))
+    fills = tuple(account.fills)  # first, as the venue goes on: each has its order then
+    orders = tuple(account.orders)
+    called = dict(names(told, orders))
     return [
         *ways(told.orders),
-        *_fills(told.trades, account.fills, called),
-        *_orders(told, account.orders, called),
+        *_fills(told.trades, fills, called),
+        *_orders(told, orders, called),
         *holdings(told, account),
         *twice(account),
     ]
