@@ -112,7 +112,7 @@ def test_a_welcome_that_never_ends_is_given_up(
     house: House, fault: str, params: dict[str, object], what: str
 ) -> None:
     """F04: the deadline of a connection is total, and the error says what was missing."""
-    with living(house, {"connect.timeout_s": 0.3}) as rig:
+    with living(house, {"connect.timeout_s": 1.0}) as rig:
         house.faults.inject(fault, **params)
         rig.subscribe(AAPL)
         rig.connect()

@@ -9,6 +9,7 @@ from foxtrot.errors import StreamingError, SubscriptionRefused, VenueUnavailable
 from foxtrot.model.constants import Channel, Exchange, StreamState
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.health import StreamKey
+from tests.support.rig import eventually
 from tests.support.sessions import HANG, PATIENT, Rig, tick
 
 DEPTH_A, DEPTH_B = (
@@ -56,7 +57,8 @@ def test_an_individual_stream_that_nobody_answers_fails_alone(rig: Rig) -> None:
     wanted(rig, tick("A"), DEPTH_A)
     rig.call(rig.supervisor.start)
     rig.wait_state(S.DEGRADED)
-    assert rig.supervisor.book.wanted[DEPTH_A].state is StreamState.FAILED
+    book = rig.supervisor.book
+    eventually(lambda: book.wanted[DEPTH_A].state is StreamState.FAILED, "it fails alone")
     rig.call(rig.venue.unanswered.clear)
     rig.wait_state(S.READY)
     assert len(rig.venue.sessions) == 1
