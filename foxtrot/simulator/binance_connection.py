@@ -17,9 +17,10 @@ from typing import Protocol
 from aiohttp import WSMsgType, web
 
 from foxtrot.simulator.binance_commands import Commands
-from foxtrot.simulator.binance_limits import Limits, Window
+from foxtrot.simulator.binance_limits import Limits
 from foxtrot.simulator.faults import FaultBoard
 from foxtrot.simulator.log import log
+from foxtrot.simulator.window import Window
 
 _TEXT, _PING, _PONG = 0x81, 0x89, 0x8A
 _CLOSING_S = 1.0

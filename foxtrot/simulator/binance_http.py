@@ -17,7 +17,7 @@ from foxtrot.simulator.binance_connection import Connection
 from foxtrot.simulator.binance_connection import Venue as ConnectionVenue
 from foxtrot.simulator.binance_desk import Desk, desk_routes
 from foxtrot.simulator.binance_keys import Credentials
-from foxtrot.simulator.binance_limits import Refusal, WeightGate, Window
+from foxtrot.simulator.binance_limits import Refusal, WeightGate
 from foxtrot.simulator.binance_orders import REST
 from foxtrot.simulator.binance_params import refusal
 from foxtrot.simulator.binance_socket import PATH as ORDERS_PATH
@@ -25,6 +25,7 @@ from foxtrot.simulator.binance_socket import ApiCommands
 from foxtrot.simulator.binance_socket import Venue as ApiVenue
 from foxtrot.simulator.fault_routes import fault_routes
 from foxtrot.simulator.faults import Fault
+from foxtrot.simulator.window import Window
 
 _JSON = "application/json"
 _SLOW_S = 10.0

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from foxtrot.errors import ConfigurationError, InvalidState
+from foxtrot.simulator.control import Control
 from foxtrot.simulator.faults import Fault, FaultBoard
 from foxtrot.simulator.futu_account_room import AccountRoom
 from foxtrot.simulator.futu_accounts import DEFAULT_ACCOUNTS, AccountSpec
@@ -33,7 +34,6 @@ from foxtrot.simulator.futu_order_room import OrderRoom
 from foxtrot.simulator.futu_quotes import Quotes
 from foxtrot.simulator.futu_seen import Seen
 from foxtrot.simulator.futu_strikes import Strikes
-from foxtrot.simulator.ib_control import Control
 from foxtrot.simulator.log import log
 from foxtrot.simulator.market import Market, Step
 from foxtrot.simulator.pulse import Pulse

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from foxtrot.simulator.binance_limits import Window
+from foxtrot.simulator.window import Window
 
 WINDOW_S = 30.0
 

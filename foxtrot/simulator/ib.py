@@ -16,13 +16,13 @@ from typing import TypeVar
 
 from foxtrot.errors import ConfigurationError, InvalidState, UnknownSymbol
 from foxtrot.simulator.accounts import Amount
+from foxtrot.simulator.control import Control
 from foxtrot.simulator.faults import Fault, FaultBoard
 from foxtrot.simulator.ib_account_room import AccountRoom
 from foxtrot.simulator.ib_blast import Blast, BlastPlan
 from foxtrot.simulator.ib_connection import Connection
 from foxtrot.simulator.ib_contract_room import ContractRoom
 from foxtrot.simulator.ib_contracts import Universe
-from foxtrot.simulator.ib_control import Control
 from foxtrot.simulator.ib_desk import Desk
 from foxtrot.simulator.ib_dispatch import Dispatch, Room
 from foxtrot.simulator.ib_hall import Hall

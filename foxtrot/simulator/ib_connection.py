@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from foxtrot.simulator.binance_limits import Window
 from foxtrot.simulator.faults import FaultBoard
 from foxtrot.simulator.ib_limits import CANNOT_READ, IN_USE, PACE, IbLimits, text_of
 from foxtrot.simulator.ib_parsing import parse
 from foxtrot.simulator.ib_requests import Request, StartApi
 from foxtrot.simulator.ib_wire import LEAST_VERSION, Reader, Value, WireError, encode
 from foxtrot.simulator.log import log
+from foxtrot.simulator.window import Window
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 _VERSIONS = re.compile(r"v(\d+)(?:\.\.(\d+))?(?: .*)?")

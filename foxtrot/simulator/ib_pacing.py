@@ -6,7 +6,7 @@ Source: TWS API documents, "Historical Data Limitations".
 
 from __future__ import annotations
 
-from foxtrot.simulator.binance_limits import Window
+from foxtrot.simulator.window import Window
 
 _SAME_S = 15.0
 _PER_CONTRACT, _PER_CONTRACT_S = 5, 2.0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from foxtrot.simulator.binance_limits import Limits, OrderGate, WeightGate, Window
+from foxtrot.simulator.binance_limits import Limits, OrderGate, WeightGate
+from foxtrot.simulator.window import Window
 
 
 def test_a_window_admits_its_limit_and_no_more() -> None:

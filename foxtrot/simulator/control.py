@@ -1,4 +1,4 @@
-"""A port beside the simulated gateway's own, where a person switches faults on: HTTP and JSON."""
+"""A port beside the simulated venue's own, where a person switches faults on: HTTP and JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _STOP_S = 2.0
 
 
 class Control:
-    """The fault board of a gateway over HTTP.
+    """The fault board of a venue over HTTP.
 
     Args:
         faults: What is switched.
