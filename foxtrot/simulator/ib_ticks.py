@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
+from foxtrot.simulator.history import Bar
 from foxtrot.simulator.ib_listings import IbContract
 from foxtrot.simulator.ib_wire import encode
 from foxtrot.simulator.listings import E8
@@ -94,6 +95,7 @@ class Quotes:
         self._traded = contract.sec_type != "CASH"
         self._rt_volume = "233" in generic.split(",")
         self._before: Quote | None = None
+        self._extremes: dict[str, int] = {}
 
     def begin(self) -> list[bytes]:
         """All that is known."""
@@ -109,18 +111,16 @@ class Quotes:
                 messages.extend(self._print(trades[-1]))
             else:
                 messages.append(self._price("last", day.close_e8, 0))
-            messages.append(self._size("volume", day.volume_e8))
-            shape = {"high": day.high_e8, "low": day.low_e8, "open": day.open_e8}
-            shape["close"] = day.open_e8
-            messages.extend(self._price(field, value, 0) for field, value in shape.items())
+            messages.extend(self._day(day))
+            messages.extend(self._price(field, day.open_e8, 0) for field in ("open", "close"))
         return messages
 
     def step(self, step: Step) -> list[bytes]:
-        """What changed of the quote, and the last print with the volume of the day."""
+        """What changed of the quote, and the last print with what it makes of the day."""
         messages = list(self._quote(self._market.quote(step.symbol)))
         if self._traded and step.trades:
             messages.extend(self._print(step.trades[-1]))
-            messages.append(self._size("volume", self._market.day(step.symbol).volume_e8))
+            messages.extend(self._day(self._market.day(step.symbol)))
             if self._rt_volume:
                 messages.extend(self._tape(trade) for trade in step.trades)
         return messages
@@ -155,6 +155,14 @@ class Quotes:
         yield encode(46, 6, self._id, self._numbers["stamp"][0], str(trade.time_ms // 1_000))
         yield self._price("last", trade.price_e8, trade.quantity_e8)
         yield self._size("last", trade.quantity_e8)
+
+    def _day(self, day: Bar) -> Iterator[bytes]:
+        """The volume of the day; its high and low only when they have moved."""
+        yield self._size("volume", day.volume_e8)
+        for field, value in (("high", day.high_e8), ("low", day.low_e8)):
+            if self._extremes.get(field) != value:
+                self._extremes[field] = value
+                yield self._price(field, value, 0)
 
     def _tape(self, trade: Trade) -> bytes:
         volume = size(self._market.day(self._contract.name).volume_e8)

@@ -82,17 +82,23 @@ async def test_a_whole_start_is_answered(
 async def test_quotes_are_those_of_the_market(
     sim: SimulatedIb, sdk: ModuleType, desk: Desk
 ) -> None:
-    """reqMktData tells best bid and ask, the last print and the volume of the day."""
+    """reqMktData tells best bid and ask, the last print, and the day as the prints move it."""
     ticker = desk.ib.reqMktData(apple(sdk))
     await desk.settled()
-    sim.tick("AAPL", 40)
+    before = sim.market.day("AAPL")
+    for bid in (before.high_e8 / 1e8 + 1, before.low_e8 / 1e8 - 1):
+        sim.market.set_quote("AAPL", bid)
+        sim.tick("AAPL", 10)
     await desk.settled()
+    day = sim.market.day("AAPL")
+    assert day.high_e8 > before.high_e8
+    assert day.low_e8 < before.low_e8
     quote, last = sim.market.quote("AAPL"), sim.market.trades("AAPL")[-1]
     assert (ticker.bid, ticker.bidSize) == (quote.bid_e8 / 1e8, quote.bid_quantity_e8 / 1e8)
     assert (ticker.ask, ticker.askSize) == (quote.ask_e8 / 1e8, quote.ask_quantity_e8 / 1e8)
     assert (ticker.last, ticker.lastSize) == (last.price_e8 / 1e8, last.quantity_e8 / 1e8)
-    assert ticker.low <= ticker.last <= ticker.high
-    assert ticker.volume == sim.market.day("AAPL").volume_e8 / 1e8
+    assert (ticker.low, ticker.high) == (day.low_e8 / 1e8, day.high_e8 / 1e8)
+    assert ticker.volume == day.volume_e8 / 1e8
 
 
 async def test_a_book_stays_in_step(sim: SimulatedIb, sdk: ModuleType, desk: Desk) -> None:
