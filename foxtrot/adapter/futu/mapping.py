@@ -8,8 +8,8 @@ volume. Texts of time bear no zone, so the epoch fields beside them are read.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import Sequence
+from typing import Protocol
 
 from foxtrot.model.constants import Direction, Interval
 from foxtrot.model.objects import BarData, DayStatistics, Levels, Source
@@ -62,9 +62,6 @@ CACHED = 3
 
 TAKERS = {1: Direction.LONG, 2: Direction.SHORT}
 """TickerDirection: who took."""
-
-Security: TypeAlias = tuple[int, str]
-"""QotMarket and code, as OpenD names a contract."""
 
 
 class WireSecurity(Protocol):
@@ -166,17 +163,6 @@ def bad_touch(snapshot: WireSnapshot) -> str:
     return "" if inside else "volume out of range"
 
 
-def bad_levels(levels: Levels) -> str:
-    """Why one side of a book cannot be believed; empty if it can."""
-    if not levels:
-        return ""
-    prices, volumes = zip(*levels, strict=True)
-    # A sum is not a number as soon as one of its parts is not, and it is found in C.
-    if not (min(prices) > 0.0 and sum(prices) < PRICE_LIMIT):
-        return "price out of range"
-    return "" if min(volumes) >= 0.0 and sum(volumes) < VOLUME_LIMIT else "volume out of range"
-
-
 def bad_print(item: WirePrint) -> str:
     """Why a print cannot be believed; empty if it can."""
     if not 0.0 < item.price < PRICE_LIMIT:
@@ -217,13 +203,26 @@ def day_of(quote: WireQuote) -> DayStatistics:
     )
 
 
-def levels_of(rows: Iterable[WireLevel]) -> Levels:
-    """One side of a book, best first, as OpenD sends it; empty rows are left out.
+def side_of(rows: Sequence[WireLevel], count: int) -> tuple[Levels, str]:
+    """One side of a book, best first, as OpenD sends it; and why it cannot be believed, or "".
 
-    With basic rights OpenD sends a row without a price where there is none.
+    With basic rights OpenD sends a row of zeros where there is none; it is left out.
     """
+    if len(rows) > count:
+        rows = rows[:count]
     levels = tuple([(row.price, float(row.volume)) for row in rows])
-    return tuple(each for each in levels if each[0] or each[1]) if (0.0, 0.0) in levels else levels
+    if _good(levels):
+        return levels, ""
+    levels = tuple(level for level in levels if level != (0.0, 0.0))
+    return (levels, "") if _good(levels) else ((), "price or volume out of range")
+
+
+def _good(levels: Levels) -> bool:
+    # A generator for `all` would cost more than the comparisons.
+    for price, volume in levels:
+        if not (0.0 < price < PRICE_LIMIT and 0.0 <= volume < VOLUME_LIMIT):
+            return False
+    return True
 
 
 def start_of(row: WireBar, interval: Interval) -> dt.datetime:

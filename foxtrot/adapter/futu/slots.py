@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from foxtrot.adapter.futu.mapping import BAR_KINDS, BAR_SUBS, BOOK, PRINTS, QUOTE, Security
+from foxtrot.adapter.futu.mapping import BAR_KINDS, BAR_SUBS, BOOK, PRINTS, QUOTE
+from foxtrot.adapter.futu.symbols import Security
 from foxtrot.model.constants import Channel, Exchange, Interval, Lane
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import NO_STATISTICS, BarData, DayStatistics, Levels, Source, TickData

@@ -21,7 +21,6 @@ from foxtrot.adapter.futu.mapping import (
     PRICE_LIMIT,
     TIME_LIMIT_S,
     VOLUME_LIMIT,
-    Security,
     WireBar,
     WireLevel,
     WirePrint,
@@ -107,7 +106,7 @@ class Assembler:
         self._now_ns = 0
         self._put = put
         self._episodes = Episodes(counters, log.bind(venue=venue))
-        self._streams: dict[Security, Streams] = {}
+        self._streams: dict[tuple[int, str], Streams] = {}
 
     # -- streams ----------------------------------------------------------------------------
 
@@ -172,11 +171,12 @@ class Assembler:
             self._for_nobody()
             return
         count = _LEVELS if streams.depths else _LEVELS_ON_TICK
-        bids = mapping.levels_of(push.orderBookBidList[:count])
-        asks = mapping.levels_of(push.orderBookAskList[:count])
-        seconds = max(push.svrRecvTimeBidTimestamp, push.svrRecvTimeAskTimestamp)
-        bad = mapping.bad_levels(bids) or mapping.bad_levels(asks) or mapping.bad_time(seconds)
-        event_ns = 0 if bad else mapping.ns_of(seconds)
+        bids, bad_bids = mapping.side_of(push.orderBookBidList, count)
+        asks, bad_asks = mapping.side_of(push.orderBookAskList, count)
+        at_bid, at_ask = push.svrRecvTimeBidTimestamp, push.svrRecvTimeAskTimestamp
+        bad_times = mapping.bad_time(at_bid) or mapping.bad_time(at_ask)
+        bad = bad_bids or bad_asks or bad_times
+        event_ns = 0 if bad else mapping.ns_of(max(at_bid, at_ask))
         for depth in streams.depths:
             if self._is_news(depth, bad, event_ns, bids, asks):
                 item = DepthData(depth.source, event_ns, self._now_ns, bids, asks)
