@@ -1,0 +1,1 @@
+"""Futu, through OpenD and futu-api."""
