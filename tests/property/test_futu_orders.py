@@ -34,7 +34,8 @@ from foxtrot.model.requests import OrderRequest
 TENCENT = Security(1, "00700")
 NAME = ("00700", Exchange.SEHK)
 ENDED = {3, 11, 14, 15, 21, 22, 23, 24}
-SAYS_NOTHING = {-1, 4}
+ALIVE = {0, 1, 2, 5, 10, 12, 13}
+SAYS_NOTHING = {-1, 4, 16, 99}
 
 amounts = st.floats(min_value=1e-8, max_value=1e12, allow_nan=False)
 floats = st.floats(allow_nan=True, allow_infinity=True)
@@ -138,7 +139,7 @@ def test_a_status_proves_what_it_says_and_no_more(status: int, traded: int, volu
     shown = order_mapping.order_report(
         order(orderStatus=status, fillQty=float(traded), qty=float(volume)), NAME
     )
-    documented = status in ENDED or status in {0, 1, 2, 5, 10, 12, 13}
+    documented = status in ENDED | ALIVE
     if shown is None:
         assert not documented
         assert not traded
@@ -149,6 +150,19 @@ def test_a_status_proves_what_it_says_and_no_more(status: int, traded: int, volu
     assert shown.state is not OrderState.REJECTED or (status in {3, 21} and not traded)
     assert bool(shown.reason) or shown.state is not OrderState.REJECTED
     assert documented or "status" in shown.reason or filled
+
+
+@pytest.mark.parametrize("status", sorted(ENDED | ALIVE | SAYS_NOTHING))
+def test_each_documented_status_ends_an_order_or_does_not(status: int) -> None:
+    """Of an order that traded nothing: what ended has ended, what lives lives, else no word."""
+    shown = order_mapping.order_report(order(orderStatus=status), NAME)
+    if status in SAYS_NOTHING:
+        assert shown is None
+        assert str(status) in order_mapping.no_proof(status)
+    else:
+        assert shown is not None
+        assert shown.state in TERMINAL or status in ALIVE
+        assert not order_mapping.no_proof(status)
 
 
 @given(floats, floats, floats, floats, floats, st.integers(-1, 6), st.integers(-1, 25))
