@@ -12,7 +12,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable
 
-from foxtrot.adapter.futu.errors import error_of, not_connected, refused_handshake
+from foxtrot.adapter.futu.errors import error_of, no_handshake, not_connected
 from foxtrot.adapter.futu.limits import Pace
 from foxtrot.adapter.futu.line import Line, Sink
 from foxtrot.adapter.futu.schema import Message, Proto, c2s_of, read, request, response_class
@@ -29,6 +29,7 @@ from foxtrot.errors import (
     InvalidState,
     MalformedMessage,
     NameResolutionError,
+    StreamingError,
     VenueError,
     VenueUnavailable,
     WrongThread,
@@ -141,16 +142,20 @@ class FutuClient:
             raise not_connected(self._settings.endpoint, problem)
 
     async def _address(self) -> tuple[str, int]:
+        """Where to connect; a name is looked up here, as the SDK's thread would stand still."""
         host, port = self._settings.host, self._settings.port
-        loop = asyncio.get_running_loop()
         try:
-            found = await loop.getaddrinfo(
-                host, port, family=socket.AF_INET, type=socket.SOCK_STREAM
-            )
+            socket.inet_aton(host)
+        except OSError:
+            pass
+        else:
+            return host, port
+        try:
+            found = await aside(lambda: socket.gethostbyname(host), "futu-host")
         except OSError:
             text = "the host name has no IPv4 address"
             raise NameResolutionError(self._settings.endpoint, text) from None
-        return str(found[0][4][0]), port
+        return found, port
 
     async def _shake_hands(self) -> None:
         c2s = c2s_of(Proto.InitConnect)
@@ -159,8 +164,8 @@ class FutuClient:
         c2s.pushProtoFmt, c2s.programmingLanguage = 0, "Python"
         try:
             s2c = await self._exchange(Proto.InitConnect, c2s)
-        except VenueError as error:
-            raise refused_handshake(self._settings.endpoint, error) from None
+        except (VenueError, StreamingError) as error:
+            raise no_handshake(self._settings.endpoint, error) from None
         self.conn_id, self.user_id = int(s2c.connID), int(s2c.loginUserID)
         self.server_version = int(s2c.serverVer)
         if self._rsa is not None:

@@ -65,6 +65,9 @@ _CONNECT: Mapping[str, str] = MappingProxyType(
 """Names of the system's errors, as the SDK tells them."""
 
 
+_KEY_ADVICE = "an OpenD that encrypts needs its key in rsa_key_file, any other none"
+
+
 def error_of(venue: str, proto: int, ret_type: int, code: int, text: str) -> VenueError:
     """The error that an answer means.
 
@@ -102,9 +105,11 @@ def error_of(venue: str, proto: int, ret_type: int, code: int, text: str) -> Ven
     return VenueError(venue, shown, said)
 
 
-def refused_handshake(endpoint: str, error: VenueError) -> FoxtrotError:
-    """What a handshake that OpenD refused means: no connection, but perhaps the next time."""
-    return ConnectError(endpoint, f"OpenD refused it: {error.text}")
+def no_handshake(endpoint: str, error: FoxtrotError) -> ConnectError:
+    """What it means that OpenD was reached, and there is no connection for all that."""
+    if isinstance(error, VenueError):
+        return ConnectError(endpoint, f"OpenD refused it: {error.text}")
+    return ConnectError(endpoint, f"the handshake failed ({error}); {_KEY_ADVICE}")
 
 
 def not_connected(endpoint: str, told: str) -> ConnectError:
