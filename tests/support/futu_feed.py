@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from foxtrot.adapter.futu.slots import Mark, Slot, make_slot
 from foxtrot.adapter.futu.symbols import Security
@@ -110,6 +110,7 @@ class Feed:
     def __call__(self, *pushes: Message) -> list[object]:
         """Let these come; returns what was told."""
         told = len(self.events)
+        push: Any
         for push in pushes:
             if hasattr(push, "basicQotList"):
                 self.ticks.on_quotes(push)
