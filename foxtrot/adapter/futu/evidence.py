@@ -6,11 +6,11 @@ leaves the outcome open, and the order in doubt until Futu is asked.
 
 from __future__ import annotations
 
-from foxtrot.errors import FoxtrotError, RateLimited, VenueError, VenueUnavailable
+from foxtrot.errors import RateLimited, VenueError, VenueUnavailable
 from foxtrot.gateway.trading import Doubtful, NotSent, Refused
 
 
-def of_request(error: FoxtrotError | TimeoutError, *, sent: bool) -> Refused | NotSent | Doubtful:
+def of_request(error: Exception, *, sent: bool) -> Refused | NotSent | Doubtful:
     """What it proves of a new order or a cancel that there was no good answer.
 
     That Futu's servers did not answer OpenD, or are away (`VenueUnavailable`), proves nothing:

@@ -184,20 +184,18 @@ def terms(
         NotSupported: Futu is sent no such order.
     """
     request = intent.request
-    trd_market = next((each for each in _REACHED_BY[security.market] if each in markets), 0)
-    if not trd_market:
-        raise NotSupported(venue, f"orders for {request.vt_symbol} in this account")
+    reached_by = trd_market(security, markets, venue)
     kind, side = _KINDS.get(request.type), _SIDES.get(request.direction)
     wanted = f"a {request.type.value} {request.direction.value} order"
     if kind is None or side is None:
         raise NotSupported(venue, wanted)
-    if request.type in _AT_ONCE and trd_market != HK:
+    if request.type in _AT_ONCE and reached_by != HK:
         raise NotSupported(venue, f"{wanted} outside Hong Kong")
     if not real and request.type not in _ON_PAPER:
         raise NotSupported(venue, f"{wanted} in paper trading")
-    rests = real and trd_market in (HK, US) and request.type not in _AT_ONCE | {OrderType.MARKET}
+    rests = real and reached_by in (HK, US) and request.type not in _AT_ONCE | {OrderType.MARKET}
     return Terms(
-        trd_market,
+        reached_by,
         side,
         kind,
         PLACES[QotMarket(security.market)].trd_sec_market,
@@ -207,6 +205,23 @@ def terms(
         price=request.price if request.type in _PRICED else None,
         stop_price=request.stop_price if request.type in _STOPPED else None,
     )
+
+
+def trd_market(security: Security, markets: tuple[int, ...], venue: str) -> int:
+    """The TrdMarket by which an account reaches a contract.
+
+    Raises:
+        NotSupported: It has none.
+    """
+    for each in _REACHED_BY[security.market]:
+        if each in markets:
+            return each
+    raise NotSupported(venue, f"orders for {security.code} in this account")
+
+
+def is_elsewhere(row: WireOrder | WireFill | WirePosition) -> bool:
+    """Whether it is of a market that foxtrot does not trade, such as Singapore's."""
+    return market_of_order(row.secMarket) is None
 
 
 def security_of(row: WireOrder | WireFill | WirePosition) -> Security:
@@ -221,14 +236,21 @@ def security_of(row: WireOrder | WireFill | WirePosition) -> Security:
     return Security(market, row.code)
 
 
-def order_report(order: WireOrder, name: Name) -> OrderReport | None:
+def order_report(
+    order: WireOrder, name: Name, before: OrderState | None = None
+) -> OrderReport | None:
     """An order as OpenD shows it; None if its status proves nothing, and nothing of it traded.
+
+    Args:
+        order: As OpenD shows it.
+        name: How its contract is spelled here.
+        before: What Futu said of it before, which stays where a status proves nothing.
 
     Raises:
         ValueError: Its numbers or words cannot be believed.
     """
     traded, volume = quantity(order.fillQty), quantity(order.qty)
-    state = _state(order.orderStatus, traded, volume)
+    state = _state(order.orderStatus, traded, volume) or before
     if state is None:
         return None
     kind, reason = _TYPES.get(order.orderType, OrderType.LIMIT), _reason(order, state)
