@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from foxtrot.adapter.futu import evidence, order_mapping
-from foxtrot.adapter.futu.order_mapping import CN, HK, HKCC, US, WireFill, WireOrder
+from foxtrot.adapter.futu.order_mapping import CN, HK, HKCC, US
 from foxtrot.adapter.futu.symbols import Security
 from foxtrot.errors import (
     AuthenticationError,
@@ -30,6 +28,7 @@ from foxtrot.execution.reports import TERMINAL, OrderIntent, OrderState, exact
 from foxtrot.gateway.trading import Doubtful, NotSent, Refused
 from foxtrot.model.constants import Direction, Exchange, OrderType
 from foxtrot.model.requests import OrderRequest
+from tests.support.futu_wire_orders import deal, order
 
 TENCENT = Security(1, "00700")
 NAME = ("00700", Exchange.SEHK)
@@ -53,28 +52,6 @@ requests = st.builds(
     price=amounts,
     stop_price=amounts,
 )
-
-
-def order(**fields: object) -> WireOrder:
-    plain: dict[str, object] = {
-        "trdSide": 1,
-        "orderType": 1,
-        "orderStatus": 5,
-        "orderID": 7,
-        "orderIDEx": "FH7",
-        "code": "00700",
-        "qty": 300.0,
-        "price": 500.0,
-        "fillQty": 0.0,
-        "fillAvgPrice": 0.0,
-        "lastErrMsg": "",
-        "secMarket": 1,
-        "createTimestamp": 1.7e9,
-        "updateTimestamp": 1.7e9,
-        "remark": "fx-1",
-        "auxPrice": 0.0,
-    }
-    return cast("WireOrder", SimpleNamespace(**{**plain, **fields}))
 
 
 @given(requests)
@@ -194,15 +171,9 @@ def test_hostile_numbers_of_a_deal_are_refused_or_believable(
     volume: float, price: float, at: float
 ) -> None:
     """A deal has a volume, a price that is none below zero, and a time."""
-    fields = {"trdSide": 1, "fillID": 3, "fillIDEx": "FD3", "orderID": 7, "orderIDEx": "FH7"}
-    deal = cast(
-        "WireFill",
-        SimpleNamespace(
-            **fields, code="00700", qty=volume, price=price, createTimestamp=at, status=0
-        ),
-    )
+    hostile = deal(qty=volume, price=price, createTimestamp=at)
     try:
-        shown = order_mapping.fill_report(deal, NAME, "fx-1")
+        shown = order_mapping.fill_report(hostile, NAME, "fx-1")
     except ValueError:
         return
     assert shown.trade_id == "FD3"

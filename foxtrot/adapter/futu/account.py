@@ -14,6 +14,7 @@ import msgspec
 
 from foxtrot.adapter.futu import order_mapping
 from foxtrot.adapter.futu.order_mapping import CN, HK, HKCC, US, Name, WirePosition
+from foxtrot.adapter.futu.schema import Message
 from foxtrot.adapter.futu.settings import FutuSettings, TradeEnv
 from foxtrot.errors import ConfigurationError
 from foxtrot.gateway.trading import Balances
@@ -82,6 +83,10 @@ class TradedAccount(msgspec.Struct, frozen=True):
     def real(self) -> bool:
         """Whether money is traded; else it is for paper trading."""
         return self.env == TradeEnv.REAL
+
+    def head(self, header: Message, trd_market: int) -> None:
+        """Fill in the `TrdHeader` of a question or a command about it."""
+        header.trdEnv, header.accID, header.trdMarket = self.env, self.acc_id, trd_market
 
 
 def choose(rows: Iterable[WireAccount], settings: FutuSettings) -> TradedAccount:

@@ -20,9 +20,9 @@ def of_request(error: Exception, *, sent: bool) -> Refused | NotSent | Doubtful:
         error: What came instead of a good answer.
         sent: Whether the request may have left.
     """
-    words = str(error) or "no answer in time"
     if not sent:
-        return NotSent(words)
+        return NotSent(str(error) or "its turn did not come in time")
+    words = str(error) or "no answer in time"
     if isinstance(error, RateLimited):
         return Refused(words, error.retry_after_s)
     if isinstance(error, VenueError) and not isinstance(error, VenueUnavailable):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Generic, TypeVar
 
 from foxtrot.adapter.futu import order_mapping
 from foxtrot.adapter.futu.account import TradedAccount
@@ -21,8 +22,13 @@ from foxtrot.errors import VenueUnavailable
 from foxtrot.execution.reports import TERMINAL, FillReport, OrderRecord, OrderReport
 from foxtrot.model.objects import utc
 
+T = TypeVar("T")
+
 LONGEST_DAYS = 89
 """OpenD shows 90 days of the past at once."""
+
+BELIEVED_S = 1.0
+"""How long the rows of one question serve the next ones of its round."""
 
 _MARGIN = dt.timedelta(days=1)
 """Times are asked for in the zone of a market, which is less than a day from any other."""
@@ -50,17 +56,16 @@ class OrderLists:
         self._venue, self._client, self._account = venue, client, account
         self._feed, self._time_ns = feed, time_ns
         self._asking: dict[object, asyncio.Task[list[WireOrder]]] = {}
-        self._lock = asyncio.Lock()
-        self._deals: dict[str, FillReport] = {}
-        self._deals_since = ""
-        self._mark = 0
+        self._running: set[asyncio.Task[list[WireOrder]]] = set()
+        self._deals = _Round(self._ask_deals)
+        self._orders = _Round(self._ask_orders)
 
     async def close(self) -> None:
         """Ask nothing more."""
-        asking = list(self._asking.values())
-        for task in asking:
+        running = list(self._running)
+        for task in running:
             task.cancel()
-        await asyncio.gather(*asking, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
 
     # -- orders -----------------------------------------------------------------------------
 
@@ -71,7 +76,7 @@ class OrderLists:
             FoxtrotError: It was not answered.
             ValueError: An order cannot be believed.
         """
-        self._outdate_deals()
+        self._outdate()
         reports = [self._feed.order(row) for row in await self._today()]
         return tuple(each for each in reports if each is not None and each.state not in TERMINAL)
 
@@ -88,11 +93,11 @@ class OrderLists:
             FoxtrotError: It was not answered.
             ValueError: An order cannot be believed.
         """
-        self._outdate_deals()
+        self._outdate()
         row = _named(await self._today(), orderid, venue_id)
         if row is None:
             created_ns = record.intent.created_ns if record is not None else 0
-            row = _named(await self._past(created_ns), orderid, venue_id)
+            row = _named(await self._past(self._begin(created_ns)), orderid, venue_id)
         if row is None:
             return None
         report = self._feed.order(row)
@@ -106,9 +111,9 @@ class OrderLists:
         c2s.refreshCache = True
         return await self._together("today", Proto.Trd_GetOrderList, c2s)
 
-    async def _past(self, since_ns: int) -> list[WireOrder]:
+    async def _past(self, begin: str) -> list[WireOrder]:
         c2s = self._question(Proto.Trd_GetHistoryOrderList)
-        begin = self._bound(c2s, since_ns)
+        self._bound(c2s, begin)
         return await self._together(("past", begin), Proto.Trd_GetHistoryOrderList, c2s)
 
     # -- deals ------------------------------------------------------------------------------
@@ -122,31 +127,17 @@ class OrderLists:
             FoxtrotError: It was not answered.
             ValueError: A deal or an order cannot be believed.
         """
+        begin = self._begin(since_ns)
         if not self._account.real:
-            for row in (*await self._today(), *await self._past(since_ns)):
-                wanted = row.code in symbols
-                self._feed.order(row, since_ns=since_ns if wanted else NEVER_NS)
+            for row in await self._orders.rows(begin):
+                self._feed.order(row, since_ns=since_ns if row.code in symbols else NEVER_NS)
             return ()
-        deals = (await self._all_deals(since_ns)).values()
+        deals = await self._deals.rows(begin)
         return tuple(each for each in deals if each.symbol in symbols and each.ts_ns >= since_ns)
 
-    async def _all_deals(self, since_ns: int) -> dict[str, FillReport]:
-        """All deals, as one round of questions asks for those of each symbol by itself.
-
-        They are believed until an order is looked for again: a list of deals has to be younger
-        than the list of orders that it is to prove something with.
-        """
-        begin = self._begin(since_ns)
-        async with self._lock:
-            if not self._deals_since or begin < self._deals_since:
-                mark = self._mark
-                self._deals = await self._ask_deals(since_ns)
-                self._deals_since = begin if mark == self._mark else ""
-            return self._deals
-
-    async def _ask_deals(self, since_ns: int) -> dict[str, FillReport]:
+    async def _ask_deals(self, begin: str) -> list[FillReport]:
         past = self._question(Proto.Trd_GetHistoryOrderFillList)
-        self._bound(past, since_ns)
+        self._bound(past, begin)
         today = self._question(Proto.Trd_GetOrderFillList)
         today.refreshCache = True
         rows: list[WireFill] = [
@@ -154,27 +145,26 @@ class OrderLists:
             *(await self._client.ask(Proto.Trd_GetOrderFillList, today)).orderFillList,
         ]
         deals = map(self._feed.fill, rows)
-        return {each.trade_id: each for each in deals if each is not None}
+        return list({each.trade_id: each for each in deals if each is not None}.values())
 
-    def _outdate_deals(self) -> None:
-        self._deals_since = ""
-        self._mark += 1
+    async def _ask_orders(self, begin: str) -> list[WireOrder]:
+        return [*await self._past(begin), *await self._today()]
+
+    def _outdate(self) -> None:
+        self._deals.outdate()
+        self._orders.outdate()
 
     # -- how --------------------------------------------------------------------------------
 
     def _question(self, proto: Proto) -> Message:
         c2s = c2s_of(proto)
-        account = self._account
-        c2s.header.trdEnv, c2s.header.accID = account.env, account.acc_id
-        c2s.header.trdMarket = account.market
+        self._account.head(c2s.header, self._account.market)
         return c2s
 
-    def _bound(self, c2s: Message, since_ns: int) -> str:
-        begin = self._begin(since_ns)
+    def _bound(self, c2s: Message, begin: str) -> None:
         last = utc(self._time_ns()) + _MARGIN
         c2s.filterConditions.beginTime = f"{begin} 00:00:00"
         c2s.filterConditions.endTime = f"{last:%Y-%m-%d} 23:59:59"
-        return begin
 
     def _begin(self, since_ns: int) -> str:
         earliest = utc(self._time_ns()) - dt.timedelta(days=LONGEST_DAYS) + 2 * _MARGIN
@@ -185,8 +175,9 @@ class OrderLists:
         task = self._asking.get(key)
         if task is None:
             task = asyncio.ensure_future(self._ask(key, proto, c2s))
-            task.add_done_callback(_seen)
             self._asking[key] = task
+            self._running.add(task)
+            task.add_done_callback(self._done)
         return await asyncio.shield(task)
 
     async def _ask(self, key: object, proto: Proto, c2s: Message) -> list[WireOrder]:
@@ -194,15 +185,46 @@ class OrderLists:
         del self._asking[key]
         return list((await self._client.ask(proto, c2s)).orderList)
 
+    def _done(self, task: asyncio.Task[list[WireOrder]]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen: whoever asked may have been cancelled
+
+
+class _Round(Generic[T]):
+    """Rows that a round of questions shares, which asks for those of each symbol by itself.
+
+    They are believed for a moment, and not after an order was looked for: a list of fills has to be
+    younger than the list of orders that it is to prove something with.
+
+    Args:
+        ask: Gets them, from a day on.
+    """
+
+    def __init__(self, ask: Callable[[str], Awaitable[list[T]]]) -> None:
+        self._ask, self._lock = ask, asyncio.Lock()
+        self._rows: list[T] = []
+        self._begin = ""
+        self._mark, self._until = 0, 0.0
+
+    def outdate(self) -> None:
+        """Believe them no more, those that are under way neither."""
+        self._begin = ""
+        self._mark += 1
+
+    async def rows(self, begin: str) -> list[T]:
+        """Those of a day and since."""
+        async with self._lock:
+            now = asyncio.get_running_loop().time()
+            if not self._begin or begin < self._begin or now >= self._until:
+                mark, self._until = self._mark, now + BELIEVED_S
+                self._rows = await self._ask(begin)
+                self._begin = begin if mark == self._mark else ""
+            return self._rows
+
 
 def _named(rows: Iterable[WireOrder], orderid: str, venue_id: str) -> WireOrder | None:
     for row in rows:
         if (order_mapping.venue_id(row) == venue_id) if venue_id else (row.remark == orderid):
             return row
     return None
-
-
-def _seen(task: asyncio.Task[list[WireOrder]]) -> None:
-    """Whoever asked may have been cancelled."""
-    if not task.cancelled():
-        task.exception()
