@@ -7,10 +7,10 @@ their constructor waits for ever, and each request of theirs is several. Its net
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import Callable
 
 from foxtrot.adapter.futu.errors import error_of, no_handshake, not_connected
 from foxtrot.adapter.futu.limits import Pace
@@ -26,6 +26,7 @@ from foxtrot.errors import (
     ConnectionClosed,
     ConnectTimeout,
     FoxtrotError,
+    HeartbeatTimeout,
     InvalidState,
     MalformedMessage,
     NameResolutionError,
@@ -133,12 +134,12 @@ class FutuClient:
             self._rsa = await aside(lambda: Rsa(self._settings.rsa_key_file), "futu-key")
             self._reader.cipher = self._rsa
         address = await self._address()
+        self._refuse_lost()
         self._network = network
-        _, attempt = network.connect(address, self._line, timeout_s, False, False)
+        _, attempt = network.connect(address, self._line, timeout_s * 2, False, False)
         self._raw_id = attempt.conn_id
         problem = await self._connected
         if problem:
-            self._gone.set_result(None)
             raise not_connected(self._settings.endpoint, problem)
 
     async def _address(self) -> tuple[str, int]:
@@ -171,7 +172,7 @@ class FutuClient:
         if self._rsa is not None:
             self._aes = Aes(s2c.connAESKey, s2c.aesCBCiv)
         self._reader.cipher = self._aes
-        self._beat(max(s2c.keepAliveInterval, 1) * _CALM)
+        self._beat_later(max(s2c.keepAliveInterval, 1) * _CALM)
 
     def _give_up(self) -> None:
         self._lose(ConnectionClosed(_DROPPED, "it was never open"))
@@ -220,8 +221,15 @@ class FutuClient:
         self._alive()
         await self._pace.turn(proto, c2s)
         seconds = timeout_s if timeout_s is not None else self._config.request_timeout_s
-        async with self._deadline(proto, seconds):
-            return await self._exchange(proto, c2s)
+        heard = self.received
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._exchange(proto, c2s)
+        except TimeoutError:
+            if self.received == heard and seconds >= self._config.probe_s:
+                self._lose(HeartbeatTimeout(seconds))  # not even a sign of life was answered
+            text = f"{proto.name} was not answered within {seconds:g} s"
+            raise VenueUnavailable(self._venue, "", text) from None
 
     async def probe(self) -> None:
         """Ask for the state of OpenD, as a sign of life."""
@@ -260,19 +268,15 @@ class FutuClient:
             raise error_of(self._venue, proto, int(ret_type), int(code), str(text))
         return answer.s2c  # type: ignore[no-any-return]
 
-    @contextlib.asynccontextmanager
-    async def _deadline(self, proto: Proto, seconds: float) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(seconds):
-                yield
-        except TimeoutError:
-            text = f"{proto.name} was not answered within {seconds:g} s"
-            raise VenueUnavailable(self._venue, "", text) from None
-
     def _alive(self) -> RawNetwork:
-        if self.lost.done() or self._network is None:
-            raise ConnectionClosed(_DROPPED, "the connection is gone")
+        self._refuse_lost()
+        if self._network is None:
+            raise ConnectionClosed(_DROPPED, "the connection is not open")
         return self._network
+
+    def _refuse_lost(self) -> None:
+        if self.lost.done():
+            raise ConnectionClosed(_DROPPED, "the connection is gone")
 
     def _check_thread(self) -> None:
         if threading.get_ident() != self._thread:
@@ -280,15 +284,19 @@ class FutuClient:
 
     # -- what it hears ----------------------------------------------------------------------
 
+    def _beat_later(self, seconds: float) -> None:
+        self._pulse = asyncio.get_running_loop().call_later(seconds, self._beat, seconds)
+
     def _beat(self, seconds: float) -> None:
         """Say that we live, again and again; OpenD cuts who does not."""
-        loop = asyncio.get_running_loop()
-        self._pulse = loop.call_later(seconds, self._beat, seconds)
+        self._beat_later(seconds)
         c2s = c2s_of(Proto.KeepAlive)
-        c2s.time = 0
+        c2s.time = int(time.time())
         self._send(Proto.KeepAlive, c2s)
 
     def _on_connected(self, problem: str) -> None:
+        if problem and not self._gone.done():
+            self._gone.set_result(None)
         if not self._connected.done():
             self._connected.set_result(problem)
 
@@ -311,6 +319,8 @@ class FutuClient:
             self._pulse.cancel()
         if self._network is not None and self._raw_id and not self._gone.done():
             self._network.close(self._raw_id)
+        if not self._connected.done():
+            self._connected.set_result("closed")
         gone = ConnectionClosed(_DROPPED, "lost while waiting for an answer")
         for answer in self._pending.values():
             if not answer.done():

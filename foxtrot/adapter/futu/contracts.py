@@ -15,7 +15,6 @@ from foxtrot.adapter.futu.symbols import Security
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import (
     ConfigurationError,
-    PermissionDenied,
     RateLimited,
     UnknownSymbol,
     VenueError,
@@ -89,20 +88,26 @@ class Contracts:
             FoxtrotError: The question was not answered.
         """
         wanted = list(dict.fromkeys(names))
-        answers: dict[Name, Instrument | VenueError] = {}
+        if all(name in self._known for name in wanted):
+            return {name: self._known[name] for name in wanted}
         async with self._lock:
-            asked: dict[Name, Security] = {}
-            for name in wanted:
-                known = self._known.get(name)
-                if known is not None:
-                    answers[name] = known
-                    continue
-                try:
-                    asked[name] = symbols.parse(*name)
-                except ConfigurationError as error:
-                    answers[name] = UnknownSymbol(self._adapter_name, "", error.problem)
-            for batch in _batches(list(asked.items()), AT_ONCE):
-                answers.update(await self._look_up(client, dict(batch)))
+            return await self._resolved(client, wanted)
+
+    async def _resolved(
+        self, client: FutuClient, wanted: list[Name]
+    ) -> dict[Name, Instrument | VenueError]:
+        answers: dict[Name, Instrument | VenueError] = {}
+        asked: dict[Name, Security] = {}
+        for name in wanted:
+            if name in self._known:
+                answers[name] = self._known[name]
+                continue
+            try:
+                asked[name] = symbols.parse(*name)
+            except ConfigurationError as error:
+                answers[name] = UnknownSymbol(self._adapter_name, "", error.problem)
+        for batch in _batches(list(asked.items()), AT_ONCE):
+            answers.update(await self._look_up(client, dict(batch)))
         return {name: answers[name] for name in wanted}
 
     async def _look_up(
@@ -151,7 +156,9 @@ class Contracts:
                 c2s.securityList.add(market=market, code=code)
             try:
                 answer = await client.ask(Proto.Qot_GetSecuritySnapshot, c2s)
-            except PermissionDenied as refusal:
+            except _OF_THE_MOMENT:
+                raise
+            except VenueError as refusal:
                 log.warning("price_step_unknown", venue=self._adapter_name, reason=str(refusal))
                 continue
             for row in answer.snapshotList:

@@ -47,14 +47,15 @@ class Line:
         self.unreadable: Callable[[str], None] = _nobody_counts
         self.received = 0
         self._broken = False
+        self._told: set[str] = set()
 
     def listen(self, proto: Proto, sink: Sink) -> None:
         """Give pushes of this kind to `sink`."""
         self.sinks[int(proto)] = (response_class(proto), sink)
 
-    def on_connect(self, *args: object) -> None:
-        """See `RawHandler`. The SDK gives one argument or two."""
-        attempt = args[-1]
+    def on_connect(self, *args: object, **named: object) -> None:
+        """See `RawHandler`. The SDK gives one argument or two, or one of them by its name."""
+        attempt = named.get("conn_info", args[-1] if args else None)
         well = getattr(getattr(attempt, "err", None), "name", "") == "Ok"
         why = "" if well else str(getattr(attempt, "msg", "")) or "failed"
         self._hop(lambda: self._opened(why))
@@ -89,7 +90,9 @@ class Line:
         except Exception as error:  # noqa: BLE001 - boundary: one message costs no other
             name = Proto(proto).name
             self.unreadable(name)
-            log.warning("unreadable", venue=self._venue, kind=name, error=type(error).__name__)
+            if name not in self._told:  # each is counted; to say it once will do
+                self._told.add(name)
+                log.warning("unreadable", venue=self._venue, kind=name, error=type(error).__name__)
 
     def _hop(self, call: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop may be closed by now

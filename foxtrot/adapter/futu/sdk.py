@@ -13,6 +13,7 @@ import inspect
 import logging
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +38,9 @@ _RELIED_ON = {
 }
 """Methods of the SDK's network, and arguments of them."""
 
+_starting = threading.Lock()
+"""What is set while the SDK is imported belongs to the process, so nobody else may do it then."""
+
 _INSTALL = "pip install 'foxtrot[futu]'"
 
 
@@ -51,8 +55,8 @@ class RawAttempt(Protocol):
 class RawHandler(Protocol):
     """Whom the SDK's network tells of a connection, on its own thread."""
 
-    def on_connect(self, *args: object) -> None:
-        """An attempt has ended; the last argument is the `RawAttempt`."""
+    def on_connect(self, *args: object, **named: object) -> None:
+        """An attempt has ended; the last argument, or `conn_info`, is the `RawAttempt`."""
 
     def on_disconnect(self, conn_id: int, reason: object, msg: str) -> None:
         """The connection is gone."""
@@ -102,16 +106,17 @@ async def load() -> RawNetwork:
 
 def _started() -> RawNetwork:
     _check_installed()
-    first = "futu" not in sys.modules
-    with _contained():
+    with _starting, _contained():
+        first = "futu" not in sys.modules  # who uses the SDK beside foxtrot has his own wishes
         try:
             manager = importlib.import_module("futu.common.network_manager").NetManager
         except (ImportError, SystemExit, AttributeError) as error:
             problem = f"futu-api cannot be imported ({type(error).__name__}); {_INSTALL}"
             raise ConfigurationError("futu", "", problem) from None
         _check(manager)
-        if first:  # who uses the SDK beside foxtrot has his own wishes
+        if first:
             _silence()
+        _check_speed()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             return cast("RawNetwork", manager.default())
@@ -133,6 +138,13 @@ def _check(manager: type[object]) -> None:
         if not callable(method) or any(each not in arguments for each in expected):
             problem = f"the installed futu-api has another NetManager.{name}; {_INSTALL}"
             raise ConfigurationError("futu", "", problem)
+
+
+def _check_speed() -> None:
+    """Say if protobuf reads messages in Python, which takes a hundred times as long."""
+    kind = importlib.import_module("google.protobuf.internal.api_implementation").Type()
+    if kind == "python":
+        log.warning("slow_protobuf", advice="pip install --upgrade protobuf")
 
 
 @contextlib.contextmanager

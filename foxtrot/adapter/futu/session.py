@@ -79,12 +79,11 @@ class Venue:
         if self._opening is None:
             self._opening = asyncio.Lock()
         async with self._opening:
-            if self._shared is None or self._shared.lost.done():
-                await self.release()
-                client = self.new_client()
+            client = self._shared
+            if client is None or client.lost.done():
+                client = self._shared = self.new_client()  # known before it is open, to be released
                 await client.open()
-                self._shared = client
-        yield self._shared
+        yield client
 
     async def release(self) -> None:
         """Close the shared connection; the next question makes a new one."""
@@ -198,6 +197,7 @@ class FutuSession(ABC):
 
     def _on_notice(self, s2c: Message) -> None:
         """OpenD says something of itself; on the network thread."""
+        self._counters.received += 1
         self._counters.control += 1
         if s2c.HasField("connectStatus"):
             status = s2c.connectStatus
