@@ -63,7 +63,8 @@ def prints(*items: tuple[int, float, int], data_type: int = 1, taker: int = 1) -
     push.security.market, push.security.code = SECURITY
     for number, price, later_s in items:
         push.tickerList.add(
-            sequence=number, price=price, volume=200, dir=taker, pushDataType=data_type,
+            sequence=number, price=price, volume=200, dir=taker, pushDataType=data_type, time="",
+            turnover=0.0,
             timestamp=AT_S + later_s,
         )  # fmt: skip
     return push  # type: ignore[no-any-return]
@@ -76,7 +77,7 @@ def bars(*rows: tuple[float, float], kind: int = 1, blank: bool = False) -> Mess
     push.klType = kind
     for minutes, close in rows:
         push.klList.add(
-            timestamp=AT_S + 60 * minutes, isBlank=blank, openPrice=610.0, highPrice=615.0,
+            timestamp=AT_S + 60 * minutes, isBlank=blank, time="", openPrice=610.0, highPrice=615.0,
             lowPrice=600.0, closePrice=close, volume=300, turnover=1e5,
         )  # fmt: skip
     return push  # type: ignore[no-any-return]

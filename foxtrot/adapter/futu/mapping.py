@@ -43,8 +43,6 @@ BAR_KINDS = {
 }
 """KLType of each bar length. Source: Qot_Common.proto, KLType."""
 
-INTERVALS = {kind: interval for interval, kind in BAR_KINDS.items()}
-
 LENGTHS = {
     Interval.MINUTE: dt.timedelta(minutes=1),
     Interval.MINUTE_5: dt.timedelta(minutes=5),

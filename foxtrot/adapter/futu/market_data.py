@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
+from foxtrot.adapter.futu.gaps import fetch_past, resumes
+from foxtrot.adapter.futu.instruments import Instrument
 from foxtrot.adapter.futu.limits import SUBSCRIBED_S
 from foxtrot.adapter.futu.line import Sink
 from foxtrot.adapter.futu.mapping import FORWARD, QUOTE
@@ -22,6 +25,7 @@ from foxtrot.core.logs import get_logger
 from foxtrot.errors import (
     Action,
     FoxtrotError,
+    MalformedMessage,
     RateLimited,
     VenueError,
     VenueUnavailable,
@@ -36,10 +40,10 @@ CODES_AT_ONCE = 100
 """Contracts in one request: what is refused is told apart by halves."""
 
 _RETRY_S = 5.0
-_MARGIN_S = 1.0
-"""Beside the minute that a subscription must last: OpenD's clock is not ours."""
+_LASTING_S = SUBSCRIBED_S + 1.0
+"""How long a subscription is kept: the minute that it must last, by OpenD's clock, not ours."""
 
-_NO_ANSWER = (RateLimited, VenueUnavailable)
+_NO_ANSWER = (RateLimited, VenueUnavailable, MalformedMessage)
 _RIGHTS = ("权限", "permission", "no right", "not authorized")
 """How OpenD says that the user has not paid for a book."""
 
@@ -52,6 +56,9 @@ class StreamSession(FutuSession):
         self._slots: dict[StreamKey, Slot] = {}
         self._since: dict[Sub, float] = {}
         self._unwanted = asyncio.Event()
+        self._servers_back = asyncio.Event()
+        self._servers_lost = False
+        self._loop = asyncio.get_running_loop()
         self._moves = asyncio.Lock()
         self._ticks = Assembler(venue.name, counters, venue.port.event_engine.put)
         self._watch = StreamWatch(
@@ -83,6 +90,7 @@ class StreamSession(FutuSession):
             group.create_task(self.raise_when_lost())
             group.create_task(self._watch.run())
             group.create_task(self._give_back_in_time())
+            group.create_task(self._ask_all_again())
 
     async def subscribe(self, keys: Sequence[StreamKey]) -> SubscribeOutcome:
         """Ask for streams, many contracts at once; a refused request is halved until one is left.
@@ -92,21 +100,13 @@ class StreamSession(FutuSession):
         found, refused = await self.instruments(keys)
         unanswered: set[StreamKey] = set()
         async with self._moves:
-            groups: dict[tuple[int, ...], list[StreamKey]] = {}
             for key, instrument in found.items():
-                request = self._venue.port.request_of(key)
-                mark = self._venue.marks.of(key)
-                conflate = request is None or request.conflate
-                self._add(
-                    make_slot(key, instrument.source, instrument.security, mark, conflate=conflate)
-                )
-                groups.setdefault(sub_types(key), []).append(key)
-            for group in groups.values():
-                for start in range(0, len(group), CODES_AT_ONCE):
-                    some = group[start : start + CODES_AT_ONCE]
-                    await self._ask(some, refused, unanswered)
+                self._add(key, instrument)
+            for some in _batches(found):
+                await self._ask(some, refused, unanswered)
             for key in (*refused, *unanswered):
                 self._forget(key)
+            self._unwanted.set()  # a part of what was refused may be held
         return SubscribeOutcome(refused, frozenset(unanswered))
 
     async def unsubscribe(self, keys: Sequence[StreamKey]) -> None:
@@ -122,8 +122,11 @@ class StreamSession(FutuSession):
 
     # -- asking -----------------------------------------------------------------------------
 
-    def _add(self, slot: Slot) -> None:
-        self._slots[slot.key] = slot
+    def _add(self, key: StreamKey, instrument: Instrument) -> None:
+        request, mark = self._venue.port.request_of(key), self._venue.marks.of(key)
+        conflate = request is None or request.conflate
+        slot = make_slot(key, instrument.source, instrument.security, mark, conflate=conflate)
+        self._slots[key] = slot
         self._ticks.add(slot)
 
     def _forget(self, key: StreamKey) -> None:
@@ -163,27 +166,94 @@ class StreamSession(FutuSession):
         log.warning("ticks_without_book", venue=self._venue.name, stream=str(key), **labels(error))
         return True
 
-    async def _subscribe(self, keys: Iterable[StreamKey], types: Sequence[int]) -> None:
+    async def _subscribe(self, keys: Sequence[StreamKey], types: Sequence[int]) -> None:
         """Ask once; what OpenD knows already is pushed at once."""
         securities = dict.fromkeys(self._slots[key].security for key in keys)
+        resumed = [self._slots[key] for key in keys if resumes(self._slots[key])]
         c2s = _sub(securities, types, subscribe=True)
-        c2s.isRegOrUnRegPush, c2s.isFirstPush = True, True
+        c2s.isRegOrUnRegPush = c2s.isFirstPush = not resumed
         c2s.regPushRehabTypeList.append(FORWARD)
-        await self.client.ask(Proto.Qot_Sub, c2s, timeout_s=self._venue.config.subscribe_timeout_s)
+        timeout_s = self._venue.config.subscribe_timeout_s
+        await self.client.ask(Proto.Qot_Sub, c2s, timeout_s=timeout_s)
         now = asyncio.get_running_loop().time()
         for security in securities:
             for sub_type in types:
                 self._since.setdefault((security, sub_type), now)
+        if resumed:
+            await self._resume(resumed)
+            await self._push(securities, types, on=True)
+
+    async def _resume(self, slots: Iterable[Slot]) -> None:
+        """Fetch what streams have missed, while nothing is pushed."""
+        for slot in slots:
+            try:
+                await fetch_past(self.client, slot, self._venue.port.clock.time_ns())
+            except (VenueError, MalformedMessage) as error:
+                stream = str(slot.key)
+                log.warning("gap_remains", venue=self._venue.name, stream=stream, **labels(error))
+                if isinstance(error, VenueError):
+                    self._venue.port.on_error(error)
+
+    async def _push(
+        self, securities: Iterable[Security], types: Sequence[int], *, on: bool
+    ) -> None:
+        """Let OpenD push what is subscribed, or stop that."""
+        c2s = c2s_of(Proto.Qot_RegQotPush)
+        _name(c2s, securities, types)
+        c2s.isRegOrUnReg = c2s.isFirstPush = on
+        c2s.rehabTypeList.append(FORWARD)
+        timeout_s = self._venue.config.subscribe_timeout_s
+        await self.client.ask(Proto.Qot_RegQotPush, c2s, timeout_s=timeout_s)
 
     async def _renew(self, key: StreamKey) -> None:
         """Ask for one stream again; the others are not touched."""
-        if key in self._slots:
+        if key not in self._slots:
+            return
+        try:
             await self._subscribe([key], sub_types(key))
+        except VenueError as error:  # it stays silent, and is looked at again
+            log.info("stream_not_renewed", venue=self._venue.name, **labels(error))
 
     async def _give_up(self, key: StreamKey, reason: str) -> None:
         """A stream that stays silent has failed; it is asked for again in a while."""
         await self.unsubscribe((key,))
         self.report(key, StreamState.FAILED, reason)
+
+    # -- OpenD's own servers ----------------------------------------------------------------
+
+    def _on_notice(self, s2c: Message) -> None:
+        super()._on_notice(s2c)
+        if s2c.HasField("connectStatus"):
+            up = bool(s2c.connectStatus.qotLogined)
+            with contextlib.suppress(RuntimeError):  # the loop may be closed by now
+                self._loop.call_soon_threadsafe(self._on_servers, up)
+
+    def _on_servers(self, up: bool) -> None:
+        """OpenD has lost Futu's servers of quotes, or has them again: the line to it stands."""
+        if up and self._servers_lost:
+            self._servers_back.set()
+        if up or self._servers_lost:
+            return
+        self._servers_lost = self._watch.resting = True
+        error = VenueUnavailable(self._venue.name, "", "OpenD has lost Futu's quote servers")
+        self._venue.port.on_error(error)
+        for key in tuple(self._slots):
+            self.report(key, StreamState.STALE, str(error))
+
+    async def _ask_all_again(self) -> None:
+        """After an outage of the servers OpenD may have less than it had; asking costs nothing."""
+        while True:
+            await self._servers_back.wait()
+            self._servers_back.clear()
+            self._servers_lost = self._watch.resting = False
+            async with self._moves:
+                for some in _batches(self._slots):
+                    try:
+                        await self._subscribe(some, sub_types(some[0]))
+                    except VenueError as error:  # found one by one by who watches
+                        log.info("streams_not_renewed", venue=self._venue.name, **labels(error))
+            for key in tuple(self._slots):
+                self.report(key, StreamState.ACTIVE, "OpenD has its quote servers again")
 
     # -- giving back ------------------------------------------------------------------------
 
@@ -193,12 +263,8 @@ class StreamSession(FutuSession):
         return [sub for sub in self._since if sub not in needed]
 
     async def _stop_pushes(self, sub_type: int, securities: list[Security]) -> None:
-        c2s = c2s_of(Proto.Qot_RegQotPush)
-        _name(c2s, securities, (sub_type,))
-        c2s.isRegOrUnReg = False
         try:
-            timeout_s = self._venue.config.subscribe_timeout_s
-            await self.client.ask(Proto.Qot_RegQotPush, c2s, timeout_s=timeout_s)
+            await self._push(securities, (sub_type,), on=False)
         except VenueError as error:  # what still comes is ignored
             log.info("pushes_not_stopped", venue=self._venue.name, **labels(error))
 
@@ -209,13 +275,12 @@ class StreamSession(FutuSession):
             self._unwanted.clear()
             while orphans := self._orphans():
                 now = asyncio.get_running_loop().time()
-                lasted = SUBSCRIBED_S + _MARGIN_S
-                due = [sub for sub in orphans if now - self._since[sub] >= lasted]
+                due = [sub for sub in orphans if now - self._since[sub] >= _LASTING_S]
                 if due:
                     await self._give_back(due)
                 else:
                     oldest = min(self._since[sub] for sub in orphans)
-                    await asyncio.sleep(oldest + lasted - now)
+                    await asyncio.sleep(oldest + _LASTING_S - now)
 
     async def _give_back(self, subs: list[Sub]) -> None:
         async with self._moves:
@@ -227,11 +292,22 @@ class StreamSession(FutuSession):
                 except VenueError as error:
                     log.info("quota_not_freed", venue=self._venue.name, **labels(error))
                     if error.action is Action.WAIT:
-                        await asyncio.sleep(_RETRY_S)
+                        later = asyncio.get_running_loop().time() - _LASTING_S + _RETRY_S
+                        self._since.update({(each, sub_type): later for each in securities})
                         continue
                 for security in securities:
                     self._since.pop((security, sub_type), None)
                 log.info("quota_freed", venue=self._venue.name, count=len(securities))
+
+
+def _batches(keys: Iterable[StreamKey]) -> Iterator[list[StreamKey]]:
+    """Streams that one request can ask for: all need the same of OpenD."""
+    groups: dict[tuple[int, ...], list[StreamKey]] = {}
+    for key in keys:
+        groups.setdefault(sub_types(key), []).append(key)
+    for group in groups.values():
+        for start in range(0, len(group), CODES_AT_ONCE):
+            yield group[start : start + CODES_AT_ONCE]
 
 
 def _sub(securities: Iterable[Security], types: Sequence[int], *, subscribe: bool) -> Message:

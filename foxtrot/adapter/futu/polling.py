@@ -18,7 +18,7 @@ from foxtrot.adapter.futu.symbols import Security
 from foxtrot.connectivity.diagnostics import labels
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
-from foxtrot.errors import NotSupported, RateLimited, VenueError, VenueUnavailable
+from foxtrot.errors import MalformedMessage, NotSupported, RateLimited, VenueError, VenueUnavailable
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.gateway.episodes import Episodes
 from foxtrot.model.constants import Channel, Lane, StreamState
@@ -33,7 +33,7 @@ _AFTER_ERROR_S = 5.0
 _SPARED = 0.8
 """The part of the window that rounds may use: lookups and comparisons need some too."""
 
-_OF_THE_MOMENT = (RateLimited, VenueUnavailable)
+_OF_THE_MOMENT = (RateLimited, VenueUnavailable, MalformedMessage)
 
 
 class PollingSession(FutuSession):

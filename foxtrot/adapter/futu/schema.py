@@ -59,7 +59,9 @@ class Proto(IntEnum):
     Qot_RegQotPush = 3002
     Qot_GetSubInfo = 3003
     Qot_UpdateBasicQot = 3005
+    Qot_GetKL = 3006
     Qot_UpdateKL = 3007
+    Qot_GetTicker = 3010
     Qot_UpdateTicker = 3011
     Qot_UpdateOrderBook = 3013
     Qot_RequestHistoryKL = 3103

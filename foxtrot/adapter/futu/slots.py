@@ -5,9 +5,18 @@ Marks outlive a session, so that neither a reconnect nor a change of mode repeat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
-from foxtrot.adapter.futu.mapping import BAR_KINDS, BAR_SUBS, BOOK, PRINTS, QUOTE
+from foxtrot.adapter.futu.mapping import (
+    BAR_KINDS,
+    BAR_SUBS,
+    BOOK,
+    PRINTS,
+    QUOTE,
+    WireBar,
+    WirePrint,
+)
 from foxtrot.adapter.futu.symbols import Security
 from foxtrot.model.constants import Channel, Exchange, Interval, Lane
 from foxtrot.model.health import StreamKey
@@ -116,15 +125,29 @@ class DepthSlot(Slot):
 
 
 class TradeSlot(Slot):
-    """Prints."""
+    """Prints; `past` has those that were asked for, to be told with the first push."""
 
-    __slots__ = ()
+    __slots__ = ("past",)
+
+    def __init__(
+        self, key: StreamKey, source: Source, security: Security, mark: Mark, lane: Lane
+    ) -> None:
+        super().__init__(key, source, security, mark, lane)
+        self.past: Sequence[WirePrint] = ()
+
+    @property
+    def resumes(self) -> bool:
+        """Whether an earlier session has told some."""
+        return self.mark.number != 0
 
 
 class BarSlot(Slot):
-    """Bars of one length; `kind` is their KLType."""
+    """Bars of one length, of which `kind` is the KLType; `past` as that of prints.
 
-    __slots__ = ("interval", "kind")
+    `followed` says whether this session has seen the bar that was told last.
+    """
+
+    __slots__ = ("followed", "interval", "kind", "past")
 
     def __init__(
         self, key: StreamKey, source: Source, security: Security, mark: Mark, lane: Lane
@@ -132,6 +155,13 @@ class BarSlot(Slot):
         super().__init__(key, source, security, mark, lane)
         self.interval = Interval(key.detail)
         self.kind = BAR_KINDS[self.interval]
+        self.past: Sequence[WireBar] = ()
+        self.followed = False
+
+    @property
+    def resumes(self) -> bool:
+        """Whether an earlier session has told some."""
+        return self.mark.moving is not None
 
 
 _KINDS: dict[Channel, type[Slot]] = {

@@ -219,7 +219,8 @@ class Assembler:
         for slot in slots:
             # Of a contract that nothing was told of, the past is history, not news.
             history = not slot.mark.number
-            for item in items:
+            past, slot.past = slot.past, ()
+            for item in (*past, *items) if past else items:
                 self._on_print(slot, item, history=history and item.pushDataType == CACHED)
 
     def _on_print(self, slot: TradeSlot, item: WirePrint, *, history: bool) -> None:
@@ -255,7 +256,8 @@ class Assembler:
         rows = [row for row in push.klList if not row.isBlank]
         self._for_nobody(len(push.klList) - len(rows) if slots else len(push.klList))
         for slot in slots:
-            for row in rows:
+            past, slot.past = slot.past, ()
+            for row in (*past, *rows) if past else rows:
                 self._on_bar(slot, row)
 
     def _on_bar(self, slot: BarSlot, row: WireBar) -> None:
@@ -263,13 +265,16 @@ class Assembler:
         self._hear(slot)
         if self._refused(slot, "bar", mapping.bad_bar(row)):
             return
-        mark, before = slot.mark, slot.mark.moving
+        mark, before, followed = slot.mark, slot.mark.moving, slot.followed
         bar = mapping.bar(row, slot.source, slot.interval, closed=False)
-        if before is not None and (bar.datetime < before.datetime or bar == before):
+        late = before is not None and bar.datetime < before.datetime
+        slot.followed = followed or not late
+        if late or bar == before:
             self.counters.stale += 1
             return
         mark.moving = bar
-        if before is not None and before.datetime < bar.datetime:
+        # What an earlier session has seen of a bar need not be all of it.
+        if followed and before is not None and before.datetime < bar.datetime:
             self._put_bar(slot, msgspec.structs.replace(before, closed=True))
         self._put_bar(slot, bar)
 

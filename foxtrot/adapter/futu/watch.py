@@ -19,7 +19,7 @@ from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.diagnostics import labels
 from foxtrot.connectivity.freshness import StreamFreshness
 from foxtrot.core.logs import get_logger
-from foxtrot.errors import StaleStream, VenueError
+from foxtrot.errors import MalformedMessage, StaleStream, VenueError
 from foxtrot.model.constants import Channel, StreamState
 from foxtrot.model.health import StreamKey
 
@@ -44,6 +44,9 @@ class StreamWatch:
         report: Told that a stream is quiet, stale or alive again.
         renew: Asks OpenD for one stream afresh.
         give_up: Gives one stream up, with the reason.
+
+    Attributes:
+        resting: Silence means nothing now.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class StreamWatch:
         self._venue, self._config, self._slots = venue, config, slots
         self._held, self._snapshots = held, snapshots
         self._report, self._renew, self._give_up = report, renew, give_up
+        self.resting = False
         settings = config()
         self._freshness = StreamFreshness(
             idle_s=settings.stream_idle_s, longest_s=settings.stream_longest_s
@@ -75,7 +79,7 @@ class StreamWatch:
             sighting = self._freshness.look(activity, loop.time())
             for key in sighting.revived:
                 self._report(key, StreamState.ACTIVE, "data came")
-            if sighting.silent:
+            if sighting.silent and not self.resting:
                 await self._compare(sighting.silent)
 
     async def _compare(self, silent: Iterable[StreamKey]) -> None:
@@ -90,7 +94,7 @@ class StreamWatch:
                 same = self._slots.get(slot.key) is slot
                 if same and slot.heard_ns == before[slot.key] and slot.security in views:
                     await self._judge(slot, views[slot.security], slot.subs[-1] in held)
-        except VenueError as error:
+        except (VenueError, MalformedMessage) as error:
             log.info("streams_not_compared", venue=self._venue, **labels(error))
 
     async def _judge(self, slot: Slot, view: WireSnapshot, held: bool) -> None:

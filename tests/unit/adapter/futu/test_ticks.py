@@ -168,6 +168,18 @@ def test_a_bar_bears_its_begin_and_is_closed_by_the_next() -> None:
     assert told[0].interval is Interval.MINUTE
 
 
+def test_a_bar_that_was_not_followed_to_its_end_is_not_called_closed() -> None:
+    """What an earlier session saw of it need not be all of it."""
+    feed = Feed(Channel.BAR)
+    feed(bars((1, 611.0)))
+    told = feed.again().bars(bars((3, 612.0)))
+    assert [bar.closed for bar in told] == [False]
+    resumed = Feed(Channel.BAR)
+    resumed(bars((1, 611.0)))
+    told = resumed.again().bars(bars((1, 611.0)), bars((2, 612.0)))
+    assert [bar.closed for bar in told] == [True, False]
+
+
 def test_bars_of_another_length_or_without_trades_are_ignored() -> None:
     """Nothing is told of them, and of bars that are over."""
     feed = Feed(Channel.BAR)
