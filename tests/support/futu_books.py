@@ -134,10 +134,13 @@ class FutuBooks(VenueUnderTest):
 
     def held(self) -> list[Held]:
         """The books of Futu."""
-        return [_held(order) for order in self.sim.desk.held()]
+        return self.sim.on_loop(lambda: [_held(order) for order in self.sim.desk.held()])
 
     def traded(self) -> list[Traded]:
         """Every deal; in paper trading, as they are told without one."""
+        return self.sim.on_loop(self._deals)  # between two pushes there is more than was told
+
+    def _deals(self) -> list[Traded]:
         told, done = [], dict[str, int]()
         for deal in self.sim.desk.traded():
             order = deal.order
