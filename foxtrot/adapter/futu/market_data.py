@@ -57,7 +57,6 @@ class StreamSession(FutuSession):
         self._since: dict[Sub, float] = {}
         self._unwanted = asyncio.Event()
         self._servers_back = asyncio.Event()
-        self._servers_lost = False
         self._loop = asyncio.get_running_loop()
         self._moves = asyncio.Lock()
         self._ticks = Assembler(venue.name, counters, venue.port.event_engine.put)
@@ -230,22 +229,19 @@ class StreamSession(FutuSession):
 
     def _on_servers(self, up: bool) -> None:
         """OpenD has lost Futu's servers of quotes, or has them again: the line to it stands."""
-        if up and self._servers_lost:
+        if up and self._watch.outage:
             self._servers_back.set()
-        if up or self._servers_lost:
-            return
-        self._servers_lost = self._watch.resting = True
-        error = VenueUnavailable(self._venue.name, "", "OpenD has lost Futu's quote servers")
-        self._venue.port.on_error(error)
-        for key in tuple(self._slots):
-            self.report(key, StreamState.STALE, str(error))
+        elif not up and not self._watch.outage:
+            error = VenueUnavailable(self._venue.name, "", "OpenD has lost Futu's quote servers")
+            self._watch.outage = str(error)
+            self._venue.port.on_error(error)
 
     async def _ask_all_again(self) -> None:
         """After an outage of the servers OpenD may have less than it had; asking costs nothing."""
         while True:
             await self._servers_back.wait()
             self._servers_back.clear()
-            self._servers_lost = self._watch.resting = False
+            self._watch.outage = ""
             async with self._moves:
                 for some in _batches(self._slots):
                     try:

@@ -46,7 +46,7 @@ class StreamWatch:
         give_up: Gives one stream up, with the reason.
 
     Attributes:
-        resting: Silence means nothing now.
+        outage: Why nothing can come now; empty if it can.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class StreamWatch:
         self._venue, self._config, self._slots = venue, config, slots
         self._held, self._snapshots = held, snapshots
         self._report, self._renew, self._give_up = report, renew, give_up
-        self.resting = False
+        self.outage = ""
         settings = config()
         self._freshness = StreamFreshness(
             idle_s=settings.stream_idle_s, longest_s=settings.stream_longest_s
@@ -75,11 +75,15 @@ class StreamWatch:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._config().stream_look_s)
+            if self.outage:
+                for key in tuple(self._slots):
+                    self._report(key, StreamState.STALE, self.outage)
+                continue
             activity = {key: slot.heard_ns for key, slot in self._slots.items()}
             sighting = self._freshness.look(activity, loop.time())
             for key in sighting.revived:
                 self._report(key, StreamState.ACTIVE, "data came")
-            if sighting.silent and not self.resting:
+            if sighting.silent:
                 await self._compare(sighting.silent)
 
     async def _compare(self, silent: Iterable[StreamKey]) -> None:
