@@ -8,11 +8,14 @@ import queue
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from Crypto.PublicKey import RSA
 
+from foxtrot.adapter.futu import client as client_module
 from foxtrot.adapter.futu.client import FutuClient
 from foxtrot.adapter.futu.schema import Message, Proto, c2s_of
 from foxtrot.connectivity.config import StreamConfig
@@ -153,6 +156,32 @@ async def test_closing_ends_an_attempt_under_way(venue: SimulatedFutu) -> None:
             await asyncio.sleep(0)
         await client.close()
         with pytest.raises(ConnectError):
+            await opening
+
+
+async def test_closing_ends_an_attempt_that_nobody_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A host that takes no packets: who closes need not wait for the connection's deadline."""
+    begun = asyncio.Event()
+
+    class Nowhere:
+        def connect(self, *args: object) -> tuple[int, SimpleNamespace]:
+            begun.set()
+            return 0, SimpleNamespace(conn_id=1)
+
+        def close(self, conn_id: int) -> None: ...
+
+    async def load() -> Nowhere:
+        return Nowhere()
+
+    monkeypatch.setattr(client_module, "load", load)
+    client = made(11111, replace(PATIENT, close_timeout_s=0.0))
+    opening = asyncio.ensure_future(client.open())
+    async with asyncio.timeout(DEADLINE_S):
+        await begun.wait()
+        await client.close()
+        with pytest.raises(ConnectError, match="closed"):
             await opening
 
 
