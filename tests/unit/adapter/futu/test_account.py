@@ -68,7 +68,7 @@ def test_no_account_or_several_is_a_wrong_setting(
     assert str(REAL) not in str(caught.value)
 
 
-def position(code: str = "00700", qty: float = 300.0, **fields: float) -> Any:
+def position(code: str = "00700", qty: float = 300.0, **fields: Any) -> Any:
     plain = {
         "positionSide": 0,
         "canSellQty": qty,
@@ -115,6 +115,7 @@ def test_a_position_that_cannot_be_believed_is_no_list(field: str) -> None:
     """What is no number refuses the whole list, and what was known stays."""
     held = holdings()
     held.listed([position()])
+    wrong: dict[str, Any] = {field: float("nan")}
     with pytest.raises(ValueError, match="believed"):
-        held.listed([position("09988"), position(**{field: float("nan")})])
+        held.listed([position("09988"), position(**wrong)])
     assert held.names() == [TENCENT]

@@ -49,10 +49,10 @@ class Told:
         """A fill."""
         self.news.append(fill)
 
-    def fills(self) -> list[tuple[str, Decimal, Decimal]]:
+    def fills(self) -> list[tuple[str, float, float]]:
         """Name, volume and price of each fill."""
         fills = [each for each in self.news if isinstance(each, FillReport)]
-        return [(each.trade_id, each.volume, each.price) for each in fills]
+        return [(each.trade_id, float(each.volume), float(each.price)) for each in fills]
 
     def know(self, state: OrderState, traded: int = 0) -> None:
         """The journal has the order so."""
