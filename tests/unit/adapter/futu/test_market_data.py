@@ -98,6 +98,8 @@ def test_a_stream_is_given_back_at_once_and_its_quota_after_a_minute() -> None:
         assert len(opend.book.held(1)) == 4
         await asyncio.sleep(55.0)
         assert {code for code, _ in opend.book.held(1)} == {"09988"}
+        ends = [c2s for proto, c2s in opend.asked if proto is Proto.Qot_Sub]
+        assert len([c2s for c2s in ends if not c2s.isSubOrUnSub]) == 2  # once for each part
 
     played(StreamSession, play)
 
