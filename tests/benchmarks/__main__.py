@@ -22,6 +22,7 @@ SUITES = (
     "ib",
     "ib_session",
     "ib_pool",
+    "futu",
 )
 STORED = Path(__file__).with_name("baseline.json")
 

@@ -1,0 +1,101 @@
+"""OpenD's windows as numbers, and the turns that keep them.
+
+Source: OpenAPI documents, "Rate limits" (2026-07). OpenD counts per account or per user over all
+connections, so all adapters of the process share the turns of one OpenD.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from foxtrot.adapter.futu.errors import WINDOW_S
+from foxtrot.adapter.futu.schema import Message, Proto
+from foxtrot.connectivity.pacing import RollingWindow
+from foxtrot.errors import RateLimited
+
+PER_WINDOW: Mapping[Proto, int] = MappingProxyType(
+    {
+        Proto.Trd_PlaceOrder: 15,
+        Proto.Trd_ModifyOrder: 20,
+        Proto.Trd_GetOrderList: 10,
+        Proto.Trd_GetOrderFillList: 10,
+        Proto.Trd_GetHistoryOrderList: 10,
+        Proto.Trd_GetHistoryOrderFillList: 10,
+        Proto.Trd_GetFunds: 10,
+        Proto.Trd_GetPositionList: 10,
+        Proto.Trd_UnlockTrade: 10,
+        Proto.Qot_RequestHistoryKL: 60,
+        Proto.Qot_GetSecuritySnapshot: 60,
+        Proto.Qot_RequestTradeDate: 30,
+        Proto.Qot_GetMarketState: 10,
+    }
+)
+"""Requests in `WINDOW_S` seconds, of one account where it is about one."""
+
+SUBSCRIBED_S = 60.0
+"""A subscription may not be given back before it has lasted so long."""
+
+SNAPSHOT_CODES = 400
+"""Codes in one snapshot."""
+
+BARS_PER_PAGE = 1_000
+DEPTH_LEVELS = 10
+
+_SLACK_S = 0.5
+"""The n-th and the first must be *more* than the window apart, by OpenD's clock."""
+
+_ORDERS = frozenset({Proto.Trd_PlaceOrder, Proto.Trd_ModifyOrder})
+ORDER_WAIT_S = 1.0
+"""Longest an order or a cancel waits for its turn: it is refused rather than sent late."""
+LONGEST_WAIT_S = 90.0
+
+
+class Pace:
+    """The turns of one OpenD. Lives on the loop thread."""
+
+    def __init__(self, venue: str) -> None:
+        self._venue = venue
+        self._windows: dict[tuple[int, int], RollingWindow] = {}
+
+    async def turn(self, proto: int, c2s: Message) -> None:
+        """Wait until this may be sent; at once, for what has no limit.
+
+        A later page of bars belongs to the first.
+
+        Raises:
+            RateLimited: That would be too long; nothing may be sent, and no turn was taken.
+        """
+        limit = PER_WINDOW.get(Proto(proto))
+        if limit is None or (proto == Proto.Qot_RequestHistoryKL and c2s.HasField("nextReqKey")):
+            return
+        window = self._window(proto, c2s, limit)
+        now = asyncio.get_running_loop().time()
+        wait_s = window.free_at(now) - now
+        longest_s = ORDER_WAIT_S if proto in _ORDERS else LONGEST_WAIT_S
+        if wait_s > longest_s:
+            text = f"{limit} requests {Proto(proto).name} in {WINDOW_S:g} s are used up"
+            raise RateLimited(self._venue, "", text, wait_s)
+        window.reserve(now)
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+
+    def _window(self, proto: int, c2s: Message, limit: int) -> RollingWindow:
+        account = c2s.header.accID if 2100 < proto < 3000 else 0
+        key = (proto, account)
+        if key not in self._windows:
+            self._windows[key] = RollingWindow(limit, WINDOW_S + _SLACK_S)
+        return self._windows[key]
+
+
+_paces: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Pace]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def pace_of(venue: str, endpoint: str) -> Pace:
+    """The turns of the OpenD at `endpoint`; the same for everybody on this loop."""
+    paces = _paces.setdefault(asyncio.get_running_loop(), {})
+    return paces.setdefault(endpoint, Pace(venue))

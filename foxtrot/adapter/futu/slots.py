@@ -1,0 +1,192 @@
+"""What is known of each stream: the latest of it, and how far it was told.
+
+Marks outlive a session, so that neither a reconnect nor a change of mode repeats anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from foxtrot.adapter.futu.mapping import (
+    BAR_KINDS,
+    BAR_SUBS,
+    BOOK,
+    PRINTS,
+    QUOTE,
+    WireBar,
+    WirePrint,
+)
+from foxtrot.adapter.futu.symbols import Security
+from foxtrot.model.constants import Channel, Exchange, Interval, Lane
+from foxtrot.model.health import StreamKey
+from foxtrot.model.objects import NO_STATISTICS, BarData, DayStatistics, Levels, Source, TickData
+
+Sub: TypeAlias = tuple[Security, int]
+"""What OpenD counts as one subscription: a contract and a SubType."""
+
+
+class Mark:
+    """How far a stream was told, by whatever mode.
+
+    `heard_ns` is when anything of it came; `tick` is the newest tick that was told, if it brings
+    ticks; `event_ns` is OpenD's time of the newest quote or print, `number` that print's, `book_ns`
+    and `levels` are those of the newest book; `moving` is the bar that was told last.
+    """
+
+    __slots__ = ("book_ns", "event_ns", "heard_ns", "levels", "moving", "number", "tick")
+
+    def __init__(self) -> None:
+        self.heard_ns = self.number = self.event_ns = self.book_ns = 0
+        self.tick: TickData | None = None
+        self.levels: tuple[Levels, Levels] = (), ()
+        self.moving: BarData | None = None
+
+    def is_news(self, number: int, event_ns: int) -> bool:
+        """Whether a print was not told yet; prints of a contract are numbered upwards.
+
+        A smaller number with a later time is one of an OpenD that counts anew.
+        """
+        return number > self.number or event_ns > self.event_ns
+
+
+class Marks:
+    """The marks of one adapter.
+
+    Thread safety: made and forgotten on the loop thread; a mark is written by whoever serves its
+    stream at the moment.
+    """
+
+    def __init__(self) -> None:
+        self._marks: dict[StreamKey, Mark] = {}
+
+    def of(self, key: StreamKey) -> Mark:
+        """The mark of a stream: always the same object."""
+        return self._marks.setdefault(key, Mark())
+
+    def tick(self, symbol: str, exchange: Exchange) -> TickData | None:
+        """The newest tick of a contract, by whatever mode. From any thread."""
+        mark = self._marks.get(StreamKey(Channel.TICK, symbol, exchange))
+        return mark.tick if mark is not None else None
+
+    def heard_ns(self, key: StreamKey) -> int:
+        """When a stream last brought anything; 0 if it never did. From any thread."""
+        mark = self._marks.get(key)
+        return mark.heard_ns if mark is not None else 0
+
+    def forget(self, key: StreamKey) -> None:
+        """Nobody wants the stream any more."""
+        self._marks.pop(key, None)
+
+
+class Slot:
+    """What every stream has. `heard_ns` is when this session last heard of it."""
+
+    __slots__ = ("heard_ns", "key", "lane", "mark", "security", "source", "topic")
+
+    def __init__(
+        self, key: StreamKey, source: Source, security: Security, mark: Mark, lane: Lane
+    ) -> None:
+        self.key, self.source, self.security = key, source, security
+        self.mark, self.lane, self.topic = mark, lane, source.vt_symbol
+        self.heard_ns = 0
+
+    @property
+    def subs(self) -> tuple[Sub, ...]:
+        """What OpenD is asked for, for this stream."""
+        return tuple((self.security, sub_type) for sub_type in sub_types(self.key))
+
+
+class TickSlot(Slot):
+    """The latest of one contract, of which its ticks are made: quote and book come apart.
+
+    A book is shown with the first quote, which every contract has; not every one has a book.
+    """
+
+    __slots__ = (
+        "ask", "ask_volume", "asks", "bid", "bid_volume", "bids", "day", "last", "quoted"
+    )  # fmt: skip
+
+    def __init__(
+        self, key: StreamKey, source: Source, security: Security, mark: Mark, lane: Lane
+    ) -> None:
+        super().__init__(key, source, security, mark, lane)
+        self.bid = self.bid_volume = self.ask = self.ask_volume = self.last = 0.0
+        self.quoted = False
+        self.day: DayStatistics = NO_STATISTICS
+        self.bids: Levels = ()
+        self.asks: Levels = ()
+
+
+class DepthSlot(Slot):
+    """A book."""
+
+    __slots__ = ()
+
+
+class TradeSlot(Slot):
+    """Prints; `past` has those that were asked for, to be told with the first push."""
+
+    __slots__ = ("past",)
+
+    def __init__(
+        self, key: StreamKey, source: Source, security: Security, mark: Mark, lane: Lane
+    ) -> None:
+        super().__init__(key, source, security, mark, lane)
+        self.past: Sequence[WirePrint] = ()
+
+    @property
+    def resumes(self) -> bool:
+        """Whether an earlier session has told some."""
+        return self.mark.number != 0
+
+
+class BarSlot(Slot):
+    """Bars of one length, of which `kind` is the KLType; `past` as that of prints.
+
+    `followed` says whether this session has seen the bar that was told last.
+    """
+
+    __slots__ = ("followed", "interval", "kind", "past")
+
+    def __init__(
+        self, key: StreamKey, source: Source, security: Security, mark: Mark, lane: Lane
+    ) -> None:
+        super().__init__(key, source, security, mark, lane)
+        self.interval = Interval(key.detail)
+        self.kind = BAR_KINDS[self.interval]
+        self.past: Sequence[WireBar] = ()
+        self.followed = False
+
+    @property
+    def resumes(self) -> bool:
+        """Whether an earlier session has told some."""
+        return self.mark.moving is not None
+
+
+_KINDS: dict[Channel, type[Slot]] = {
+    Channel.TICK: TickSlot,
+    Channel.DEPTH: DepthSlot,
+    Channel.TRADE: TradeSlot,
+    Channel.BAR: BarSlot,
+}
+
+
+def make_slot(
+    key: StreamKey, source: Source, security: Security, mark: Mark, *, conflate: bool
+) -> Slot:
+    """A slot for what a stream will bring; prints and bars are never conflated."""
+    latest = conflate and key.channel in (Channel.TICK, Channel.DEPTH)
+    lane = Lane.LATEST if latest else Lane.BOUNDED
+    return _KINDS[key.channel](key, source, security, mark, lane)
+
+
+def sub_types(key: StreamKey) -> tuple[int, ...]:
+    """The SubTypes that serve a stream; of several, the last one must be had."""
+    if key.channel is Channel.TICK:
+        return BOOK, QUOTE
+    if key.channel is Channel.DEPTH:
+        return (BOOK,)
+    if key.channel is Channel.TRADE:
+        return (PRINTS,)
+    return (BAR_SUBS[Interval(key.detail)],)

@@ -1,0 +1,167 @@
+"""Futu's pushes to a handler, against the SDK's own handlers as its manual has them.
+
+Both read such a flood, each in a process of its own; OpenD is in another one. foxtrot delivers
+objects through its engine to a handler on another thread, after its checks. The SDK calls a handler
+that has its base class read the push, with its log as it ships (to a file) and once without one.
+The SDK gets fewer messages, as its queue is without a bound and its speed does not depend on them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from foxtrot import Event, Exchange, MainEngine, SubscribeRequest
+from foxtrot.adapter.futu.adapter import FutuAdapter
+from foxtrot.model.constants import Channel
+from foxtrot.model.events import EVENT_DEPTH, EVENT_MARKET_TRADE, EVENT_TICK
+from tests.benchmarks.clients import Meter, Run
+from tests.benchmarks.futu_flood import (
+    BOOK,
+    QUOTE,
+    STAMPED_BEFORE_S,
+    SYMBOLS,
+    TICKER,
+    flooding_opend,
+)
+from tests.benchmarks.harness import Comparison, interleave
+from tests.benchmarks.workers import Worker
+from tests.support import futu_sdk
+
+MESSAGES = {QUOTE: 100_000, BOOK: 60_000, TICKER: 100_000}
+SDK_MESSAGES = {QUOTE: 1_500, BOOK: 15_000, TICKER: 5_000}
+GOALS = {QUOTE: (30.0, 60.0), TICKER: (10.0, 20.0), BOOK: (2.2, 3.0)}
+"""Floor and aim, against the SDK as it ships."""
+
+PACED_HZ, PACED_MESSAGES = 2_000.0, 6_000
+WAIT_S = 60.0
+_CHANNELS = {
+    QUOTE: (Channel.TICK, EVENT_TICK),
+    BOOK: (Channel.DEPTH, EVENT_DEPTH),
+    TICKER: (Channel.TRADE, EVENT_MARKET_TRADE),
+}
+_HANDLERS = {
+    QUOTE: "StockQuoteHandlerBase",
+    BOOK: "OrderBookHandlerBase",
+    TICKER: "TickerHandlerBase",
+}
+_SUB_TYPES = {QUOTE: "QUOTE", BOOK: "ORDER_BOOK", TICKER: "TICKER"}
+_STAMPED_BEFORE_NS = int(STAMPED_BEFORE_S * 1e9)
+
+
+def run(rounds: int) -> list[Comparison]:
+    """All figures of this file."""
+    with Worker() as ours, Worker() as sdk:
+        return [
+            *_flood(rounds, QUOTE, ours, sdk),
+            *_flood(rounds, TICKER, ours, sdk),
+            *_flood(rounds, BOOK, ours, sdk),
+            *_paced(rounds, ours, sdk),
+        ]
+
+
+def _flood(rounds: int, kind: str, ours: Worker, sdk: Worker) -> list[Comparison]:
+    many, few = MESSAGES[kind], SDK_MESSAGES[kind]
+    with flooding_opend(kind, many) as port, flooding_opend(kind, few) as sdk_port:
+        runs = interleave(
+            rounds,
+            {
+                "ours": lambda: ours.run(foxtrot_client, port, kind, many),
+                "sdk": lambda: sdk.run(sdk_client, sdk_port, kind, few),
+                "mute": lambda: sdk.run(sdk_client, sdk_port, kind, few, logged=False),
+            },
+        )
+    rate = {who: [each.per_second for each in runs[who]] for who in runs}
+    cpu = {who: [each.cpu_us for each in runs[who]] for who in runs}
+    name, (floor, aim) = f"Futu {kind} to handler", GOALS[kind]
+    return [
+        Comparison(name, "pushes/s", rate["ours"], "futu-api", rate["sdk"], floor, aim),
+        Comparison(name, "pushes/s", rate["ours"], "futu-api, no log", rate["mute"]),
+        Comparison(
+            f"Futu {kind} CPU", "us/push", cpu["ours"], "futu-api", cpu["sdk"],
+            smaller_is_better=True,
+        ),
+    ]  # fmt: skip
+
+
+def _paced(rounds: int, ours: Worker, sdk: Worker) -> list[Comparison]:
+    """The tape at a pace that the SDK's own path cannot keep up with."""
+    with flooding_opend(TICKER, PACED_MESSAGES, PACED_HZ) as port:
+        runs = interleave(
+            rounds,
+            {
+                "ours": lambda: ours.run(foxtrot_client, port, TICKER, PACED_MESSAGES),
+                "sdk": lambda: sdk.run(sdk_client, port, TICKER, PACED_MESSAGES),
+            },
+        )
+    return [
+        Comparison(
+            f"Futu ticker at 2,000/s, {share}",
+            "us",
+            [getattr(each, f"{share}_us") for each in runs["ours"]],
+            "futu-api",
+            [getattr(each, f"{share}_us") for each in runs["sdk"]],
+            0.01 if share == "p99" else None,
+            smaller_is_better=True,
+        )
+        for share in ("p50", "p99")
+    ]
+
+
+def foxtrot_client(port: int, kind: str, messages: int) -> Run:
+    """The adapter, the engine, a registered handler; every event is wanted."""
+    meter, enough = Meter(messages), threading.Event()
+    channel, event_type = _CHANNELS[kind]
+
+    def on_event(event: Event) -> None:
+        sent_ns = event.data.ts_event_ns  # type: ignore[attr-defined]
+        if sent_ns < _STAMPED_BEFORE_NS and meter.take(sent_ns / 1e9):
+            enough.set()
+
+    with MainEngine() as engine:
+        engine.add_adapter(FutuAdapter)
+        engine.event_engine.register(event_type, on_event)
+        for name in SYMBOLS:
+            code = name.removeprefix("HK.")
+            request = SubscribeRequest(code, Exchange.SEHK, channel, conflate=False)
+            engine.subscribe(request, "FUTU")
+        engine.connect({"environment": "simulated", "port": port}, "FUTU")
+        if not enough.wait(WAIT_S):
+            raise RuntimeError(f"{meter.count} of {messages} pushes: {engine}")
+        engine.event_engine.drain(WAIT_S)
+    return meter.run()
+
+
+def sdk_client(port: int, kind: str, messages: int, *, logged: bool = True) -> Run:
+    """The SDK's own way: a handler whose base class makes something of the push."""
+    futu: Any = futu_sdk.load()
+    logger = import_module("futu.common.ft_logger").logger
+    logger.file_level = logging.DEBUG if logged else logging.CRITICAL + 1
+    meter, enough = Meter(messages), threading.Event()
+    with futu_sdk.quoting(port) as context:
+        context.set_handler(_handler(futu, kind, meter, enough.set))
+        code, problem = context.subscribe(
+            list(SYMBOLS), [getattr(futu.SubType, _SUB_TYPES[kind])], is_first_push=False
+        )
+        if code != futu.RET_OK:
+            raise RuntimeError(problem)
+        if not enough.wait(WAIT_S):
+            raise RuntimeError(f"{meter.count} of {messages} pushes")
+    return meter.run()
+
+
+def _handler(futu: Any, kind: str, meter: Meter, done: Callable[[], None]) -> object:
+    base = getattr(futu, _HANDLERS[kind])
+
+    class Handler(base):  # type: ignore[misc]
+        def on_recv_rsp(self, rsp_pb: Any) -> tuple[int, Any]:
+            code, data = super().on_recv_rsp(rsp_pb)
+            sent_at = float(data["time"].iloc[0]) if kind == TICKER else 0.0
+            if meter.take(sent_at):
+                done()
+            return code, data
+
+    return Handler()

@@ -1,0 +1,97 @@
+"""Contracts are looked up once, many at a time, and one that does not exist costs no other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from foxtrot.adapter.futu.contracts import Contracts
+from foxtrot.adapter.futu.instruments import Instrument
+from foxtrot.errors import UnknownSymbol, VenueError
+from foxtrot.model.constants import Exchange, Product
+from foxtrot.model.objects import ContractData
+from foxtrot.simulator.futu import SimulatedFutu
+from tests.support.futu_line import opened
+from tests.support.futu_venue import running_futu
+
+TENCENT, APPLE = ("00700", Exchange.SEHK), ("AAPL", Exchange.NASDAQ)
+NOPE = ("NOPE", Exchange.SMART)
+
+
+@pytest.fixture
+def venue() -> Iterator[SimulatedFutu]:
+    """An OpenD."""
+    with running_futu() as opend:
+        yield opend
+
+
+async def test_a_contract_has_lot_and_step_and_is_told_once(venue: SimulatedFutu) -> None:
+    """Lots from OpenD's description, the price step from a snapshot; asked for once."""
+    told: list[ContractData] = []
+    contracts = Contracts("FUTU", told.append)
+    async with opened(venue.port) as client:
+        found = await contracts.resolve(client, *TENCENT)
+        asked = client.received
+        assert await contracts.resolve(client, *TENCENT) is found
+        assert client.received == asked
+    assert (found.lot_size, found.price_step, found.trd_sec_market) == (100, 0.5, 1)
+    assert [(each.vt_symbol, each.min_volume, each.pricetick) for each in told] == [
+        ("00700.SEHK", 100.0, 0.5)
+    ]
+    assert contracts.get(*TENCENT) is found
+
+
+async def test_one_unknown_name_costs_no_other(venue: SimulatedFutu) -> None:
+    """OpenD refuses a whole list for one bad code; each good one is found all the same."""
+    contracts = Contracts("FUTU")
+    bad = ("700", Exchange.SEHK)
+    async with opened(venue.port) as client:
+        answers = await contracts.resolve_all(client, [TENCENT, NOPE, APPLE, bad, TENCENT])
+    assert list(answers) == [TENCENT, NOPE, APPLE, bad]
+    assert isinstance(answers[TENCENT], Instrument)
+    assert isinstance(answers[APPLE], Instrument)
+    assert isinstance(answers[NOPE], UnknownSymbol)
+    assert isinstance(answers[bad], UnknownSymbol)
+
+
+async def test_who_asks_at_once_is_answered_by_one_question(venue: SimulatedFutu) -> None:
+    """Ten who want the same contract cause one lookup: a description and a snapshot."""
+    contracts = Contracts("FUTU")
+    async with opened(venue.port) as client:
+        before = client.received
+        found = await asyncio.gather(*(contracts.resolve(client, *APPLE) for _ in range(10)))
+        assert client.received == before + 2
+    assert len(set(map(id, found))) == 1
+
+
+async def test_an_unknown_name_is_an_error(venue: SimulatedFutu) -> None:
+    """Asked for alone, it raises, and names what is not traded where."""
+    async with opened(venue.port) as client:
+        with pytest.raises(UnknownSymbol, match="'NOPE' is not traded at SMART"):
+            await Contracts("FUTU").resolve(client, *NOPE)
+
+
+async def test_no_turn_for_the_question_is_no_verdict(venue: SimulatedFutu) -> None:
+    """OpenD that says "too often" has not said that there is no such contract."""
+    contracts = Contracts("FUTU")
+    async with opened(venue.port) as client:
+        venue.faults.inject("error_ack", request="contract_details", body="频率太高", count=1)
+        with pytest.raises(VenueError) as caught:
+            await contracts.resolve(client, *TENCENT)
+        assert not isinstance(caught.value, UnknownSymbol)
+        await contracts.resolve(client, *TENCENT)
+
+
+async def test_pushes_are_named_as_they_were_asked_for(venue: SimulatedFutu) -> None:
+    """A push of a contract bears the name it was first looked up by, else one by its market."""
+    contracts = Contracts("FUTU")
+    assert contracts.name_of(11, "AAPL") == ("AAPL", Exchange.SMART)
+    async with opened(venue.port) as client:
+        await contracts.resolve(client, *APPLE)
+        fund = await contracts.resolve(client, "SPY", Exchange.SMART)
+    assert contracts.name_of(11, "AAPL") == APPLE
+    assert contracts.name_of(22, "000002") == ("000002", Exchange.SZSE)
+    assert contracts.name_of(99, "X") == ("X", Exchange.GLOBAL)
+    assert (fund.data.product, fund.listed_at) == (Product.ETF, Exchange.AMEX)

@@ -1,0 +1,77 @@
+"""The turns of an OpenD: questions wait for theirs, orders are refused rather than sent late."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from foxtrot.adapter.futu.limits import PER_WINDOW, Pace, pace_of
+from foxtrot.adapter.futu.schema import Message, Proto, c2s_of
+from foxtrot.errors import RateLimited
+
+ORDERS = PER_WINDOW[Proto.Trd_PlaceOrder]
+
+
+def order_of(account: int) -> Message:
+    """As much of an order as its turn depends on."""
+    c2s = c2s_of(Proto.Trd_PlaceOrder)
+    c2s.header.accID = account
+    return c2s
+
+
+async def test_an_order_too_many_is_refused_and_takes_no_turn() -> None:
+    """The 16th order in 30 seconds is refused at once, each time, with when to come again."""
+    pace = Pace("FUTU")
+    for _ in range(ORDERS):
+        await pace.turn(Proto.Trd_PlaceOrder, order_of(1))
+    for _ in range(2):
+        with pytest.raises(RateLimited) as caught:
+            await pace.turn(Proto.Trd_PlaceOrder, order_of(1))
+        assert 29.0 < caught.value.retry_after_s <= 30.5
+        assert caught.value.code == ""
+
+
+async def test_each_account_has_its_own_turns() -> None:
+    """OpenD counts orders by account."""
+    pace = Pace("FUTU")
+    for account in (1, 2):
+        for _ in range(ORDERS):
+            await pace.turn(Proto.Trd_PlaceOrder, order_of(account))
+
+
+async def test_later_pages_of_the_past_are_free() -> None:
+    """Only the first page of bars counts."""
+    pace = Pace("FUTU")
+    c2s = c2s_of(Proto.Qot_RequestHistoryKL)
+    c2s.nextReqKey = b"more"
+    async with asyncio.timeout(5):
+        for _ in range(3 * PER_WINDOW[Proto.Qot_RequestHistoryKL]):
+            await pace.turn(Proto.Qot_RequestHistoryKL, c2s)
+
+
+async def test_what_has_no_limit_never_waits() -> None:
+    """A subscription is bounded by its quota, not by a window."""
+    pace = Pace("FUTU")
+    async with asyncio.timeout(5):
+        for _ in range(500):
+            await pace.turn(Proto.Qot_Sub, c2s_of(Proto.Qot_Sub))
+
+
+async def test_a_question_waits_for_its_turn() -> None:
+    """One question too many is not refused: it waits, and goes away if nobody wants it any more."""
+    pace = Pace("FUTU")
+    for _ in range(PER_WINDOW[Proto.Trd_UnlockTrade]):
+        await pace.turn(Proto.Trd_UnlockTrade, c2s_of(Proto.Trd_UnlockTrade))
+    waiting = asyncio.ensure_future(pace.turn(Proto.Trd_UnlockTrade, c2s_of(Proto.Trd_UnlockTrade)))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_all_who_use_one_opend_share_its_turns() -> None:
+    """The turns belong to the OpenD, not to who asks."""
+    assert pace_of("FUTU", "127.0.0.1:1") is pace_of("OTHER", "127.0.0.1:1")
+    assert pace_of("FUTU", "127.0.0.1:1") is not pace_of("FUTU", "127.0.0.1:2")

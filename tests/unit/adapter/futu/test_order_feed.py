@@ -1,0 +1,158 @@
+"""What OpenD tells of orders and deals: put together, and told once."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import cast
+
+import pytest
+
+from foxtrot.adapter.futu.account import TradedAccount
+from foxtrot.adapter.futu.order_feed import OrderFeed
+from foxtrot.execution.reports import (
+    FillReport,
+    OrderIntent,
+    OrderRecord,
+    OrderReport,
+    OrderState,
+)
+from foxtrot.gateway.trading import TradingListener
+from foxtrot.model.constants import Direction, Exchange, OrderType
+from foxtrot.model.requests import OrderRequest
+from tests.support.futu_wire_orders import deal, order
+
+ME, ANOTHER = 9_053_218, 9_053_219
+
+
+class Told:
+    """A listener, and a feed that tells it."""
+
+    def __init__(self, *, real: bool = False) -> None:
+        self.news: list[OrderReport | FillReport] = []
+        self.said: list[str] = []
+        self.records: dict[str, OrderRecord] = {}
+        account = TradedAccount(ME, int(real), (1,), 1, 1, 1)
+        self.feed = OrderFeed(
+            "FUTU",
+            account,
+            name_of=lambda market, code: (code, Exchange.SEHK),
+            record=self.records.get,
+            listener=cast("TradingListener", self),
+            say=self.said.append,
+        )
+
+    def on_report(self, report: OrderReport) -> None:
+        """An order."""
+        self.news.append(report)
+
+    def on_fill(self, fill: FillReport) -> None:
+        """A fill."""
+        self.news.append(fill)
+
+    def fills(self) -> list[tuple[str, float, float]]:
+        """Name, volume and price of each fill."""
+        fills = [each for each in self.news if isinstance(each, FillReport)]
+        return [(each.trade_id, float(each.volume), float(each.price)) for each in fills]
+
+    def know(self, state: OrderState, traded: int = 0) -> None:
+        """The journal has the order so."""
+        request = OrderRequest(
+            "00700", Exchange.SEHK, Direction.LONG, OrderType.LIMIT, 300.0, 500.0
+        )
+        intent = OrderIntent("fx-1", request, 1)
+        self.records["fx-1"] = OrderRecord(intent, state, 1, "FH7", traded=Decimal(traded))
+
+
+def test_paper_fills_are_told_before_their_order_and_once() -> None:
+    """Each is what the order traded more, at the price that makes up the mean."""
+    told = Told()
+    part = order(orderStatus=10, fillQty=100.0, fillAvgPrice=500.0)
+    told.feed.on_order(ME, part)
+    told.feed.on_order(ME, part)
+    told.feed.on_order(ME, order(orderStatus=11, fillQty=300.0, fillAvgPrice=502.0))
+    assert told.fills() == [("FH7-100", 100, 500), ("FH7-300", 200, 503)]
+    assert [type(each) for each in told.news[:2]] == [FillReport, OrderReport]
+    assert told.feed.changed.is_set()
+
+
+def test_paper_fills_go_on_where_the_journal_ends() -> None:
+    """What an earlier run told is not told again; the rest has the name it always would have."""
+    told = Told()
+    told.know(OrderState.PARTIALLY_FILLED, traded=100)
+    told.feed.order(order(orderStatus=11, fillQty=300.0, fillAvgPrice=502.0))
+    assert told.fills() == [("FH7-300", 200, 502)]
+
+
+def test_fills_of_orders_that_nobody_knows_and_that_ended_long_ago_are_not_made() -> None:
+    """Of what is listed, paper trading's past is not news; what ended since is."""
+    told, done = Told(), order(remark="", orderStatus=11, fillQty=300.0, fillAvgPrice=500.0)
+    told.feed.order(done)
+    assert told.fills() == []
+    told.feed.order(done, since_ns=10**18)
+    assert told.fills() == [("FH7-300", 300, 500)]
+
+
+def test_real_fills_are_deals_alone() -> None:
+    """An order that traded makes none, a deal bears the name of its order."""
+    told = Told(real=True)
+    told.feed.on_order(ME, order(orderStatus=10, fillQty=100.0, fillAvgPrice=500.0))
+    told.feed.on_fill(ME, deal())
+    assert told.fills() == [("FD3", 100, 500)]
+    assert {each.orderid for each in told.news} == {"fx-1"}
+
+
+def test_what_is_of_other_accounts_and_countries_is_passed_over() -> None:
+    """Futu pushes what it likes; only the account and the markets that are traded count."""
+    told = Told(real=True)
+    told.feed.on_order(ANOTHER, order())
+    told.feed.on_fill(ANOTHER, deal())
+    told.feed.on_order(ME, order(secMarket=41))
+    told.feed.on_fill(ME, deal(secMarket=41))
+    assert told.news == []
+
+
+@pytest.mark.parametrize("status", [4, -1, 77])
+def test_a_status_that_proves_nothing_leaves_an_order_as_it_is(status: int) -> None:
+    """One that is in doubt stays so, one that lives lives on with the reason; it is said once."""
+    told = Told()
+    told.know(OrderState.IN_DOUBT)
+    told.feed.on_order(ME, order(orderStatus=status))
+    assert told.news == []
+    assert f"status {status}" in told.feed.unproven["fx-1"]
+    told.know(OrderState.ACCEPTED)
+    told.feed.on_order(ME, order(orderStatus=status))
+    (report,) = told.news
+    assert isinstance(report, OrderReport)
+    assert (report.state, f"status {status}" in report.reason) == (OrderState.ACCEPTED, True)
+    assert len(told.said) == 1
+    told.feed.on_order(ME, order())
+    assert told.feed.unproven == {}
+
+
+def test_fills_that_futu_takes_back_are_said_loudly_and_not_counted() -> None:
+    """Somebody has to look at the position; nothing that was told is untold."""
+    told = Told(real=True)
+    told.feed.on_fill(ME, deal(status=1))
+    told.feed.on_order(ME, order(orderStatus=24))
+    assert [each for each in told.news if isinstance(each, FillReport)] == []
+    assert len(told.said) == 2
+    assert all("look at the position" in each for each in told.said)
+
+
+async def test_who_waits_for_the_end_of_an_order_is_told_by_push_or_list() -> None:
+    """An order that goes on ends nobody's wait."""
+    told = Told(real=True)
+    with told.feed.end_of("FH7") as end:
+        told.feed.order(order(orderStatus=13))
+        assert not end.done()
+        told.feed.order(order(orderStatus=15))
+        assert end.result().state is OrderState.CANCELED
+
+
+@pytest.mark.parametrize("wrong", [{"qty": -1.0}, {"trdSide": 9}, {"updateTimestamp": 1e18}])
+def test_an_order_that_cannot_be_believed_changes_nothing(wrong: dict[str, float]) -> None:
+    """It is refused whole."""
+    told = Told()
+    with pytest.raises(ValueError, match=r"is|out"):
+        told.feed.on_order(ME, order(orderStatus=11, fillQty=300.0, fillAvgPrice=1.0, **wrong))
+    assert told.news == []

@@ -1,0 +1,114 @@
+"""OpenD's lists: few questions, each answered from what is young enough to prove something."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from foxtrot.adapter.futu.account import TradedAccount
+from foxtrot.adapter.futu.client import FutuClient
+from foxtrot.adapter.futu.order_feed import OrderFeed
+from foxtrot.adapter.futu.order_lists import OrderLists
+from foxtrot.adapter.futu.schema import Proto
+from foxtrot.errors import ConnectionClosed, VenueUnavailable
+from foxtrot.gateway.trading import TradingListener
+from foxtrot.model.constants import Exchange
+from tests.support.futu_wire_orders import deal, order
+
+ACCOUNT = TradedAccount(281_756_457_982_434_020, 1, (1, 2, 4), 1, 1, 1)
+TODAY, PAST = Proto.Trd_GetOrderList, Proto.Trd_GetHistoryOrderList
+DEALS, PAST_DEALS = Proto.Trd_GetOrderFillList, Proto.Trd_GetHistoryOrderFillList
+
+
+class Opend:
+    """Answers with the rows it was given, and counts the questions."""
+
+    def __init__(self) -> None:
+        self.rows: dict[Proto, list[Any]] = {}
+        self.asked: Counter[Proto] = Counter()
+        self.questions: list[Any] = []
+        self.lost = False
+        self.account = ACCOUNT
+        feed = OrderFeed(
+            "FUTU",
+            ACCOUNT,
+            name_of=lambda market, code: (code, Exchange.SEHK),
+            record=lambda orderid: None,
+            listener=cast("TradingListener", self),
+            say=lambda text: None,
+        )
+        client = cast("FutuClient", self)
+        self.lists = OrderLists("FUTU", client, ACCOUNT, feed, time.time_ns)
+
+    async def ask(self, proto: Proto, c2s: Any) -> Any:
+        """An answer."""
+        self.asked[proto] += 1
+        self.questions.append(c2s)
+        await asyncio.sleep(0)
+        if self.lost:
+            raise ConnectionClosed(1006)
+        rows = self.rows.get(proto, [])
+        return SimpleNamespace(orderList=rows, orderFillList=rows)
+
+
+async def test_who_looks_for_orders_in_the_same_moment_shares_an_answer() -> None:
+    """Ten in doubt are one question; who comes later asks anew."""
+    opend = Opend()
+    opend.rows[TODAY] = [order(remark=f"fx-{n}", orderIDEx=f"FH{n}") for n in range(10)]
+    found = await asyncio.gather(*(opend.lists.find(None, f"fx-{n}", "") for n in range(10)))
+    assert [each.orderid for each in found if each] == [f"fx-{n}" for n in range(10)]
+    assert opend.asked == {TODAY: 1}
+    assert await opend.lists.find(None, "", "FH3") is not None
+    assert opend.asked == {TODAY: 2}
+
+
+async def test_what_today_lacks_is_looked_for_in_the_past() -> None:
+    """An order that ended before midnight is found; absent is only what both lists lack."""
+    opend = Opend()
+    opend.rows[PAST] = [order(orderStatus=15)]
+    assert (await opend.lists.find(None, "fx-1", "")) is not None
+    assert (await opend.lists.find(None, "fx-2", "")) is None
+    question = opend.questions[-1]
+    assert (question.header.accID, question.header.trdEnv) == (ACCOUNT.acc_id, 1)
+    assert question.filterConditions.beginTime < question.filterConditions.endTime
+
+
+async def test_an_order_of_which_futu_is_not_sure_is_neither_found_nor_absent() -> None:
+    """Timed out there: that is no answer."""
+    opend = Opend()
+    opend.rows[TODAY] = [order(orderStatus=4)]
+    with pytest.raises(VenueUnavailable, match="status 4"):
+        await opend.lists.find(None, "fx-1", "")
+    assert await opend.lists.open() == ()
+
+
+async def test_a_round_of_questions_for_fills_asks_once_and_a_search_asks_anew() -> None:
+    """Deals are told once, of the symbols asked for, and never from before a search for orders."""
+    opend = Opend()
+    opend.rows[DEALS] = opend.rows[PAST_DEALS] = [deal(), deal(code="09988", fillIDEx="FD4")]
+    first = await opend.lists.fills(["00700"], 1)
+    second = await opend.lists.fills(["09988"], 1)
+    assert [each.trade_id for each in (*first, *second)] == ["FD3", "FD4"]
+    assert await opend.lists.fills(["00700"], 2 * 10**18) == ()
+    assert opend.asked == {DEALS: 1, PAST_DEALS: 1}
+    await opend.lists.find(None, "fx-1", "")
+    await opend.lists.fills(["00700"], 1)
+    assert opend.asked[DEALS] == 2
+
+
+async def test_a_list_that_is_not_answered_is_no_empty_list() -> None:
+    """The cause is raised, for each who waits; nothing of it is believed later."""
+    opend = Opend()
+    opend.lost = True
+    answers = await asyncio.gather(
+        opend.lists.open(), opend.lists.find(None, "fx-1", ""), return_exceptions=True
+    )
+    assert [type(each) for each in answers] == [ConnectionClosed] * 2
+    with pytest.raises(ConnectionClosed):
+        await opend.lists.fills(["00700"], 1)
+    await opend.lists.close()
