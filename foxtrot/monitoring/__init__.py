@@ -1,0 +1,1 @@
+"""What foxtrot shows of itself to the outside: metrics, alerts, and the HTTP API over them."""
