@@ -85,11 +85,14 @@ class Demo:
 
         traders = {kind.__name__: kind for kind in (MaCross, MarketMaker)}
         for stage, symbols in self._shown.items():
-            engine.add_strategy(TrendWatcher, f"TrendWatcher-{stage.name}", symbols)
+            here = stage.name
+            engine.add_strategy(TrendWatcher, f"TrendWatcher-{here}", symbols, adapter_name=here)
             for symbol, (kind, parameters) in stage.traded.items():
                 if symbol in symbols:
                     name = f"{kind}-{symbol.partition('.')[0].partition('-')[0]}"
-                    engine.add_strategy(traders[kind], name, [symbol], parameters)
+                    engine.add_strategy(
+                        traders[kind], name, [symbol], parameters, adapter_name=here
+                    )
 
     def _keep(self, name: str, value: str) -> str:
         """Put a secret where the settings would have it: in a file that is ours alone."""

@@ -59,6 +59,15 @@ def open_ib(stack: ExitStack, *, seed: int = 0, rate_hz: float = 10.0) -> Simula
     return venue
 
 
+def open_futu(stack: ExitStack, *, seed: int = 0, rate_hz: float = 10.0) -> SimulatedFutu:
+    """Open an OpenD of Futu on a thread of its own; the stack closes it."""
+    from foxtrot.simulator.futu import SimulatedFutu, SimulatedFutuThread
+
+    venue = SimulatedFutu(seed=seed, rate_hz=rate_hz)
+    stack.enter_context(SimulatedFutuThread(venue))
+    return venue
+
+
 def serve_binance(plan: Plan, key: str | None = None, secret: str | None = None) -> None:
     """Serve a Binance until a signal or the deadline; with the simulated key, if none is given.
 
@@ -107,6 +116,7 @@ def serve_futu(plan: Plan) -> None:
         ConfigurationError: The port is taken, a symbol is none, or futu-api is not installed.
     """
     from foxtrot.simulator.futu import serve
+    from foxtrot.simulator.futu_accounts import SIMULATED_PASSWORD as PASSWORD
 
     serving = serve(
         plan.symbols,
@@ -114,7 +124,9 @@ def serve_futu(plan: Plan) -> None:
         rate_hz=plan.rate_hz,
         port=plan.port,
         full_speed=plan.full_speed,
-        on_ready=lambda venue, faults: _announce_host(venue, faults, _OPEND, json=plan.json),
+        on_ready=lambda venue, faults: _announce_host(
+            venue, faults, _OPEND, json=plan.json, password=PASSWORD
+        ),
     )
     _run(plan, serving)
 
@@ -183,18 +195,22 @@ def _announce_binance(venue: SimulatedBinance, key: ApiKey, *, json: bool) -> No
 
 
 def _announce_host(
-    venue: SimulatedIb | SimulatedFutu, faults: str, name: str, *, json: bool
+    venue: SimulatedIb | SimulatedFutu, faults: str, name: str, *, json: bool, password: str = ""
 ) -> None:
     connect = {"environment": "simulated", "host": venue.host, "port": venue.port}
     if json:
         facts = {"event": "open", **connect, "faults_url": faults, "connect": connect}
+        if password:
+            facts["simulated_password"] = password
         typer.echo(msgspec.json.encode(facts).decode())
         return
+    secret = f"  password   {password} (simulated; unlocks trading)\n" if password else ""
     typer.echo(
         f"A SIMULATED {name} is open; Ctrl-C closes it.\n\n"
         f"  host       {venue.host}\n"
         f"  port       {venue.port}\n"
-        f"  faults     {faults}\n\n"
+        f"  faults     {faults}\n"
+        f"{secret}\n"
         f"{_handling(msgspec.json.encode(connect).decode(), faults)}"
     )
 

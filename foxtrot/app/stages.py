@@ -9,12 +9,16 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
+from foxtrot.app.venues import contract_of
+from foxtrot.core.event_engine import EventEngine
 from foxtrot.errors import ConfigurationError
+from foxtrot.model.requests import SubscribeRequest
 
 if TYPE_CHECKING:
     from foxtrot.gateway.base import BaseAdapter
     from foxtrot.simulator.binance import SimulatedBinance
     from foxtrot.simulator.faults import FaultBoard
+    from foxtrot.simulator.futu import SimulatedFutu
     from foxtrot.simulator.ib import SimulatedIb
 
 KeepSecret = Callable[[str, str], str]
@@ -162,7 +166,61 @@ class IbStage(Stage):
         return self._venue.faults
 
 
-STAGES: tuple[type[Stage], ...] = (BinanceStage, IbStage)
+class FutuStage(Stage):
+    """Futu, by futu-api."""
+
+    name = "FUTU"
+    symbols = ("00700.SEHK", "09988.SEHK", "TSLA.NASDAQ", "600519.SSE")
+    traded = MappingProxyType(
+        {
+            "00700.SEHK": ("MaCross", {"volume": 100.0}),
+            "TSLA.NASDAQ": (
+                "MarketMaker",
+                {"volume": 10.0, "most": 50.0, "tolerance": 0.001, "post_only": False},
+            ),
+        }
+    )
+
+    _venue: SimulatedFutu
+
+    @staticmethod
+    def lack() -> str:
+        """The SDK."""
+        if find_spec("futu"):
+            return ""
+        return "Futu is not shown: futu-api is not installed; pip install 'foxtrot[futu]'"
+
+    def open(self, stack: ExitStack, symbols: Sequence[str], seed: int, rate_hz: float) -> None:
+        """Open it with all that it lists: who subscribes wakes a contract."""
+        from foxtrot.app.simulate import open_futu
+
+        self._venue = open_futu(stack, seed=seed, rate_hz=rate_hz)
+
+    def adapter(self) -> type[BaseAdapter]:
+        """FutuAdapter."""
+        from foxtrot.adapter.futu import FutuAdapter
+
+        return FutuAdapter
+
+    def to_read(self) -> dict[str, str | int | bool]:
+        """Its address."""
+        host, port = self._venue.host, self._venue.port
+        return {"environment": "simulated", "host": host, "port": port, "read_only": True}
+
+    def to_trade(self, keep: KeepSecret) -> dict[str, str | int | bool]:
+        """Its address, and the password that unlocks nothing elsewhere."""
+        from foxtrot.simulator.futu_accounts import SIMULATED_PASSWORD
+
+        password = keep("password", SIMULATED_PASSWORD)
+        return {**self.to_read(), "read_only": False, "password": password}
+
+    @property
+    def faults(self) -> FaultBoard:
+        """Where its faults are switched on."""
+        return self._venue.faults
+
+
+STAGES: tuple[type[Stage], ...] = (BinanceStage, IbStage, FutuStage)
 
 
 def chosen(venues: Sequence[str]) -> list[Stage]:
@@ -182,27 +240,30 @@ def chosen(venues: Sequence[str]) -> list[Stage]:
 def shared_out(stages: Sequence[Stage], symbols: Sequence[str]) -> dict[Stage, list[str]]:
     """What each stage shows of these symbols; its own choice, if there are none.
 
-    A symbol belongs to the venue that serves its exchange; without one, to the first.
-
-    Raises:
-        ConfigurationError: No venue of the demo serves an exchange.
+    A symbol belongs to the first venue that serves its exchange and spells contracts so; without
+    an exchange, to the first of all.
     """
     if not symbols:
         return {stage: list(stage.symbols) for stage in stages}
     shared: dict[Stage, list[str]] = {}
     for symbol in symbols:
-        stage, name = _home(stages, symbol)
-        shared.setdefault(stage, []).append(name)
+        stage = _home(stages, symbol)
+        name, exchange = contract_of(stage.adapter(), symbol)
+        shared.setdefault(stage, []).append(f"{name}.{exchange.value}")
     return shared
 
 
-def _home(stages: Sequence[Stage], symbol: str) -> tuple[Stage, str]:
-    from foxtrot.app.venues import contract_of
+def _home(stages: Sequence[Stage], symbol: str) -> Stage:
+    serving = [stage for stage in stages if contract_of(stage.adapter(), symbol)[0] != symbol]
+    spelt = (stage for stage in serving if _is_spelt(stage, symbol))
+    return next(spelt, (serving or stages)[0])
 
-    for stage in stages:
-        name, exchange = contract_of(stage.adapter(), symbol)
-        if name != symbol:
-            return stage, f"{name}.{exchange.value}"
-    first = stages[0]
-    name, exchange = contract_of(first.adapter(), symbol)
-    return first, f"{name}.{exchange.value}"
+
+def _is_spelt(stage: Stage, symbol: str) -> bool:
+    """Whether the venue's contracts are written so; two venues may serve one exchange."""
+    adapter = stage.adapter()(EventEngine())
+    try:
+        adapter.subscribe(SubscribeRequest(*contract_of(adapter, symbol)))
+    except ConfigurationError:
+        return False
+    return True

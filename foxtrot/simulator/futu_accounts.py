@@ -28,6 +28,10 @@ _RATES = {"HKD": 1.0, "USD": 7.8, "CNH": 1.09}
 _MARGIN_PERCENT = 50
 
 
+SIMULATED_PASSWORD = "123456"  # noqa: S105 - unlocks nothing elsewhere
+"""The trade password of a simulated user who was given none."""
+
+
 class AccountSpec(msgspec.Struct, frozen=True):
     """An account as it is opened: its id, TrdEnv, the TrdMarkets it may trade, and its cash."""
 

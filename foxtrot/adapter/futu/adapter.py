@@ -57,6 +57,7 @@ class FutuAdapter(BaseAdapter):
         "password": "",
         "trade_env": "",
         "rsa_key_file": "",
+        "read_only": ["false", "true"],
     }
     exchanges = tuple(EXCHANGES)
     message_types = tuple(proto.name for proto in _PUSHES)

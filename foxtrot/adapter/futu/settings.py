@@ -22,6 +22,7 @@ FIELDS = (
     "password",
     "trade_env",
     "rsa_key_file",
+    "read_only",
 )
 
 DEFAULT_PORT = 11111
@@ -63,6 +64,7 @@ class FutuSettings:
         password: Unlocks trading; None leaves that to who runs OpenD.
         trade_env: Real accounts or paper trading.
         rsa_key_file: OpenD's private key; empty if it does not encrypt.
+        read_only: Do not trade: no account is looked at.
     """
 
     environment: Environment
@@ -73,6 +75,7 @@ class FutuSettings:
     password: Secret | None = None
     trade_env: TradeEnv = TradeEnv.SIMULATE
     rsa_key_file: str = ""
+    read_only: bool = False
 
     @property
     def endpoint(self) -> str:
@@ -81,11 +84,13 @@ class FutuSettings:
 
     @property
     def account_key(self) -> str:
-        """Names the account's journal, the account as a hash.
+        """Names the account's journal, the account as a hash; empty if it is not traded.
 
         Each simulated OpenD has its own accounts; an account without a number is known by its
         place, market and kind.
         """
+        if self.read_only:
+            return ""
         known = self.account and self.environment is not Environment.SIMULATED
         place = "" if known else f"{self.endpoint}/{self.market}/{self.trade_env.name}"
         digest = hashlib.sha256(f"{place}/{self.account}".encode()).hexdigest()[:12]
@@ -115,6 +120,7 @@ class FutuSettings:
             _password(setting),
             _trade_env(setting, environment),
             _rsa_key_file(setting),
+            _flag(setting, "read_only"),
         )
 
 
@@ -134,6 +140,15 @@ def _text(setting: Setting, field: str) -> str:
     if not isinstance(value, str):
         raise _wrong(field, f"must be text, was {type(value).__name__}")
     return value.strip()
+
+
+def _flag(setting: Setting, field: str) -> bool:
+    value = _scalar(setting, field)
+    words = {True: True, False: False, "true": True, "false": False, "": False}
+    key = value.strip().lower() if isinstance(value, str) else value
+    if isinstance(key, bool | str) and key in words:
+        return words[key]
+    raise _wrong(field, "must be true or false")
 
 
 def _environment(setting: Setting) -> Environment:

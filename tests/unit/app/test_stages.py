@@ -9,7 +9,7 @@ import pytest
 
 from foxtrot.app import stages
 from foxtrot.app.demo import Demo
-from foxtrot.app.stages import BinanceStage, IbStage, Stage, chosen, shared_out
+from foxtrot.app.stages import BinanceStage, FutuStage, IbStage, Stage, chosen, shared_out
 from foxtrot.core.event_engine import EventEngine
 from foxtrot.errors import ConfigurationError
 from foxtrot.model.constants import ConnectionState
@@ -38,25 +38,27 @@ def wait(log: EventLog, type_: str, **fields: object) -> bool:
 
 def test_all_venues_are_shown_unless_some_are_named() -> None:
     """Names go without regard to case, and each counts once."""
-    assert names(chosen(())) == ["BINANCE", "IB"]
+    assert names(chosen(())) == ["BINANCE", "IB", "FUTU"]
     assert names(chosen(["ib", "IB"])) == ["IB"]
 
 
 def test_an_unknown_venue_is_answered_with_those_there_are() -> None:
     """The line says what to write instead."""
-    with pytest.raises(ConfigurationError, match="--venues: 'okx' is none of binance, ib"):
+    with pytest.raises(ConfigurationError, match="--venues: 'okx' is none of binance, ib, futu"):
         chosen(["okx"])
 
 
 def test_a_symbol_goes_to_the_venue_of_its_exchange() -> None:
-    """Without an exchange it is the first venue's."""
-    binance, ib = chosen(())
-    shared = shared_out([binance, ib], ["BTCUSDT", "IBM-USD-STK.SMART", "EUR-USD-CASH.IDEALPRO"])
-    assert shared == {
+    """Without an exchange it is the first venue's; of two venues it is theirs who spell it so."""
+    stages = binance, ib, futu = chosen(())
+    mixed = ["BTCUSDT", "IBM-USD-STK.SMART", "IBM.SMART", "EUR-USD-CASH.IDEALPRO", "00700.SEHK"]
+    assert shared_out(stages, mixed) == {
         binance: ["BTCUSDT.BINANCE"],
         ib: ["IBM-USD-STK.SMART", "EUR-USD-CASH.IDEALPRO"],
+        futu: ["IBM.SMART", "00700.SEHK"],
     }
     assert list(shared_out([binance, ib], ["IBM-USD-STK.SMART"])) == [ib]
+    assert list(shared_out([binance, ib], ["IBM.SMART"])) == [ib], "which then says what is wrong"
 
 
 def test_without_symbols_each_venue_shows_its_own() -> None:
@@ -74,33 +76,38 @@ def test_a_venue_without_its_sdk_is_left_out_with_a_line(monkeypatch: pytest.Mon
         engine = demo.open(stack)
         told = EventLog(engine.event_engine, EVENT_LOG)
         demo.start(engine)
-        told.wait_type(EVENT_LOG, where=lambda entry: "foxtrot[ib-async]" in str(entry))
+        for advice in ("foxtrot[ib-async]", "foxtrot[futu]"):
+            told.wait_type(EVENT_LOG, where=lambda entry, advice=advice: advice in str(entry))
         assert names(demo.stages) == ["BINANCE"]
 
 
 def test_a_venue_that_was_asked_for_is_not_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo ends with what to install."""
     without_sdk(monkeypatch)
-    with pytest.raises(ConfigurationError, match=r"--venues: .* pip install 'foxtrot\[ib-async\]'"):
-        Demo(venues=["binance", "ib"])
+    for name, extra in (("ib", "ib-async"), ("futu", "futu")):
+        advice = rf"--venues: .* pip install 'foxtrot\[{extra}\]'"
+        with pytest.raises(ConfigurationError, match=advice):
+            Demo(venues=["binance", name])
 
 
-def test_the_stage_of_ib_brings_ticks_and_trades() -> None:
-    """Its ticks come, and its account is in step with the venue."""
-    demo = Demo(["AAPL-USD-STK.SMART"], venues=["ib"], rate_hz=50)
+@pytest.mark.parametrize(
+    ("venue", "symbol", "strategy"),
+    [("IB", "AAPL-USD-STK.SMART", "MaCross-AAPL"), ("FUTU", "TSLA.NASDAQ", "MarketMaker-TSLA")],
+)
+def test_a_stage_brings_ticks_and_trades(venue: str, symbol: str, strategy: str) -> None:
+    """Its ticks come, its account is in step with the venue, and a strategy is there."""
+    demo = Demo([symbol], venues=[venue.lower()], rate_hz=50)
     with ExitStack() as stack:
         engine = demo.open(stack)
         log = EventLog(engine.event_engine, EVENT_TICK, EVENT_CONNECTION)
         demo.start(engine)
-        assert wait(log, EVENT_TICK, vt_symbol="AAPL-USD-STK.SMART")
+        assert wait(log, EVENT_TICK, vt_symbol=symbol)
         assert wait(log, EVENT_CONNECTION, session="trading", state=ConnectionState.READY)
-        assert {each.name for each in engine.get_all_strategies()} == {
-            "TrendWatcher-IB",
-            "MaCross-AAPL",
-        }
+        strategies = {each.name for each in engine.get_all_strategies()}
+        assert strategies == {f"TrendWatcher-{venue}", strategy}
 
 
-@pytest.mark.parametrize("kind", [BinanceStage, IbStage])
+@pytest.mark.parametrize("kind", [BinanceStage, IbStage, FutuStage])
 def test_who_only_reads_cannot_trade(kind: type[Stage]) -> None:
     """The setting to read opens no session of the account."""
     stage = kind()

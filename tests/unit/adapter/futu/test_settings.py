@@ -52,6 +52,7 @@ def test_a_simulated_opend_has_paper_trading_too() -> None:
         ({"trade_env": "both"}, "trade_env"),
         ({"trade_env": "real"}, "trade_env"),
         ({"rsa_key_file": "key.pem"}, "rsa_key_file"),
+        ({"read_only": "perhaps"}, "read_only"),
         ({"client_id": 1}, "client_id"),
     ],
 )
@@ -60,6 +61,13 @@ def test_what_is_wrong_is_named(changes: dict[str, str | int], field: str) -> No
     with pytest.raises(ConfigurationError) as caught:
         FutuSettings.parse({**PAPER, **changes})
     assert caught.value.field == field
+
+
+def test_who_only_reads_has_no_account() -> None:
+    """No journal is opened, and no trading session; a form says it as text."""
+    assert FutuSettings.parse(PAPER).account_key != ""
+    for yes in (True, "true"):
+        assert FutuSettings.parse({**PAPER, "read_only": yes}).account_key == ""
 
 
 def test_the_password_is_a_reference(monkeypatch: pytest.MonkeyPatch) -> None:
