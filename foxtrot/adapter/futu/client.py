@@ -233,9 +233,13 @@ class FutuClient:
 
     async def probe(self) -> None:
         """Ask for the state of OpenD, as a sign of life."""
+        await self.state(timeout_s=self._config.probe_s)
+
+    async def state(self, *, timeout_s: float | None = None) -> Message:
+        """The state of OpenD, with its clock (`time`, whole seconds); raises as `ask` does."""
         c2s = c2s_of(Proto.GetGlobalState)
         c2s.userID = self.user_id
-        await self.ask(Proto.GetGlobalState, c2s, timeout_s=self._config.probe_s)
+        return await self.ask(Proto.GetGlobalState, c2s, timeout_s=timeout_s)
 
     async def _exchange(self, proto: Proto, c2s: Message) -> Message:
         serial = self._send(proto, c2s)

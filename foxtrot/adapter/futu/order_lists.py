@@ -20,7 +20,7 @@ from foxtrot.adapter.futu.order_mapping import WireFill, WireOrder
 from foxtrot.adapter.futu.schema import Message, Proto, c2s_of
 from foxtrot.errors import VenueUnavailable
 from foxtrot.execution.reports import TERMINAL, FillReport, OrderRecord, OrderReport
-from foxtrot.model.objects import utc
+from foxtrot.model.objects import NS_PER_S, utc
 
 T = TypeVar("T")
 
@@ -55,6 +55,8 @@ class OrderLists:
     ) -> None:
         self._venue, self._client, self._account = venue, client, account
         self._feed, self._time_ns = feed, time_ns
+        self._ahead_ns = 0
+        """By how much Futu's clock was ahead of ours when deals were last asked for."""
         self._asking: dict[object, asyncio.Task[list[WireOrder]]] = {}
         self._running: set[asyncio.Task[list[WireOrder]]] = set()
         self._deals = _Round(self._ask_deals)
@@ -121,7 +123,8 @@ class OrderLists:
     async def fills(self, symbols: Sequence[str], since_ns: int) -> tuple[FillReport, ...]:
         """The account's deals in these symbols since a moment; none of paper trading.
 
-        Of paper trading, fills are told as soon as the orders are seen that they are of.
+        They are dated by Futu's clock, the moment is by ours. Of paper trading, fills are told as
+        soon as the orders are seen that they are of.
 
         Raises:
             FoxtrotError: It was not answered.
@@ -130,12 +133,15 @@ class OrderLists:
         begin = self._begin(since_ns)
         if not self._account.real:
             for row in await self._orders.rows(begin):
-                self._feed.order(row, since_ns=since_ns if row.code in symbols else NEVER_NS)
+                since = since_ns + self._ahead_ns if row.code in symbols else NEVER_NS
+                self._feed.order(row, since_ns=since)
             return ()
         deals = await self._deals.rows(begin)
-        return tuple(each for each in deals if each.symbol in symbols and each.ts_ns >= since_ns)
+        since = since_ns + self._ahead_ns
+        return tuple(each for each in deals if each.symbol in symbols and each.ts_ns >= since)
 
     async def _ask_deals(self, begin: str) -> list[FillReport]:
+        await self._compare_clocks()
         past = self._question(Proto.Trd_GetHistoryOrderFillList)
         self._bound(past, begin)
         today = self._question(Proto.Trd_GetOrderFillList)
@@ -148,7 +154,12 @@ class OrderLists:
         return list({each.trade_id: each for each in deals if each is not None}.values())
 
     async def _ask_orders(self, begin: str) -> list[WireOrder]:
+        await self._compare_clocks()
         return [*await self._past(begin), *await self._today()]
+
+    async def _compare_clocks(self) -> None:
+        theirs_s = int((await self._client.state()).time)
+        self._ahead_ns = theirs_s * NS_PER_S - self._time_ns()
 
     def _outdate(self) -> None:
         self._deals.outdate()

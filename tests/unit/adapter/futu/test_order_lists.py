@@ -33,6 +33,7 @@ class Opend:
         self.asked: Counter[Proto] = Counter()
         self.questions: list[Any] = []
         self.lost = False
+        self.ahead_s = 0
         self.account = ACCOUNT
         feed = OrderFeed(
             "FUTU",
@@ -54,6 +55,10 @@ class Opend:
             raise ConnectionClosed(1006)
         rows = self.rows.get(proto, [])
         return SimpleNamespace(orderList=rows, orderFillList=rows)
+
+    async def state(self) -> Any:
+        """What time it is at Futu."""
+        return SimpleNamespace(time=int(time.time()) + self.ahead_s)
 
 
 async def test_who_looks_for_orders_in_the_same_moment_shares_an_answer() -> None:
@@ -99,6 +104,20 @@ async def test_a_round_of_questions_for_fills_asks_once_and_a_search_asks_anew()
     await opend.lists.find(None, "fx-1", "")
     await opend.lists.fills(["00700"], 1)
     assert opend.asked[DEALS] == 2
+
+
+@pytest.mark.parametrize("ahead_s", [-3_600, 3_600])
+async def test_fills_are_found_by_futus_clock(ahead_s: int) -> None:
+    """Our clock is an hour off: what traded a minute ago is told, and what did before is not."""
+    opend = Opend()
+    opend.ahead_s = ahead_s
+    there = time.time() + ahead_s
+    opend.rows[DEALS] = [
+        deal(createTimestamp=there - 60),
+        deal(createTimestamp=there - 600, fillIDEx="FD4"),
+    ]
+    since_ns = time.time_ns() - 300 * 10**9
+    assert [each.trade_id for each in await opend.lists.fills(["00700"], since_ns)] == ["FD3"]
 
 
 async def test_a_list_that_is_not_answered_is_no_empty_list() -> None:
