@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
-from foxtrot.adapter.futu import symbols
+from foxtrot.adapter.futu import overview, symbols
 from foxtrot.adapter.futu.account import Holdings, TradedAccount, choose
 from foxtrot.adapter.futu.order_commands import OrderCommands
 from foxtrot.adapter.futu.order_feed import OrderFeed
@@ -53,8 +53,6 @@ _SHARE = 0.9
 """Of the time for an order: so that who waits hears what is known, not only that time is up."""
 
 _LARGEST_PRICE = 1e12
-_SECURITIES = 1
-"""TrdCategory."""
 _DROPPED = 1006
 
 _NOT_OPEN = NotSent("the session is not open")
@@ -139,10 +137,7 @@ class OrderSession(FutuSession):
             await self._parts.lists.close()
 
     async def _account_of_settings(self) -> TradedAccount:
-        c2s = c2s_of(Proto.Trd_GetAccList)
-        c2s.userID, c2s.trdCategory, c2s.needGeneralSecAccount = 0, _SECURITIES, True
-        answer = await self.client.ask(Proto.Trd_GetAccList, c2s)
-        return choose(answer.accList, self._venue.settings)
+        return choose(await overview.accounts(self.client), self._venue.settings)
 
     def _put_together(self, account: TradedAccount) -> None:
         venue = self._venue
