@@ -7,14 +7,11 @@ Strict: Binance's limits and error texts hold (`Limits`). Cruel: faults can be s
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType, TracebackType
-from typing import TypeVar
+from types import MappingProxyType
 
 from aiohttp import web
 
-from foxtrot.errors import ConfigurationError, InvalidState
 from foxtrot.simulator.accounts import Account, Amount
 from foxtrot.simulator.binance_blast import Blast, BlastPlan
 from foxtrot.simulator.binance_connection import Connection
@@ -23,21 +20,18 @@ from foxtrot.simulator.binance_distortion import Distortion
 from foxtrot.simulator.binance_http import Http
 from foxtrot.simulator.binance_keys import ApiKey, Keys
 from foxtrot.simulator.binance_limits import Limits, OrderGate
+from foxtrot.simulator.binance_seen import Seen
 from foxtrot.simulator.binance_streams import LastPublished, Publisher
 from foxtrot.simulator.binance_strikes import strike
 from foxtrot.simulator.binance_user import UserStreams
-from foxtrot.simulator.faults import Fault, FaultBoard
+from foxtrot.simulator.faults import Fault
 from foxtrot.simulator.listings import DEFAULT_SYMBOLS
-from foxtrot.simulator.log import log
 from foxtrot.simulator.market import Market, Step
 from foxtrot.simulator.matching import Matching, Report, What
-from foxtrot.simulator.pulse import Pulse
-from foxtrot.simulator.seen import Seen
-from foxtrot.simulator.threads import VenueThread, is_loopback, on_loop
+from foxtrot.simulator.threads import VenueThread
+from foxtrot.simulator.venue import SimulatedVenue, clock_ms, last_turns
 
 __all__ = ["ApiKey", "Limits", "SimulatedBinance", "SimulatedBinanceThread", "serve"]
-
-T = TypeVar("T")
 
 DEFAULT_BALANCES: Mapping[str, Amount] = MappingProxyType(
     {"USDT": 100_000, "BTC": 2, "ETH": 20, "BNB": 50}
@@ -45,10 +39,9 @@ DEFAULT_BALANCES: Mapping[str, Amount] = MappingProxyType(
 
 _TRADES_AFTER = 4_000
 _STOP_S = 2.0
-_LAST_TURNS = 5
 
 
-class SimulatedBinance:
+class SimulatedBinance(SimulatedVenue):
     """The venue.
 
     Args:
@@ -67,6 +60,8 @@ class SimulatedBinance:
     thread, and `accounts` read.
     """
 
+    title, exchange = "simulated Binance", "BINANCE"
+
     def __init__(
         self,
         symbols: Sequence[str] | None = None,
@@ -80,17 +75,11 @@ class SimulatedBinance:
         balances: Mapping[str, Amount] = DEFAULT_BALANCES,
         first_id: int | None = None,
     ) -> None:
-        if not is_loopback(host):
-            raise ConfigurationError("simulated Binance", "host", f"{host} is no loopback address")
-        if not 0 <= rate_hz <= 10_000:
-            raise ConfigurationError("simulated Binance", "rate_hz", "allowed is 0 to 10000")
+        market = Market.of(symbols or DEFAULT_SYMBOLS, seed=seed, now_ms=clock_ms())
+        super().__init__(market, host=host, port=port, rate_hz=rate_hz)
         self.limits = limits or Limits()
-        self.faults = FaultBoard()
         self.seen = Seen()
-        self.port = port
-        self.market = Market.of(symbols or DEFAULT_SYMBOLS, seed=seed, now_ms=self.now_ms())
-        self.market.on_step = self._on_step
-        first = self._clock_ms() if first_id is None else first_id
+        first = clock_ms() if first_id is None else first_id
         self.matching = Matching(
             self.market, seed=seed, first_order=first, first_trade=first + _TRADES_AFTER
         )
@@ -101,7 +90,6 @@ class SimulatedBinance:
         }
         self.order_gate = OrderGate(self.limits)
         self.desk = Desk(self)
-        self._host = host
         self._distortion = Distortion(self.faults)
         self.users = UserStreams(self, self._distortion)
         self._publisher = Publisher(self.market, self._emit)
@@ -109,15 +97,8 @@ class SimulatedBinance:
         self._listeners: dict[str, dict[int, Connection]] = {}
         self._last: dict[str, LastPublished] = {}
         self._runner: web.AppRunner | None = None
-        self._pulse = Pulse(rate_hz, self._beat)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop_listening: Callable[[], None] | None = None
         self._blast: Blast | None = None
         self._by_hand = True
-
-    def __repr__(self) -> str:
-        state = "RUNNING" if self._runner else "STOPPED"
-        return f"<SimulatedBinance {state} port={self.port} connections={len(self._connections)}>"
 
     @property
     def rest_url(self) -> str:
@@ -134,72 +115,32 @@ class SimulatedBinance:
         """The websocket connections that stand."""
         return tuple(self._connections.values())
 
-    async def __aenter__(self) -> SimulatedBinance:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        await self.stop()
-
-    async def start(self) -> None:
-        """Open the port and let the market move.
-
-        Raises:
-            InvalidState: It is running already.
-        """
-        if self._runner is not None:
-            raise InvalidState("the simulated Binance is running already")
-        self._loop = asyncio.get_running_loop()
+    async def _open(self) -> int:
         runner = web.AppRunner(Http(self).application(), access_log=None, shutdown_timeout=_STOP_S)
         await runner.setup()
-        site = web.TCPSite(runner, self._host, self.port, reuse_address=True)
+        site = web.TCPSite(runner, self.host, self.port, reuse_address=True)
         try:
             await site.start()
         except OSError:
             await runner.cleanup()
             raise
-        self.port = runner.addresses[0][1]
         self._runner = runner
-        self._stop_listening = self.faults.listen(self._on_fault)
-        self._pulse.start()
-        log.info("simulated_venue_started", venue="BINANCE", port=self.port)
+        port: int = runner.addresses[0][1]
+        return port
 
-    async def stop(self) -> None:
-        """Close every connection and the port. Safe to call twice."""
+    async def _close(self) -> None:
         runner, self._runner = self._runner, None
-        if runner is None:
-            return
-        if self._stop_listening is not None:
-            self._stop_listening()
-        await self._pulse.stop()
+        assert runner is not None
         for site in tuple(runner.sites):
             await site.stop()
-        for _ in range(_LAST_TURNS):  # who was accepted a moment ago becomes a connection first
-            await asyncio.sleep(0)
+        await last_turns()
         for connection in self.connections:
             connection.end(1001, "Going away")
         await runner.cleanup()
-        log.info("simulated_venue_stopped", venue="BINANCE", port=self.port)
 
     def blast(self, plan: BlastPlan | None = None) -> None:
         """Flood whoever subscribes to the plan's channel from now on; by default, quotes."""
         self._blast = Blast(self.market, self.faults, plan or BlastPlan())
-
-    def tick(self, symbol: str, count: int = 1) -> None:
-        """Advance a symbol by hand; everything that can be published is, at once.
-
-        May be called from any thread; it returns when it is done.
-        """
-        self.on_loop(lambda: self._tick(symbol, count))
-
-    def on_loop(self, call: Callable[[], T]) -> T:
-        """Run a call on the venue's loop and wait for what it returns."""
-        return on_loop(self._loop, call)
 
     def subscriptions(self) -> set[str]:
         """The streams that are live now, over all connections."""
@@ -208,14 +149,6 @@ class SimulatedBinance:
     def last(self, symbol: str) -> LastPublished | None:
         """What was last published about a symbol; None if nothing ever was."""
         return self._last.get(symbol)
-
-    def now_ms(self) -> int:
-        """The venue's clock, in milliseconds, as clients see it."""
-        return self._clock_ms() + self._skew_ms()
-
-    def wake(self, symbol: str) -> None:
-        """Bring a sleeping symbol to life."""
-        self.market.wake(symbol, self._clock_ms())
 
     def admit(self, connection: Connection) -> None:
         """A connection shook hands."""
@@ -262,16 +195,9 @@ class SimulatedBinance:
             if not listeners and self._listeners.pop(name, None) is not None:
                 self._publisher.close(name)
 
-    def _tick(self, symbol: str, count: int) -> None:
-        for _ in range(count):
-            self.market.tick(symbol, max(self._clock_ms(), self.market.now_ms(symbol) + 1))
-
     def _beat(self) -> None:
-        """Advance every symbol that is awake."""
-        now_ms = self._clock_ms()
         self._by_hand = False
-        for symbol in self.market.awake:
-            self.market.tick(symbol, now_ms)
+        super()._beat()
         self._by_hand = True
 
     def _on_step(self, step: Step) -> None:
@@ -284,7 +210,7 @@ class SimulatedBinance:
         self.users.report(report)
 
     def _publish(self, step: Step) -> None:
-        event_ms = step.time_ms + self._skew_ms()
+        event_ms = step.time_ms + self.skew_ms()
         self._publisher.publish(step, event_ms, at_once=self._by_hand)
 
     def _emit(self, stream: str, symbol: str, channel: str, frame: bytes) -> None:
@@ -301,23 +227,13 @@ class SimulatedBinance:
         last = self._last.setdefault(symbol, LastPublished(symbol))
         last.note(channel, self.market)
 
-    def _on_fault(self, fault: Fault | None) -> None:
-        """Carry out a fault that acts at once, on the venue's own loop."""
-        loop = self._loop
-        if fault is None or loop is None or loop.is_closed():
-            return
-        loop.call_soon_threadsafe(strike, self, fault)
-
-    def _clock_ms(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    def _skew_ms(self) -> int:
-        skew = self.faults.active("clock_skew")
-        return int((skew.seconds or 0.0) * 1000) if skew else 0
+    def _struck(self, fault: Fault | None) -> None:
+        if fault is not None:
+            strike(self, fault)
 
     @property
     def _authority(self) -> str:
-        host = f"[{self._host}]" if ":" in self._host else self._host
+        host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
 

@@ -18,8 +18,8 @@ from foxtrot.simulator.binance_limits import WeightGate
 from foxtrot.simulator.binance_orders import Asker, Operation
 from foxtrot.simulator.binance_orders import Venue as OrdersVenue
 from foxtrot.simulator.binance_params import refusal
+from foxtrot.simulator.binance_seen import Seen
 from foxtrot.simulator.faults import Fault
-from foxtrot.simulator.seen import Seen
 
 HTML = "<html><head><title>{title}</title></head><body><center>{title}</center></body></html>"
 _NEW_ORDERS = ("place", "replace")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import struct
 from collections import deque
 from collections.abc import Callable
@@ -20,11 +19,11 @@ from foxtrot.simulator.binance_commands import Commands
 from foxtrot.simulator.binance_limits import Limits
 from foxtrot.simulator.faults import FaultBoard
 from foxtrot.simulator.log import log
+from foxtrot.simulator.socket_connection import abort
 from foxtrot.simulator.window import Window
 
 _TEXT, _PING, _PONG = 0x81, 0x89, 0x8A
 _CLOSING_S = 1.0
-_NO_LINGER = struct.pack("ii", 1, 0)
 _LOOK_S = 0.05
 """How often a muted connection looks whether it may speak again, or whether the peer is gone."""
 
@@ -178,12 +177,8 @@ class Connection:
 
     def reset(self) -> None:
         """Drop the connection with a TCP reset."""
-        transport = self._request.transport
-        if transport is None:
-            return
-        raw = transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        transport.abort()
+        if self._request.transport is not None:
+            abort(self._request.transport)
 
     def hang_up(self) -> None:
         """Drop the connection with a FIN and without a close frame."""

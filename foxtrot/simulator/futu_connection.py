@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import struct
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 
 from foxtrot.simulator import futu_wire as wire
-from foxtrot.simulator.faults import FaultBoard
 from foxtrot.simulator.futu_cipher import Aes, Rsa
-from foxtrot.simulator.futu_limits import FutuLimits
 from foxtrot.simulator.futu_naming import kind_of, symbols_of
 from foxtrot.simulator.futu_schema import Message, Proto, request
-from foxtrot.simulator.log import log
+from foxtrot.simulator.socket_connection import Owner, SocketConnection
 
-_NO_LINGER = struct.pack("ii", 1, 0)
 _GARBAGE_LENGTH = 1 << 31
 _UNKNOWN_FORMAT = 7
-_HANDSHAKE_S = 10.0
 _FIRST_TRADING_ID, _FIRST_QUOTE_ID = 2000, 3000
 
 
@@ -36,30 +28,16 @@ class Request(msgspec.Struct, frozen=True):
     symbols: tuple[str | None, ...]
 
 
-class Venue(Protocol):
+class Venue(Owner["Connection"], Protocol):
     """What a connection needs of the OpenD it belongs to."""
 
-    faults: FaultBoard
-    limits: FutuLimits
     rsa: Rsa | None
-
-    def opened(self, connection: Connection) -> bool:
-        """A client has connected; whether it may stay."""
-
-    def closed(self, connection: Connection) -> None:
-        """A connection is gone."""
-
-    def joined(self, connection: Connection) -> None:
-        """A client has shaken hands."""
 
     def handle(self, connection: Connection, request: Request) -> None:
         """Answer a request."""
 
-    def violated(self, connection: Connection, problem: str) -> None:
-        """A client broke a rule that no client should ever break."""
 
-
-class Connection(asyncio.Protocol):
+class Connection(SocketConnection):
     """A client, from its first byte to its last.
 
     Args:
@@ -72,18 +50,15 @@ class Connection(asyncio.Protocol):
     Thread safety: lives on the venue's loop.
     """
 
+    _venue: Venue
+
     def __init__(self, venue: Venue) -> None:
-        self.number = 0
+        super().__init__(venue)
         self.conn_id = 0
-        self.joined = False
         self.trading = False
         self.notified = False
         self.aes: Aes | None = None
-        self._venue = venue
-        self._loop = asyncio.get_running_loop()
         self._reader = wire.Reader()
-        self._transport: asyncio.Transport | None = None
-        self._late: deque[bytes] = deque()
         self._rest: list[Callable[[], None]] = []
         self._pushed = 0
 
@@ -95,19 +70,7 @@ class Connection(asyncio.Protocol):
         """What a fault's `path` is compared with: such as `3/quotes` or `4/trading`."""
         return f"{self.number}/{'trading' if self.trading else 'quotes'}"
 
-    @property
-    def open(self) -> bool:
-        """Whether the connection still stands."""
-        return self._transport is not None and not self._transport.is_closing()
-
     # -- what asyncio calls -----------------------------------------------------------------
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client is there."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        if not self._venue.opened(self):
-            self.reset()
 
     def data_received(self, data: bytes) -> None:
         """Bytes came in."""
@@ -119,18 +82,13 @@ class Connection(asyncio.Protocol):
             self._venue.violated(self, str(error))
             self.hang_up()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """It is over."""
-        self._transport = None
-        self._venue.closed(self)
-
     # -- what the venue calls ---------------------------------------------------------------
 
     def answer(self, asked: Request, answer: Message, *, late_s: float | None = None) -> None:
         """Send the answer to a request; with `late_s`, after a while, whatever comes until then."""
         frame = self._sealed(asked.proto, asked.serial, answer.SerializeToString())
         if asked.proto is Proto.InitConnect:
-            self._shaken(frame)
+            self.deliver_handshake(frame)  # a client that is refused stays, as OpenD lets it
         elif late_s:
             self._loop.call_later(late_s, self.deliver, frame)
         else:
@@ -159,73 +117,25 @@ class Connection(asyncio.Protocol):
         """The request was refused: nothing follows its answer."""
         self._rest.clear()
 
-    def deliver(self, frame: bytes) -> None:
+    def deliver(self, data: bytes) -> None:
         """Send a ready-made frame, unless a fault has it."""
-        faults = self._venue.faults
-        if faults.quiet and not self._late:
-            self.write(frame)
-            return
-        if self._mute():
-            return
-        if faults.take("half_frame", path=self.path):
-            self.write(frame[: len(frame) // 2])
+        if not self._mute() and self._venue.faults.take("half_frame", path=self.path):
+            self.write(data[: len(data) // 2])
             self.hang_up()
             return
-        frame = self._corrupted(frame)
-        slow = faults.active("latency", path=self.path)
-        if slow is None and not self._late:
-            self.write(frame)
-            return
-        self._late.append(frame)
-        self._loop.call_later((slow.seconds or 0.0) if slow else 0.0, self._write_late)
-
-    def write(self, data: bytes) -> None:
-        """Put bytes on the wire."""
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            return
-        transport.write(data)
-        bound = self._venue.limits.send_buffer_bytes
-        if bound is not None and transport.get_write_buffer_size() > bound:
-            log.warning("simulated_client_too_slow", connection=self.number)
-            transport.abort()
-
-    def backlog(self) -> int:
-        """Bytes that wait for the client to read."""
-        return 0 if self._transport is None else self._transport.get_write_buffer_size()
-
-    def hang_up(self) -> None:
-        """Send what is left, then FIN."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def reset(self) -> None:
-        """Drop the connection with a TCP reset."""
-        if self._transport is None:
-            return
-        raw = self._transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        self._transport.abort()
+        super().deliver(data)
 
     # -- inside -----------------------------------------------------------------------------
 
-    def _mute(self) -> bool:
-        faults = self._venue.faults
-        return not faults.quiet and faults.active("mute", path=self.path) is not None
-
-    def _write_late(self) -> None:
-        if self._late:
-            self.write(self._late.popleft())
-
-    def _corrupted(self, frame: bytes) -> bytes:
+    def _spoilt(self, data: bytes) -> bytes:
         faults, path = self._venue.faults, self.path
         if faults.take("corrupt_length", path=path):
-            frame = wire.with_length(frame, _GARBAGE_LENGTH)
+            data = wire.with_length(data, _GARBAGE_LENGTH)
         if faults.take("unknown_format", path=path):
-            frame = wire.with_kind(frame, _UNKNOWN_FORMAT)
+            data = wire.with_kind(data, _UNKNOWN_FORMAT)
         if faults.take("bad_checksum", path=path):
-            frame = wire.with_wrong_sha(frame)
-        return frame
+            data = wire.with_wrong_sha(data)
+        return data
 
     def _sealed(self, proto: int, serial: int, body: bytes) -> bytes:
         """A frame; its checksum is of the plain body."""
@@ -265,12 +175,3 @@ class Connection(asyncio.Protocol):
         self._venue.handle(
             self, Request(proto, frame.serial, c2s, kind_of(proto, c2s), symbols_of(c2s))
         )
-
-    def _shaken(self, frame: bytes) -> None:
-        """The answer to the handshake; a client that is refused stays, as OpenD lets it."""
-        slow = self._venue.faults.take("slow_handshake", path=self.path)
-        if slow is None:
-            self.deliver(frame)
-            return
-        seconds = _HANDSHAKE_S if slow.seconds is None else slow.seconds
-        self._loop.call_later(seconds, self.deliver, frame)

@@ -9,7 +9,7 @@ from foxtrot.simulator.faults import FaultBoard
 from foxtrot.simulator.futu_connection import Connection, Request
 from foxtrot.simulator.futu_limits import NO_SUCH_REQUEST, Refused
 from foxtrot.simulator.futu_schema import Message, Proto, response
-from foxtrot.simulator.market import Step
+from foxtrot.simulator.rooms import Room as AnyRoom
 
 Handler = Callable[[Connection, Message, Message], None]
 """Called with the client, its `c2s` and the `s2c` to fill in; may raise `Refused`."""
@@ -18,21 +18,12 @@ _FAILED = -1
 _REFUSED = "请求失败"
 
 
-class Room:
-    """A part of OpenD. Each hook does nothing unless it is told otherwise."""
+class Room(AnyRoom[Connection]):
+    """A part of OpenD."""
 
     def handlers(self) -> Mapping[Proto, Handler]:
         """The requests that are answered here."""
         return {}
-
-    def joined(self, connection: Connection) -> None:
-        """A client has shaken hands."""
-
-    def left(self, connection: Connection) -> None:
-        """A connection is gone."""
-
-    def step(self, step: Step) -> None:
-        """The market moved."""
 
 
 class Venue(Protocol):

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from types import MappingProxyType
 
-import msgspec
-
+from foxtrot.simulator.socket_connection import SocketLimits
 from foxtrot.simulator.window import Window
 
 WINDOW_S = 30.0
@@ -26,8 +25,10 @@ class Refused(Exception):
         super().__init__(text)
 
 
-class FutuLimits(msgspec.Struct, frozen=True):
-    """The rules; None switches one off. Those without a unit are requests in 30 seconds.
+class FutuLimits(SocketLimits, frozen=True):
+    """The rules, besides those of any socket; None switches one off.
+
+    Those without a unit are requests in 30 seconds.
 
     Args:
         place: New orders of one account.
@@ -41,8 +42,6 @@ class FutuLimits(msgspec.Struct, frozen=True):
         history_codes: The quota of different codes whose past may be asked for in 30 days.
         snapshot_codes: Codes in one snapshot.
         keep_alive_s: How often a client is told to give a sign of life, in seconds.
-        clients: Connections at once.
-        send_buffer_bytes: A client that reads so much too slowly is cut off.
     """
 
     place: int | None = 15
@@ -57,7 +56,6 @@ class FutuLimits(msgspec.Struct, frozen=True):
     snapshot_codes: int = 400
     keep_alive_s: int = 10
     clients: int = 128
-    send_buffer_bytes: int | None = 32 << 20
 
 
 _NAMES: Mapping[str, str] = MappingProxyType(

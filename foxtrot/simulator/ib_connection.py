@@ -2,61 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import socket
-import struct
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from foxtrot.simulator.faults import FaultBoard
 from foxtrot.simulator.ib_limits import CANNOT_READ, IN_USE, PACE, IbLimits, text_of
 from foxtrot.simulator.ib_parsing import parse
 from foxtrot.simulator.ib_requests import Request, StartApi
 from foxtrot.simulator.ib_wire import LEAST_VERSION, Reader, Value, WireError, encode
-from foxtrot.simulator.log import log
+from foxtrot.simulator.socket_connection import Owner, SocketConnection
 from foxtrot.simulator.window import Window
 
-_NO_LINGER = struct.pack("ii", 1, 0)
 _VERSIONS = re.compile(r"v(\d+)(?:\.\.(\d+))?(?: .*)?")
 _GARBAGE_LENGTH = b"\x7f\xff\xff\xff"
-_HANDSHAKE_S = 10.0
 _ADVANCED_REJECT = 166
 """Since which server version an error has a field more."""
 
 
-class Venue(Protocol):
+class Venue(Owner["Connection"], Protocol):
     """What a connection needs of the gateway it belongs to."""
 
-    faults: FaultBoard
     limits: IbLimits
     server_version: int
-
-    def opened(self, connection: Connection) -> bool:
-        """A client has connected; whether it may stay."""
-
-    def closed(self, connection: Connection) -> None:
-        """A connection is gone."""
 
     def id_in_use(self, client_id: int) -> bool:
         """Whether another connection has this client id."""
 
-    def joined(self, connection: Connection) -> None:
-        """A client has said who it is."""
-
     def handle(self, connection: Connection, request: Request) -> None:
         """Answer a request."""
-
-    def violated(self, connection: Connection, problem: str) -> None:
-        """A client broke a rule that no client should ever break."""
 
     def time_text(self) -> str:
         """The venue's clock, as it is told in the handshake."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(SocketConnection):
     """A client, from its first byte to its last.
 
     Args:
@@ -65,19 +45,16 @@ class Connection(asyncio.Protocol):
     Thread safety: lives on the venue's loop.
     """
 
+    _venue: Venue
+
     def __init__(self, venue: Venue) -> None:
-        self.number = 0
+        super().__init__(venue)
         self.client_id = -1
         self.version = 0
-        self.joined = False
-        self._venue = venue
-        self._loop = asyncio.get_running_loop()
         self._reader = Reader()
         self._window = Window(venue.limits.messages_per_s, 1.0)
         self._strikes = 0
-        self._transport: asyncio.Transport | None = None
         self._withheld: list[bytes] | None = None
-        self._late: deque[bytes] = deque()
 
     def __repr__(self) -> str:
         return f"<Connection {self.number} client={self.client_id} open={self.open}>"
@@ -87,19 +64,7 @@ class Connection(asyncio.Protocol):
         """What a fault's `path` is compared with: such as `client/1`."""
         return f"client/{self.client_id}"
 
-    @property
-    def open(self) -> bool:
-        """Whether the connection still stands."""
-        return self._transport is not None and not self._transport.is_closing()
-
     # -- what asyncio calls -----------------------------------------------------------------
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client is there."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        if not self._venue.opened(self):
-            self.reset()
 
     def data_received(self, data: bytes) -> None:
         """Bytes came in."""
@@ -112,11 +77,6 @@ class Connection(asyncio.Protocol):
         for fields in messages:
             if self.open and not self._mute():
                 self._take(fields)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """It is over."""
-        self._transport = None
-        self._venue.closed(self)
 
     # -- what the venue calls ---------------------------------------------------------------
 
@@ -134,20 +94,7 @@ class Connection(asyncio.Protocol):
         if self._withheld is not None:
             self._withheld.append(data)
             return
-        faults = self._venue.faults
-        if faults.quiet and not self._late:
-            self.write(data)
-            return
-        if self._mute():
-            return
-        if faults.take("corrupt_length", path=self.path):
-            data = _GARBAGE_LENGTH + data[len(_GARBAGE_LENGTH) :]
-        slow = faults.active("latency", path=self.path)
-        if slow is not None or self._late:
-            self._late.append(data)
-            self._loop.call_later((slow.seconds or 0.0) if slow else 0.0, self._write_late)
-            return
-        self.write(data)
+        super().deliver(data)
 
     def deliver_later(self, data: bytes, seconds: float) -> None:
         """Send after a while, whatever else is sent until then."""
@@ -162,43 +109,12 @@ class Connection(asyncio.Protocol):
         finally:
             self._withheld = before
 
-    def write(self, data: bytes) -> None:
-        """Put bytes on the wire."""
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            return
-        transport.write(data)
-        bound = self._venue.limits.send_buffer_bytes
-        if bound is not None and transport.get_write_buffer_size() > bound:
-            log.warning("simulated_client_too_slow", connection=self.number)
-            transport.abort()
-
-    def backlog(self) -> int:
-        """Bytes that wait for the client to read."""
-        return 0 if self._transport is None else self._transport.get_write_buffer_size()
-
-    def hang_up(self) -> None:
-        """Send what is left, then FIN."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def reset(self) -> None:
-        """Drop the connection with a TCP reset."""
-        if self._transport is None:
-            return
-        raw = self._transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        self._transport.abort()
-
     # -- inside -----------------------------------------------------------------------------
 
-    def _mute(self) -> bool:
-        faults = self._venue.faults
-        return not faults.quiet and faults.active("mute", path=self.path) is not None
-
-    def _write_late(self) -> None:
-        if self._late:
-            self.write(self._late.popleft())
+    def _spoilt(self, data: bytes) -> bytes:
+        if self._venue.faults.take("corrupt_length", path=self.path):
+            return _GARBAGE_LENGTH + data[len(_GARBAGE_LENGTH) :]
+        return data
 
     def _take(self, fields: list[str]) -> None:
         if not self.version:
@@ -233,13 +149,7 @@ class Connection(asyncio.Protocol):
             self.hang_up()
             return
         self.version = version
-        slow = self._venue.faults.take("slow_handshake", path=self.path)
-        answer = encode(version, self._venue.time_text())
-        if slow is None:
-            self.deliver(answer)
-        else:
-            seconds = _HANDSHAKE_S if slow.seconds is None else slow.seconds
-            self._loop.call_later(seconds, self.deliver, answer)
+        self.deliver_handshake(encode(version, self._venue.time_text()))
 
     def _start(self, request: StartApi) -> None:
         if self._venue.id_in_use(request.client_id):

@@ -9,27 +9,18 @@ from foxtrot.simulator.faults import FaultBoard
 from foxtrot.simulator.ib_connection import Connection
 from foxtrot.simulator.ib_limits import INVALID, text_of
 from foxtrot.simulator.ib_requests import ContractQuery, Request
-from foxtrot.simulator.market import Step
+from foxtrot.simulator.rooms import Room as AnyRoom
 
 Handlers = Mapping[type[Request], Callable[[Connection, Never], None]]
 """Who answers which kind of request: each call takes requests of its own kind alone."""
 
 
-class Room:
-    """A part of the gateway. Each hook does nothing unless it is told otherwise."""
+class Room(AnyRoom[Connection]):
+    """A part of the gateway."""
 
     def handlers(self) -> Handlers:
         """The requests that are answered here."""
         return {}
-
-    def joined(self, connection: Connection) -> None:
-        """A client has said who it is."""
-
-    def left(self, connection: Connection) -> None:
-        """A connection is gone."""
-
-    def step(self, step: Step) -> None:
-        """The market moved."""
 
 
 class Venue(Protocol):

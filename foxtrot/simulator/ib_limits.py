@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import msgspec
+from foxtrot.simulator.socket_connection import SocketLimits
 
 
-class IbLimits(msgspec.Struct, frozen=True):
-    """The rules; None switches one off.
+class IbLimits(SocketLimits, frozen=True):
+    """The rules, besides those of any socket; None switches one off.
 
     Args:
         messages_per_s: Of one client, all messages counted alike.
         pace_strikes: With how many messages above that the line is cut.
-        clients: At one gateway.
         market_lines: Streams of quotes and real-time bars of a user at once, over all clients.
         depth_lines: Order books at once, over all clients.
         tick_by_tick_lines: Tick-by-tick streams at once, over all clients.
@@ -19,12 +18,10 @@ class IbLimits(msgspec.Struct, frozen=True):
         history_pace: Whether requests for small bars and ticks of the past are counted.
         history_open: Bars that are kept up to date at once, over all clients.
         snapshot_s: When a snapshot ends at the latest.
-        send_buffer_bytes: A client that reads so much too slowly is cut off.
     """
 
     messages_per_s: int | None = 50
     pace_strikes: int = 3
-    clients: int = 32
     market_lines: int | None = 100
     depth_lines: int | None = 3
     tick_by_tick_lines: int | None = 3
@@ -32,7 +29,6 @@ class IbLimits(msgspec.Struct, frozen=True):
     history_pace: bool = True
     history_open: int | None = 50
     snapshot_s: float = 11.0
-    send_buffer_bytes: int | None = 32 << 20
 
 
 PACE, IN_USE, CANNOT_READ, INVALID, DUPLICATE_ID = 100, 326, 320, 321, 322

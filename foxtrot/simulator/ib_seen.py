@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TypeVar
 
 from foxtrot.simulator.ib_requests import Request
+from foxtrot.simulator.seen import Seen as AnySeen
 
 R = TypeVar("R", bound=Request)
 
-_KEPT = 100_000
 
-
-class Seen:
-    """What clients did, newest last; the list is bounded, the counter is not.
-
-    Thread safety: written by the venue's loop; reading from any thread gives copies.
-    """
-
-    def __init__(self) -> None:
-        self.connections = 0
-        self._requests: deque[tuple[int, Request]] = deque(maxlen=_KEPT)
-
-    def __repr__(self) -> str:
-        return f"<Seen connections={self.connections} requests={len(self._requests)}>"
-
-    @property
-    def requests(self) -> list[tuple[int, Request]]:
-        """Client id and request, of every request that could be read."""
-        return list(self._requests)
+class Seen(AnySeen[tuple[int, Request]]):
+    """Client id and request, of every request."""
 
     def of(self, kind: type[R]) -> list[R]:
         """The requests of one kind."""
         return [request for _, request in self.requests if isinstance(request, kind)]
-
-    def connected(self) -> int:
-        """Note a connection; returns its number, from 1."""
-        self.connections += 1
-        return self.connections
 
     def requested(self, client_id: int, request: Request) -> None:
         """Note a request."""

@@ -15,7 +15,7 @@ from foxtrot.simulator.binance import SimulatedBinance, SimulatedBinanceThread
 from foxtrot.simulator.binance_blast import BlastPlan
 from foxtrot.simulator.binance_connection import Connection
 from foxtrot.simulator.binance_limits import Limits
-from foxtrot.simulator.seen import Seen
+from foxtrot.simulator.binance_seen import Seen
 
 SYMBOL = "BTCUSDT"
 PLACED, CANCELLED, FILLED = "placed", "cancelled", "filled"

@@ -41,7 +41,7 @@ async def test_nothing_is_answered_before_the_handshake(venue: SimulatedFutu) ->
     async with connected(venue, shaken=False) as client:
         client.send(Proto.GetGlobalState, userID=0)
         assert await client.ended() == b""
-    assert venue.violations == ["connection 1: 1002 comes before the handshake"]
+    assert venue.violations == ["1/quotes: 1002 comes before the handshake"]
 
 
 async def test_a_checksum_that_does_not_fit_ends_the_line(venue: SimulatedFutu) -> None:

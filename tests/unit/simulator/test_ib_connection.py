@@ -153,7 +153,7 @@ async def test_nothing_comes_before_the_start_of_the_api(sim: SimulatedIb) -> No
         await client.greet()
         client.send(61, 1)
         assert await client.ended() == []
-    assert sim.violations == ["client -1: ReqPositions comes before StartApi"]
+    assert sim.violations == ["client/-1: ReqPositions comes before StartApi"]
 
 
 async def test_a_too_long_message_ends_the_line(sim: SimulatedIb) -> None:

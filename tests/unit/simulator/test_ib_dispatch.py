@@ -113,4 +113,4 @@ async def test_what_no_room_answers_is_refused_and_noted(sim: SimulatedIb, clien
     error_id, code, text = await client.error()
     assert (error_id, code) == (-1, 321)
     assert "ReqIds is not offered" in text
-    assert sim.violations == ["client 1: ReqIds is not offered"]
+    assert sim.violations == ["client/1: ReqIds is not offered"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foxtrot.simulator.seen import Seen
+from foxtrot.simulator.binance_seen import Seen
 
 
 def test_lists_are_copies() -> None:
