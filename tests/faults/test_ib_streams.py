@@ -11,8 +11,9 @@ from foxtrot.adapter.ib import market_data
 from foxtrot.model.constants import Channel, StreamState
 from foxtrot.model.events import EVENT_STREAM
 from foxtrot.model.health import StreamStatus
-from foxtrot.model.objects import BarData, DepthData, MarketTradeData, TickData
+from foxtrot.model.objects import MarketTradeData
 from foxtrot.simulator.ib_requests import ReqMktData
+from tests.support.faults import prices_of
 from tests.support.ib_house import (
     AAPL,
     MSFT,
@@ -64,38 +65,12 @@ def rig(house: House) -> Iterator[TradingRig]:
         yield rig
 
 
-def status_of(rig: TradingRig, symbol: str, *states: StreamState, since: int) -> StreamStatus:
-    """The first status of a symbol's ticks in one of these states."""
-    found = rig.log.wait_type(
-        EVENT_STREAM,
-        WAIT_S,
-        since=since,
-        where=lambda told: (
-            isinstance(told, StreamStatus)
-            and (told.symbol, told.channel) == (symbol, Channel.TICK)
-            and told.state in states
-        ),
-    )
-    assert isinstance(found, StreamStatus)
-    return found
-
-
-def told_as(rig: TradingRig, state: StreamState, since: int) -> set[tuple[str, Channel]]:
-    """The streams that were told to be in a state."""
-    told = [event.data for event in rig.log.items[since:] if event.type == EVENT_STREAM]
-    return {
-        (each.symbol, each.channel)
-        for each in told
-        if isinstance(each, StreamStatus) and each.state is state
-    }
-
-
 def test_tws_lost_ib_and_its_data(house: House, rig: TradingRig) -> None:
     """F71: after 1101 each stream is asked for again, once, on the line that stands."""
     since, asked = len(rig.log), len(house.asked())
     house.faults.inject("notice", code=1100)
-    assert "1100" in status_of(rig, AAPL, StreamState.STALE, since=since).reason
-    eventually(lambda: len(told_as(rig, StreamState.STALE, since)) == 12, "all twelve are stale")
+    assert "1100" in rig.wait_stream(AAPL, StreamState.STALE, since=since).reason
+    eventually(lambda: len(rig.streams(StreamState.STALE, since)) == 12, "all twelve are stale")
     house.faults.inject("notice", code=1101)
     eventually(lambda: len(house.asked()) - asked >= 12, "they are asked for again")
     served(rig)
@@ -124,7 +99,7 @@ def test_tws_lost_ib_and_kept_its_data(house: House, rig: TradingRig) -> None:
     """F71: after 1102 no stream is asked for again; those that flow are active."""
     since, asked = len(rig.log), len(house.asked())
     house.faults.inject("notice", code=1100)
-    eventually(lambda: len(told_as(rig, StreamState.STALE, since)) == 12, "all twelve are stale")
+    eventually(lambda: len(rig.streams(StreamState.STALE, since)) == 12, "all twelve are stale")
     house.faults.inject("notice", code=1102)
     for symbol in house.symbols:
         house.trade(symbol)
@@ -139,13 +114,13 @@ def test_a_farm_blinks(house: House, rig: TradingRig, data_lost: bool) -> None:
     """F70: 2103, 2104: streams that stay silent are asked for again, those that flow are not."""
     since, asked = len(rig.log), len(house.asked())
     house.faults.inject("farm_down", rest=data_lost)
-    assert "2103" in status_of(rig, AAPL, StreamState.STALE, since=since).reason
+    assert "2103" in rig.wait_stream(AAPL, StreamState.STALE, since=since).reason
     since = len(rig.log)
     house.faults.clear("farm_down")
     if not data_lost:
         for symbol in house.symbols:
             house.trade(symbol)
-    status_of(rig, AAPL, *LIVE, since=since)
+    rig.wait_stream(AAPL, *LIVE, since=since)
     served(rig)
     again = {key for key in house.asked()[asked:] if key.channel is Channel.TICK}
     assert len(again) == (3 if data_lost else 0)
@@ -159,7 +134,7 @@ def test_a_farm_that_stays_down(house: House) -> None:
         everything(rig)
         since, asked = len(rig.log), len(house.asked())
         house.faults.inject("farm_down")
-        status_of(rig, AAPL, StreamState.STALE, since=since)
+        rig.wait_stream(AAPL, StreamState.STALE, since=since)
         house.move(AAPL)
         before = snapshots(house)
         eventually(lambda: snapshots(house) - before >= 2, "the way around is tried")
@@ -179,7 +154,7 @@ def test_a_farm_that_is_down_at_the_start(house: House) -> None:
     with living(house) as rig:
         rig.subscribe(AAPL)
         rig.connect()
-        status_of(rig, AAPL, StreamState.STALE, since=0)
+        rig.wait_stream(AAPL, StreamState.STALE, since=0)
         healed(rig)
 
 
@@ -196,7 +171,7 @@ def test_one_refused_stream_leaves_the_others(
         rig.subscribe(AAPL)
         rig.subscribe(MSFT)
         rig.connect()
-        reason = status_of(rig, MSFT, StreamState.FAILED, since=0).reason
+        reason = rig.wait_stream(MSFT, StreamState.FAILED, since=0).reason
         assert str(code) in reason
         assert words in reason
         ready(rig)
@@ -215,7 +190,7 @@ def test_a_stream_that_ends_later_is_told_and_asked_for_again(
     """F63: a phone took the data, or a subscription ran out: that one is FAILED in words."""
     since = len(rig.log)
     house.end_stream(MSFT, code, "No market data")
-    assert str(code) in status_of(rig, MSFT, StreamState.FAILED, since=since).reason
+    assert str(code) in rig.wait_stream(MSFT, StreamState.FAILED, since=since).reason
     rig.wait_fresh(AAPL)
     assert kept(rig)
     rig.unsubscribe(MSFT)
@@ -247,9 +222,9 @@ def test_a_stream_that_dies_in_silence_is_found(house: House, rig: TradingRig) -
     since, asked = len(rig.log), len(house.asked())
     house.faults.inject("drop_stream", symbol="MSFT", channel="market_data")
     house.trade(MSFT)
-    status_of(rig, MSFT, StreamState.STALE, since=since)
+    rig.wait_stream(MSFT, StreamState.STALE, since=since)
     house.faults.clear("drop_stream")
-    status_of(rig, MSFT, *LIVE, since=since)
+    rig.wait_stream(MSFT, *LIVE, since=since)
     assert {key.symbol for key in house.asked()[asked:]} == {MSFT}
     assert kept(rig)
     healed(rig)
@@ -260,7 +235,7 @@ def test_a_feed_that_says_nothing_proves_nothing(house: House, rig: TradingRig) 
     since = len(rig.log)
     house.faults.inject("silent")
     for symbol in house.symbols:
-        status_of(rig, symbol, StreamState.QUIET, since=since)
+        rig.wait_stream(symbol, StreamState.QUIET, since=since)
     assert kept(rig)
     healed(rig)
 
@@ -272,7 +247,7 @@ def test_a_feed_that_died_in_silence(house: House, rig: TradingRig) -> None:
     for symbol in house.symbols:
         house.trade(symbol)
     for symbol in house.symbols:
-        status_of(rig, symbol, StreamState.STALE, since=since)
+        rig.wait_stream(symbol, StreamState.STALE, since=since)
     healed(rig)
 
 
@@ -309,21 +284,10 @@ def test_a_hostile_number_is_told_to_nobody(house: House, rig: TradingRig) -> No
     rig.wait_fresh(AAPL)
     rig.settle()
     for event in rig.log.items[since:]:
-        told = prices(event.data) if getattr(event.data, "symbol", "") == AAPL else []
+        told = prices_of(event.data) if getattr(event.data, "symbol", "") == AAPL else []
         assert all(0.9 * good < price < 1.1 * good for price in told), told
     assert kept(rig)
     healed(rig)
-
-
-def prices(data: object) -> list[float]:
-    """The prices of a tick, a book, a print or a bar."""
-    if isinstance(data, TickData):
-        return [data.bid_price_1, data.ask_price_1, data.last_price]
-    if isinstance(data, DepthData):
-        return [price for price, _ in (*data.bids, *data.asks)]
-    if isinstance(data, BarData):
-        return [data.open_price, data.high_price, data.low_price, data.close_price]
-    return [data.price] if isinstance(data, MarketTradeData) else []
 
 
 def test_what_comes_twice(house: House, rig: TradingRig) -> None:

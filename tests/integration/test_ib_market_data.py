@@ -8,8 +8,7 @@ from dataclasses import replace
 import pytest
 
 from foxtrot.model.constants import Channel, ConnectionState, Mode, StreamState
-from foxtrot.model.events import EVENT_BAR, EVENT_STREAM, EVENT_TICK
-from foxtrot.model.health import StreamStatus
+from foxtrot.model.events import EVENT_BAR, EVENT_TICK
 from foxtrot.model.objects import BarData, DepthData, MarketTradeData, TickData
 from foxtrot.simulator.ib import SimulatedIb, SimulatedIbThread
 from tests.support.ib_books import IbBooks
@@ -55,21 +54,6 @@ def rig(house: House) -> Iterator[Rig]:
         yield rig
 
 
-def wait_stream(rig: Rig, symbol: str, state: StreamState, since: int = 0) -> StreamStatus:
-    """The first status of a symbol's ticks in that state."""
-    event = rig.log.wait_for(
-        lambda event: (
-            event.type == EVENT_STREAM
-            and isinstance(event.data, StreamStatus)
-            and (event.data.symbol, event.data.channel) == (symbol, Channel.TICK)
-            and event.data.state is state
-        ),
-        since=since,
-    )
-    assert isinstance(event.data, StreamStatus)
-    return event.data
-
-
 def wait_tick(rig: Rig, symbol: str) -> TickData:
     """The next tick."""
     event = rig.log.wait_for(
@@ -101,7 +85,7 @@ def test_one_refused_stream_leaves_the_others(house: House) -> None:
         rig.subscribe(AAPL)
         rig.subscribe(MSFT)
         rig.connect()
-        status = wait_stream(rig, MSFT, StreamState.FAILED)
+        status = rig.wait_stream(MSFT, StreamState.FAILED)
         assert "354" in status.reason
         assert "subscribe" in status.reason
         assert wait_tick(rig, AAPL)
@@ -112,10 +96,10 @@ def test_all_streams_come_back_when_tws_has_lost_them(house: House, rig: Rig) ->
     wait_tick(rig, AAPL)
     since, connections = len(rig.log), house.sim.seen.connections
     house.faults.inject("notice", code=1100)
-    wait_stream(rig, AAPL, StreamState.STALE, since)
+    rig.wait_stream(AAPL, StreamState.STALE, since=since)
     house.faults.inject("notice", code=1101)
-    wait_stream(rig, AAPL, StreamState.ACTIVE, since)
-    wait_stream(rig, MSFT, StreamState.ACTIVE, since)
+    rig.wait_stream(AAPL, StreamState.ACTIVE, since=since)
+    rig.wait_stream(MSFT, StreamState.ACTIVE, since=since)
     bars = len(rig.log)
     rig.log.wait_for(lambda event: event.type == EVENT_BAR, since=bars)
     websocket = [c for c in rig.adapter.health().sessions if c.name == Mode.WEBSOCKET.value]
@@ -129,10 +113,10 @@ def test_a_farm_that_fails_and_comes_back(house: House, rig: Rig, data_lost: boo
     wait_tick(rig, AAPL)
     since = len(rig.log)
     house.faults.inject("farm_down", rest=data_lost)
-    status = wait_stream(rig, AAPL, StreamState.STALE, since)
+    status = rig.wait_stream(AAPL, StreamState.STALE, since=since)
     assert "2103" in status.reason
     house.faults.clear("farm_down")
-    wait_stream(rig, AAPL, StreamState.ACTIVE, since)
+    rig.wait_stream(AAPL, StreamState.ACTIVE, since=since)
     assert wait_tick(rig, AAPL)
 
 
@@ -141,9 +125,9 @@ def test_a_stream_that_dies_in_silence_is_found(house: House, rig: Rig) -> None:
     wait_tick(rig, MSFT)
     since = len(rig.log)
     house.faults.inject("drop_stream", symbol="MSFT", channel="market_data")
-    wait_stream(rig, MSFT, StreamState.STALE, since)
+    rig.wait_stream(MSFT, StreamState.STALE, since=since)
     house.faults.clear("drop_stream")
-    wait_stream(rig, MSFT, StreamState.ACTIVE, since)
+    rig.wait_stream(MSFT, StreamState.ACTIVE, since=since)
 
 
 def test_ticks_and_bars_can_be_polled(house: House) -> None:

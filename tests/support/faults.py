@@ -5,6 +5,7 @@ from __future__ import annotations
 from foxtrot.model.constants import Channel
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.health import ConnectionStatus
+from foxtrot.model.objects import BarData, DepthData, MarketTradeData, TickData
 from tests.support.binance_venue import BinanceUnderTest
 from tests.support.rig import Rig, eventually
 
@@ -55,3 +56,14 @@ def same_book(rig: Rig, symbol: str) -> None:
         return depth is not None and (list(depth.bids), list(depth.asks)) == (bids, asks)
 
     eventually(same, f"the book of {symbol} is the venue's")
+
+
+def prices_of(data: object) -> list[float]:
+    """The prices of a tick, a book, a print or a bar."""
+    if isinstance(data, TickData):
+        return [data.bid_price_1, data.ask_price_1, data.last_price]
+    if isinstance(data, DepthData):
+        return [price for price, _ in (*data.bids, *data.asks)]
+    if isinstance(data, BarData):
+        return [data.open_price, data.high_price, data.low_price, data.close_price]
+    return [data.price] if isinstance(data, MarketTradeData) else []

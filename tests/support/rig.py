@@ -18,10 +18,11 @@ from foxtrot.model.events import (
     EVENT_CONNECTION,
     EVENT_DEPTH,
     EVENT_MARKET_TRADE,
+    EVENT_STREAM,
     EVENT_TICK,
     Event,
 )
-from foxtrot.model.health import ConnectionStatus, StreamKey
+from foxtrot.model.health import ConnectionStatus, StreamKey, StreamStatus
 from foxtrot.model.objects import MarketTradeData, TickData
 from foxtrot.model.requests import SubscribeRequest
 from tests.support.events import EventLog
@@ -139,6 +140,21 @@ class Rig:
         assert isinstance(found, ConnectionStatus)
         return found
 
+    def wait_stream(self, symbol: str, *states: StreamState, since: int = 0) -> StreamStatus:
+        """The first status of a symbol's ticks in one of these states."""
+        found = self.log.wait_type(
+            EVENT_STREAM,
+            WAIT_S,
+            since=since,
+            where=lambda told: (
+                isinstance(told, StreamStatus)
+                and (told.symbol, told.channel) == (symbol, Channel.TICK)
+                and told.state in states
+            ),
+        )
+        assert isinstance(found, StreamStatus)
+        return found
+
     def wait_served(self) -> None:
         """Wait until every wanted stream is served, and no more of them live at the venue."""
         eventually(self._served, "every wanted stream is served")
@@ -227,6 +243,12 @@ class Rig:
         """The changes of state of a session."""
         told = [event.data for event in self.log.items[since:] if event.type == EVENT_CONNECTION]
         return [s for s in told if isinstance(s, ConnectionStatus) and s.session == session]
+
+    def streams(self, state: StreamState, since: int = 0) -> set[StreamKey]:
+        """The streams that were told to be in a state."""
+        told = [event.data for event in self.log.items[since:] if event.type == EVENT_STREAM]
+        changes = [each for each in told if isinstance(each, StreamStatus)]
+        return {self.venue.key(s.symbol, s.channel) for s in changes if s.state is state}
 
     def ticks(self, symbol: str, since: int = 0) -> list[TickData]:
         """The ticks of a symbol."""
