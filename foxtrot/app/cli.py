@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import signal
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from foxtrot.app import brokers
+from foxtrot.app.options import (
+    BarLength,
+    Config,
+    Csv,
+    End,
+    Json,
+    LogFile,
+    Rate,
+    Seconds,
+    Seed,
+    Start,
+    Symbols,
+    Venue,
+    listed,
+    query,
+    show,
+)
 from foxtrot.app.stop import Interrupted, interruptible, silence_stdout
 from foxtrot.errors import ConfigurationError, FoxtrotError
-from foxtrot.model.constants import Interval
-
-if TYPE_CHECKING:
-    from foxtrot.app.past import Query
 
 # The base of all that is wrong with a command line. typer brings click along, and newer ones under
 # another name; what they have in common is this family.
@@ -35,38 +48,8 @@ app = typer.Typer(
 )
 simulators = typer.Typer(help="Serve a simulated venue on this machine, until Ctrl-C.")
 app.add_typer(simulators, name="sim")
-brokers = typer.Typer(help="Look at Interactive Brokers: a TWS, its contracts, its client ids.")
-app.add_typer(brokers, name="ib")
-
-Seconds = Annotated[
-    float | None, typer.Option("--seconds", min=0, help="End by itself after so long.")
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line; always so when piped.")]
-Symbols = Annotated[
-    str | None, typer.Option("--symbols", help="Such as BTCUSDT,ETHUSDT.", show_default=False)
-]
-Seed = Annotated[int, typer.Option("--seed", help="Same seed, same prices.")]
-Rate = Annotated[
-    float, typer.Option("--rate", min=0, max=10_000, help="Market steps per second and symbol.")
-]
-Config = Annotated[Path | None, typer.Option("--config", help="Settings with a venue.")]
-Venue = Annotated[str, typer.Option("--venue", help="Which venue of the settings.")]
-Start = Annotated[
-    str | None, typer.Option("--start", help="ISO date or time, UTC; a day ago if not given.")
-]
-End = Annotated[str | None, typer.Option("--end", help="ISO date or time; or now.")]
-BarLength = Annotated[
-    str, typer.Option("--interval", help="Length of a bar: 1m 5m 15m 1h 4h d w; or 5s.")
-]
-Csv = Annotated[Path | None, typer.Option("--csv", help="Write there; or to stdout.")]
-Host = Annotated[str, typer.Option("--host", help="Of TWS or IB Gateway; or this machine.")]
-Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="Its API port.")]
-ClientId = Annotated[int, typer.Option("--client-id", min=0, help="Of the trading connection.")]
-Account = Annotated[str, typer.Option("--account", help="If the login has several.")]
-World = Annotated[str, typer.Option("--environment", help="paper, live or simulated.")]
-LogFile = Annotated[
-    Path | None, typer.Option("--log-file", help="Write the log there too, as JSON lines.")
-]
+app.add_typer(brokers.ib, name="ib")
+app.add_typer(brokers.futu, name="futu")
 
 
 def _show_version(wanted: bool) -> None:
@@ -97,7 +80,7 @@ def demo(
     json: Json = False,
     symbols: Symbols = None,
     venues: Annotated[
-        str | None, typer.Option("--venues", help="Such as binance,ib; or all.")
+        str | None, typer.Option("--venues", help="Such as binance,futu; or all.")
     ] = None,
     seed: Seed = 0,
     rate: Rate = 10.0,
@@ -107,7 +90,7 @@ def demo(
     from foxtrot.app.demo import Demo
     from foxtrot.app.program import Options, run
 
-    composition = Demo(_symbols(symbols), venues=_symbols(venues), seed=seed, rate_hz=rate)
+    composition = Demo(listed(symbols), venues=listed(venues), seed=seed, rate_hz=rate)
     run(composition, Options(seconds, json, log_file))
 
 
@@ -164,7 +147,7 @@ def simulate_binance(
     """Serve a simulated Binance on the loopback: REST, websocket, orders and faults at will."""
     from foxtrot.app.simulate import Plan, serve_binance
 
-    wanted = _symbols(symbols) or None
+    wanted = listed(symbols) or None
     serve_binance(Plan(port, seed, rate, wanted, full_speed, seconds, json), key, secret)
 
 
@@ -185,7 +168,7 @@ def simulate_ib(
     """Serve a simulated TWS gateway of Interactive Brokers on the loopback, with faults at will."""
     from foxtrot.app.simulate import Plan, serve_ib
 
-    wanted = _symbols(symbols) or None
+    wanted = listed(symbols) or None
     serve_ib(Plan(port, seed, rate, wanted, full_speed, seconds, json))
 
 
@@ -206,7 +189,7 @@ def simulate_futu(
     """Serve a simulated OpenD of Futu on the loopback, with orders and faults at will."""
     from foxtrot.app.simulate import Plan, serve_futu
 
-    wanted = _symbols(symbols) or None
+    wanted = listed(symbols) or None
     serve_futu(Plan(port, seed, rate, wanted, full_speed, seconds, json))
 
 
@@ -232,12 +215,14 @@ def check_config(
     """Check a settings file without connecting, and say what is in it."""
     from foxtrot.app.checking import check
 
-    _print(check(file))
+    show(check(file))
 
 
 @app.command()
 def history(
-    symbol: Annotated[str, typer.Argument(help="BTCUSDT, AAPL-USD-STK.SMART", show_default=False)],
+    symbol: Annotated[
+        str, typer.Argument(help="BTCUSDT, 00700.SEHK, AAPL-USD-STK.SMART", show_default=False)
+    ],
     start: Start = None,
     end: End = None,
     interval: BarLength = "1m",
@@ -251,91 +236,8 @@ def history(
     """Fetch bars of the past as CSV."""
     from foxtrot.app.past import fetch_csv
 
-    query = _query(symbol, start, end, interval)
-    fetch_csv(query, config=config, simulated=simulated, venue=venue, target=csv)
-
-
-@brokers.command("ids")
-def ib_ids(json: Json = False) -> None:
-    """Say which process of this user has which client id."""
-    from foxtrot.app.ib import ids
-
-    _print(ids(json=json))
-
-
-@brokers.command("status")
-def ib_status(
-    config: Config = None,
-    venue: Venue = "",
-    host: Host = "",
-    port: Port = 0,
-    client_id: ClientId = 1,
-    environment: World = "",
-    account: Account = "",
-    json: Json = False,
-) -> None:
-    """Connect to a TWS under an id that does not trade, and say what it answers."""
-    from foxtrot.app.ib import Place, status
-
-    place = Place(config, venue, host, port, client_id, environment, account)
-    _print(status(place, json=json))
-
-
-@brokers.command("contracts")
-def ib_contracts(
-    pattern: Annotated[
-        str, typer.Argument(help="Begin of a symbol, or a word of a name.", show_default=False)
-    ],
-    config: Config = None,
-    venue: Venue = "",
-    host: Host = "",
-    port: Port = 0,
-    client_id: ClientId = 1,
-    environment: World = "",
-    account: Account = "",
-    json: Json = False,
-) -> None:
-    """Search for contracts, and say how to name them here."""
-    from foxtrot.app.ib import Place, contracts
-
-    place = Place(config, venue, host, port, client_id, environment, account)
-    _print(contracts(place, pattern, json=json))
-
-
-@brokers.command("history")
-def ib_history(
-    symbol: Annotated[str, typer.Argument(help="AAPL-USD-STK.SMART", show_default=False)],
-    start: Start = None,
-    end: End = None,
-    interval: BarLength = "1m",
-    config: Config = None,
-    venue: Venue = "",
-    host: Host = "",
-    port: Port = 0,
-    client_id: ClientId = 1,
-    environment: World = "",
-    account: Account = "",
-    csv: Csv = None,
-) -> None:
-    """Fetch bars of the past from a TWS as CSV; nothing is traded."""
-    from foxtrot.app.ib import Place, open_adapter
-    from foxtrot.app.past import write_csv
-
-    place = Place(config, venue, host, port, client_id, environment, account)
-    query = _query(symbol, start, end, interval)
-    write_csv(query, lambda stack: open_adapter(stack, place), csv)
-
-
-def _query(symbol: str, start: str | None, end: str | None, interval: str) -> Query:
-    from foxtrot.app.past import Query
-
-    began = _moment(start, "--start") or dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
-    return Query(symbol, began, _moment(end, "--end"), _interval(interval))
-
-
-def _print(lines: Iterable[str]) -> None:
-    for line in lines:
-        typer.echo(line)
+    bars = query(symbol, start, end, interval)
+    fetch_csv(bars, config=config, simulated=simulated, venue=venue, target=csv)
 
 
 def _tell(number: signal.Signals, what: str) -> None:
@@ -346,29 +248,6 @@ def _tell(number: signal.Signals, what: str) -> None:
         typer.echo(f"process {pid} was told to {what}")
     if not told:
         raise FoxtrotError("no foxtrot runs with this data directory, so nothing was told")
-
-
-def _symbols(text: str | None) -> list[str]:
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
-
-
-def _moment(text: str | None, option: str) -> dt.datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError:
-        problem = "is no ISO date or time, such as 2026-01-31 or 2026-01-31T12:00"
-        raise ConfigurationError("command line", option, problem) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-
-
-def _interval(text: str) -> Interval:
-    lengths = [each.value for each in Interval if each is not Interval.TICK]
-    if text not in lengths:
-        problem = f"must be one of {', '.join(lengths)}"
-        raise ConfigurationError("command line", "--interval", problem)
-    return Interval(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

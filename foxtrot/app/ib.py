@@ -7,41 +7,32 @@ import contextlib
 import datetime as dt
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from foxtrot.app.venues import setting
+from foxtrot.app.place import Place
 from foxtrot.core import logs
-from foxtrot.core.settings import Settings
 from foxtrot.errors import ConfigurationError
-from foxtrot.gateway.base import Setting
 
 if TYPE_CHECKING:
     from foxtrot.adapter.ib.client import IbClient
     from foxtrot.adapter.ib.client_id_file import Lease
     from foxtrot.adapter.ib.settings import IbSettings
-    from foxtrot.engine.main_engine import MainEngine
 
 T = TypeVar("T")
 
 _NAME = "IB"
-_KIND = "ib"
 _NS_PER_S = 1_000_000_000
 
 
-class Place(msgspec.Struct, frozen=True):
-    """Which TWS is meant: that of a settings file, or one at an address."""
+class IbPlace(Place, frozen=True, kw_only=True):
+    """Which TWS is meant; `client_id` is that of the trading connection."""
 
-    config: Path | None = None
-    venue: str = ""
-    host: str = ""
-    port: int = 0
-    client_id: int = 1
-    environment: str = ""
-    account: str = ""
+    kind = "ib"
+    title = "IB"
+
+    client_id: int | None = None
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -77,7 +68,7 @@ def ids(*, json: bool) -> Iterator[str]:
     yield from (f"{lease.endpoint}  {_described(lease)}" for lease in found)
 
 
-def status(place: Place, *, json: bool) -> Iterator[str]:
+def status(place: IbPlace, *, json: bool) -> Iterator[str]:
     """Lines that say what a TWS answers; the trading connection is left alone.
 
     Raises:
@@ -101,7 +92,7 @@ def status(place: Place, *, json: bool) -> Iterator[str]:
     yield from (f"  client id in use {_described(lease)}" for lease in told.client_ids)
 
 
-def contracts(place: Place, pattern: str, *, json: bool) -> Iterator[str]:
+def contracts(place: IbPlace, pattern: str, *, json: bool) -> Iterator[str]:
     """Lines of contracts that match, each with the name to subscribe and order it by.
 
     Raises:
@@ -124,68 +115,6 @@ def contracts(place: Place, pattern: str, *, json: bool) -> Iterator[str]:
         yield f"{each.vt_symbol:<28} {each.description or each.sec_type} ({listed}{kinds})"
     if not matches and not json:
         yield f"TWS knows no contract that begins with {pattern!r}"
-
-
-def open_adapter(stack: ExitStack, place: Place) -> tuple[MainEngine, str]:
-    """An engine whose one adapter reads, but does not trade; see `past.write_csv`."""
-    from foxtrot.adapter.ib import IbAdapter
-    from foxtrot.engine.main_engine import MainEngine
-
-    engine = stack.enter_context(MainEngine())
-    adapter = engine.add_adapter(IbAdapter, _NAME)
-    _with_setting(place, lambda connect: adapter.connect({**connect, "read_only": True}))
-    return engine, adapter.adapter_name
-
-
-def _with_setting(place: Place, use: Callable[[Setting], T]) -> T:
-    """Use what `connect` takes; an error names the place in the file, or the option.
-
-    Raises:
-        ConfigurationError: Neither or both are named, or something is wrong in them.
-    """
-    if place.config is None:
-        with _blamed(lambda field: ("command line", "--" + field.replace("_", "-"))):
-            return use(_of_options(place))
-    if place.host or place.port or place.environment or place.account:
-        problem = "names the gateway already; leave out --host, --port, --environment, --account"
-        raise ConfigurationError("command line", "--config", problem)
-    name, connect = _of_file(place.config, place.venue)
-    with _blamed(lambda field: (str(place.config), f"venues.{name}.connect.{field}")):
-        return use(connect)
-
-
-def _of_options(place: Place) -> Setting:
-    return {
-        "environment": place.environment or "paper",
-        "host": place.host or "127.0.0.1",
-        "port": place.port or "",
-        "client_id": place.client_id,
-        "account": place.account,
-    }
-
-
-@contextlib.contextmanager
-def _blamed(place_of: Callable[[str], tuple[str, str]]) -> Iterator[None]:
-    """Let an error about a field of the setting say where the user wrote it."""
-    try:
-        yield
-    except ConfigurationError as error:
-        if error.where != "connect":
-            raise
-        raise ConfigurationError(*place_of(error.field), error.problem) from None
-
-
-def _of_file(path: Path, venue: str) -> tuple[str, Setting]:
-    settings = Settings.load(path)
-    named = [
-        name
-        for name, entry in settings.venues.items()
-        if entry.adapter == _KIND and (not venue or name.upper() == venue.upper())
-    ]
-    if len(named) == 1:
-        return named[0], setting(settings.venues[named[0]].connect)
-    problem = f"has {len(named) or 'no'} venues of IB" + (" that are meant" if venue else "")
-    raise ConfigurationError(str(path), "venues", f"{problem}; name one with --venue")
 
 
 async def _status(settings: IbSettings) -> Status:
@@ -240,11 +169,11 @@ async def _connected(settings: IbSettings) -> AsyncIterator[IbClient]:
         await pool.close()
 
 
-def _run(place: Place, work: Callable[[IbSettings], Coroutine[object, object, T]]) -> T:
+def _run(place: IbPlace, work: Callable[[IbSettings], Coroutine[object, object, T]]) -> T:
     from foxtrot.adapter.ib.settings import IbSettings
 
     logs.configure(level="ERROR", json=False)
-    return _with_setting(place, lambda connect: asyncio.run(work(IbSettings.parse(connect))))
+    return place.use(lambda connect: asyncio.run(work(IbSettings.parse(connect))))
 
 
 def _leases() -> list[Lease]:

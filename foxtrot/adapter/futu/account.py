@@ -100,7 +100,7 @@ def choose(rows: Iterable[WireAccount], settings: FutuSettings) -> TradedAccount
         row
         for row in rows
         if row.trdEnv == settings.trade_env
-        and row.accStatus == _ACTIVE
+        and is_active(row)
         and row.simAccType in _SHARES
         and settings.account in ("", str(row.accID))
         and any(each in wanted for each in row.trdMarketAuthList)
@@ -122,6 +122,11 @@ def choose(rows: Iterable[WireAccount], settings: FutuSettings) -> TradedAccount
         firm=row.securityFirm,
         currency=_COUNTED_IN[settings.market],
     )
+
+
+def is_active(row: WireAccount) -> bool:
+    """Whether an account can be used."""
+    return row.accStatus == _ACTIVE
 
 
 class Holdings:

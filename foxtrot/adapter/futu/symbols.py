@@ -121,7 +121,7 @@ def parse(symbol: str, exchange: Exchange) -> Security:
     if not symbol or len(symbol) > _LONGEST or _SUSPECT.search(symbol):
         raise _wrong("symbol", "is no code of Futu's, such as 00700, AAPL or 600519")
     if _PREFIX.match(symbol):
-        raise _wrong("symbol", f"{symbol!r} carries its market; write {symbol[3:]!r} instead")
+        raise _wrong("symbol", f"{symbol!r} carries its market; write {_here(symbol)} instead")
     digits = {QotMarket.HK: _HK_DIGITS, QotMarket.SH: _CN_DIGITS, QotMarket.SZ: _CN_DIGITS}
     needed = digits.get(market)
     if needed is not None and symbol.isdecimal() and len(symbol) != needed:
@@ -148,6 +148,13 @@ def market_of_order(trd_sec_market: int) -> QotMarket | None:
         if place.trd_sec_market == trd_sec_market:
             return market
     return None
+
+
+def _here(name: str) -> str:
+    """How a name of Futu's own, such as US.AAPL, is written here."""
+    prefix, _, code = name.partition(".")
+    market = next(each for each, place in PLACES.items() if place.prefix == prefix.upper())
+    return f"{code}.{_BY_MARKET[market].value}"
 
 
 def _wrong(field: str, problem: str) -> ConfigurationError:

@@ -12,7 +12,7 @@ import pytest
 from foxtrot.adapter.ib.client_ids import IbClientIdRegistry
 from foxtrot.adapter.ib.purpose import Purpose
 from foxtrot.app import ib
-from foxtrot.app.ib import Place
+from foxtrot.app.ib import IbPlace
 from foxtrot.errors import ConfigurationError, ConnectError
 from foxtrot.simulator.ib import SimulatedIb
 from tests.support.ib_venue import running_ib
@@ -29,8 +29,8 @@ def unchanged_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ib.logs, "configure", lambda **_: None)
 
 
-def at(venue: SimulatedIb) -> Place:
-    return Place(host=venue.host, port=venue.port, environment="simulated")
+def at(venue: SimulatedIb) -> IbPlace:
+    return IbPlace(host=venue.host, port=venue.port, environment="simulated")
 
 
 def settings_file(tmp_path: Path, **venues: dict[str, object]) -> Path:
@@ -61,7 +61,7 @@ def test_status_reads_a_settings_file(tws: SimulatedIb, tmp_path: Path) -> None:
     """The venue of IB is found by its adapter, whatever its name."""
     connect = {"environment": "simulated", "host": tws.host, "port": tws.port, "client_id": 7}
     file = settings_file(tmp_path, DESK={"adapter": "ib", "connect": connect})
-    assert "7 trades" in "\n".join(ib.status(Place(config=file), json=False))
+    assert "7 trades" in "\n".join(ib.status(IbPlace(config=file), json=False))
 
 
 def test_contracts_are_found_under_the_name_to_order_them_by(tws: SimulatedIb) -> None:
@@ -87,13 +87,13 @@ def test_ids_say_who_has_which() -> None:
 @pytest.mark.parametrize(
     ("place", "advice"),
     [
-        (Place(), "--port: is missing; TWS has 7497"),
-        (Place(port=7496), "--port: 7496 is the usual port of live accounts"),
-        (Place(port=1, environment="moon"), "--environment: is not one of"),
-        (Place(config=Path("x"), port=1), "--config: names the gateway already"),
+        (IbPlace(), "--port: is missing; TWS has 7497"),
+        (IbPlace(port=7496), "--port: 7496 is the usual port of live accounts"),
+        (IbPlace(port=1, environment="moon"), "--environment: is not one of"),
+        (IbPlace(config=Path("x"), port=1), "--config: names the gateway already"),
     ],
 )
-def test_a_wrong_place_is_blamed_on_its_option(place: Place, advice: str) -> None:
+def test_a_wrong_place_is_blamed_on_its_option(place: IbPlace, advice: str) -> None:
     """The error names what to write on the command line."""
     with pytest.raises(ConfigurationError, match=f"command line: {advice}"):
         list(ib.status(place, json=False))
@@ -106,16 +106,16 @@ def test_a_mistake_in_a_settings_file_is_blamed_on_its_place(tmp_path: Path) -> 
     binance = {"adapter": "binance"}
     file = settings_file(tmp_path, A=good, B=bad, C=binance)
     with pytest.raises(ConfigurationError, match="has 2 venues of IB; name one with --venue"):
-        list(ib.status(Place(config=file), json=False))
+        list(ib.status(IbPlace(config=file), json=False))
     with pytest.raises(ConfigurationError, match=r"venues\.B\.connect\.port: must be a whole"):
-        list(ib.status(Place(config=file, venue="b"), json=False))
+        list(ib.status(IbPlace(config=file, venue="b"), json=False))
     with pytest.raises(ConfigurationError, match="has no venues of IB that are meant"):
-        list(ib.status(Place(config=file, venue="c"), json=False))
+        list(ib.status(IbPlace(config=file, venue="c"), json=False))
 
 
 def test_what_only_tws_can_know_is_blamed_on_its_option_too(tws: SimulatedIb) -> None:
     """An account that TWS has not is named as it was written."""
-    place = Place(host=tws.host, port=tws.port, environment="simulated", account="DU9")
+    place = IbPlace(host=tws.host, port=tws.port, environment="simulated", account="DU9")
     with pytest.raises(ConfigurationError, match="command line: --account: is not one of TWS's"):
         list(ib.status(place, json=False))
     with pytest.raises(ConfigurationError, match="search: pattern: must have 1 to 64 letters"):
