@@ -1,4 +1,4 @@
-"""Futu's unmodified SDK, for tests of the simulated OpenD; what it does on import is contained."""
+"""Futu's unmodified SDK, for tests of the simulated OpenD."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import contextlib
 import functools
 import importlib
 import logging
-import os
 import queue
-import sys
-import tempfile
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -18,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import pytest
+from foxtrot.adapter.futu.sdk import sdk
 
 DEADLINE_S = 5.0
 """Longest wait for anything OpenD answers or tells at once."""
@@ -26,60 +22,24 @@ DEADLINE_S = 5.0
 
 @functools.cache
 def load() -> ModuleType:
-    """The SDK; on the main thread it would take SIGINT, and it makes files at home."""
-    found: list[ModuleType] = []
-    paths = list(sys.path)
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as home:
-        patch.setitem(os.environ, "HOME", home)
-        worker = threading.Thread(target=lambda: found.append(importlib.import_module("futu")))
-        worker.start()
-        worker.join()
-        (futu,) = found
-        sys.path[:] = paths
-        futu.SysConfig.set_all_thread_daemon(True)
-        futu.SysConfig.enable_console_log(False)
-        logger = importlib.import_module("futu.common.ft_logger").logger
-        logger.file_level = logger.console_level = logging.CRITICAL + 1
-        importlib.import_module("futu.common.network_manager").NetManager._loop = _poll_until_ended
-    return futu
-
-
-def _poll_until_ended(manager: Any) -> None:
-    """The SDK's own loop goes on for ever, and no test may leave a thread behind."""
-    while not getattr(manager, "ended", False):
-        manager.poll()
-
-
-_contexts: list[Any] = []
+    """The SDK, imported as the adapter does it, and silent."""
+    sdk()
+    logger = importlib.import_module("futu.common.ft_logger").logger
+    logger.file_level = logger.console_level = logging.CRITICAL + 1
+    return importlib.import_module("futu")
 
 
 @contextlib.contextmanager
 def _opened(make: Callable[[], Any]) -> Iterator[Any]:
-    """A context, closed at the end; with the last one the SDK's network thread ends, too."""
+    """A context, closed at the end; the SDK's network thread lives as long as the process."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         context = make()
-    _contexts.append(context)
     context.set_sync_query_connect_timeout(0)
     try:
         yield context
     finally:
         context.close()
-        _contexts.remove(context)
-        if not _contexts:
-            _end_network()
-
-
-def _end_network() -> None:
-    """The network thread carries out what stands in its queue, this at last."""
-    managers = importlib.import_module("futu.common.network_manager").NetManager
-    manager = managers.default()
-    manager._req_queue.put(lambda: setattr(manager, "ended", True))
-    manager._w_sock.send(b"1")
-    manager._thread.join(DEADLINE_S)
-    assert not manager._thread.is_alive()
-    manager._close_all()
-    managers._default_inst = None
 
 
 class Trader:

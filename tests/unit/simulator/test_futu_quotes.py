@@ -79,7 +79,8 @@ def test_the_sdk_asks_for_what_it_has(live: tuple[SimulatedFutu, Any]) -> None:
 
 
 def test_the_sdk_leaves_nothing_behind() -> None:
-    """Neither a thread nor its handler of SIGINT outlives a test."""
+    """Neither a thread of a connection nor its handler of SIGINT outlives a test."""
+    futu_sdk.load()  # its network thread lives as long as the process
     with running_futu([TENCENT]) as venue:
         before = set(threading.enumerate())
         with futu_sdk.quoting(venue.port) as context:
