@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 
@@ -18,6 +20,7 @@ from foxtrot.adapter.futu.slots import Marks
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
+from foxtrot.core.redaction import TEXT_LIMIT, scrub
 from foxtrot.core.settings import FeatureFlags
 from foxtrot.errors import ConnectionClosed, FoxtrotError
 from foxtrot.gateway.base import BaseAdapter
@@ -28,6 +31,8 @@ from foxtrot.model.health import StreamKey
 log = get_logger("foxtrot.futu.session")
 
 _DROPPED = 1006
+_SAME_S = 1.0
+"""Within which an event of OpenD's comes over all connections."""
 
 
 class Venue:
@@ -53,6 +58,7 @@ class Venue:
         self.contracts, self.marks, self.port = contracts, marks, port
         self._shared: FutuClient | None = None
         self._opening: asyncio.Lock | None = None
+        self._heard: dict[int, float] = {}
 
     @property
     def config(self) -> StreamConfig:
@@ -90,6 +96,16 @@ class Venue:
         client, self._shared = self._shared, None
         if client is not None:
             await client.close()
+
+    def heard(self, kind: int, text: str) -> None:
+        """Pass on an event of OpenD's, which tells each of our connections. On any thread."""
+        now, before = time.monotonic(), self._heard.get(kind, -math.inf)
+        self._heard[kind] = now
+        if now - before < _SAME_S:
+            return
+        words = scrub(text, limit=TEXT_LIMIT)
+        log.warning("opend_says", venue=self.name, kind=kind, text=words)
+        self.port.write_log(f"{self.name}: OpenD says: {words}")
 
     def forget_if_unwanted(self, key: StreamKey) -> None:
         """Forget how far a stream was told, unless it only changes its session."""
@@ -205,8 +221,7 @@ class FutuSession(ABC):
             say = log.info if all(up) else log.warning
             say("opend_servers", venue=self._venue.name, quotes=up[0], trading=up[1])
         elif s2c.HasField("event"):
-            event = s2c.event
-            log.warning("opend_says", venue=self._venue.name, kind=event.eventType, text=event.desc)
+            self._venue.heard(int(s2c.event.eventType), str(s2c.event.desc))
 
     def _on_lost(self, lost: asyncio.Future[FoxtrotError]) -> None:
         self.fail(lost.result())
