@@ -17,8 +17,9 @@ from foxtrot.errors import ConfigurationError, FoxtrotError
 from foxtrot.simulator import binance_order_payloads as wire
 from foxtrot.simulator.accounts import Account, Amount, Fill, Order, Side, Ticket
 from foxtrot.simulator.binance_user import UserStreams
+from foxtrot.simulator.desk import Desk as AnyDesk
+from foxtrot.simulator.desk import DeskVenue
 from foxtrot.simulator.listings import decimal8, to_e8
-from foxtrot.simulator.market import Market
 from foxtrot.simulator.matching import Matching
 
 T = TypeVar("T")
@@ -26,25 +27,15 @@ T = TypeVar("T")
 _BY_HAND = "by-hand-{}"
 
 
-class Venue(Protocol):
+class Venue(DeskVenue, Protocol):
     """What the desk works upon."""
 
-    market: Market
     matching: Matching
     users: UserStreams
     accounts: Mapping[str, Account]
 
-    def now_ms(self) -> int:
-        """The venue's clock."""
 
-    def wake(self, symbol: str) -> None:
-        """Bring a symbol's market to the present."""
-
-    def on_loop(self, call: Callable[[], T]) -> T:
-        """Run a call on the venue's loop and wait for what it returns."""
-
-
-class Desk:
+class Desk(AnyDesk[Venue]):
     """Forces things that a client did not ask for. An order is given as `Order` or client id.
 
     Args:
@@ -52,7 +43,7 @@ class Desk:
     """
 
     def __init__(self, venue: Venue) -> None:
-        self._venue = venue
+        super().__init__(venue)
         self._placed = 0
 
     def place(
@@ -129,16 +120,6 @@ class Desk:
         found = self._found(order, account)
         self._act(lambda: self._venue.matching.expire(found, self._venue.now_ms()))
 
-    def set_price(self, symbol: str, bid: Amount) -> None:
-        """Move the market so that its best bid is at `bid` or the next level below."""
-
-        def act() -> None:
-            self._venue.wake(symbol)
-            now_ms = max(self._venue.now_ms(), self._venue.market.now_ms(symbol) + 1)
-            self._venue.market.set_quote(symbol, float(bid), now_ms)
-
-        self._act(act)
-
     def deposit(self, asset: str, amount: Amount, *, account: str = "main") -> None:
         """Add to a balance, or take from it with an amount below zero."""
 
@@ -160,7 +141,7 @@ class Desk:
         """
         found = self._venue.accounts.get(name)
         if found is None:
-            raise ConfigurationError("simulated Binance", "account", f"there is no {name!r}")
+            raise ConfigurationError(self._venue.title, "account", f"there is no {name!r}")
         return found
 
     def ledger(self) -> dict[str, object]:
@@ -173,7 +154,7 @@ class Desk:
         for each in reversed(self.account(account).orders):
             if each.client_id == order:
                 return each
-        raise ConfigurationError("simulated Binance", "order", f"there is no {order!r}")
+        raise ConfigurationError(self._venue.title, "order", f"there is no {order!r}")
 
     def _act(self, call: Callable[[], T]) -> T:
         def act() -> T:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from foxtrot.simulator.accounts import Order, Side, State
+from foxtrot.simulator.accounts import State
 from foxtrot.simulator.futu_accounts import FutuAccount
 from foxtrot.simulator.futu_contracts import FutuContract
+from foxtrot.simulator.orders import VenueOrder
 
 SUBMITTING, SUBMITTED = 2, 5
 FILLED_PART, FILLED_ALL = 10, 11
@@ -51,7 +52,7 @@ def number_of(order_id_ex: str) -> int:
         return 0
 
 
-class FutuOrder(msgspec.Struct, kw_only=True, eq=False):
+class FutuOrder(VenueOrder, kw_only=True, eq=False):
     """One order from its acceptance on; owned by the order room.
 
     `booked` is how the matching has it; None if it failed on its way to the exchange. `told` is a
@@ -61,12 +62,10 @@ class FutuOrder(msgspec.Struct, kw_only=True, eq=False):
     order_id: int
     account: FutuAccount
     contract: FutuContract
-    side: Side
     terms: Terms
     remark: str
     created_ms: int
     updated_ms: int
-    booked: Order | None = None
     deals: list[Deal] = msgspec.field(default_factory=list)
     error: str = ""
     told: int | None = None
@@ -87,21 +86,9 @@ class FutuOrder(msgspec.Struct, kw_only=True, eq=False):
         return self.account.spec.market_of(self.contract)
 
     @property
-    def open(self) -> bool:
-        """Whether it may still trade."""
-        return self.booked is not None and self.booked.open
-
-    @property
-    def filled_e8(self) -> int:
-        """What was traded of it."""
-        return self.booked.filled_e8 if self.booked is not None else 0
-
-    @property
-    def average_e8(self) -> int:
-        """The mean price of what was traded; 0 before."""
-        if self.booked is None or not self.filled_e8:
-            return 0
-        return self.booked.turnover_e8 * 100_000_000 // self.filled_e8
+    def names(self) -> tuple[str | int, ...]:
+        """Its two ids and its remark."""
+        return self.order_id, self.order_id_ex, self.remark
 
     @property
     def status(self) -> int:

@@ -121,19 +121,14 @@ def amended(order: FutuOrder, c2s: Message) -> Terms:
 
 def ticket_of(order: FutuOrder, quote: Quote) -> Ticket:
     """An order as the matching takes it. A stop price that is reached already stops nothing."""
-    terms, buys = order.terms, order.side is Side.BUY
-    stop = terms.stop_e8
-    working = order.booked is not None and order.booked.working_ms is not None
-    if stop is not None:
-        reached = quote.bid_e8 >= stop if buys else quote.ask_e8 <= stop
-        stop = None if reached or working else stop
+    terms = order.terms
     return Ticket(
         symbol=order.name,
         side=order.side,
         quantity_e8=terms.quantity_e8,
         price_e8=terms.price_e8,
-        stop_e8=stop,
-        above=buys,
+        stop_e8=order.waiting_for(terms.stop_e8, quote),
+        above=order.side is Side.BUY,
         tif=_TIFS.get(terms.kind, TimeInForce.GTC),
         client_id=str(order.order_id),
         kind=str(terms.kind),

@@ -1,16 +1,12 @@
-"""The other hands on a simulated TWS: its own user, other clients, the exchange, and the test.
-
-Each call may come from any thread. An order is given by its orderRef or its permId; if several
-have one reference, the newest is meant.
-"""
+"""The other hands on a simulated TWS: its own user, other clients, the exchange, and the test."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from foxtrot.errors import ConfigurationError
 from foxtrot.simulator.accounts import Amount, Side
+from foxtrot.simulator.desk import DeskVenue
 from foxtrot.simulator.ib_account_room import AccountRoom
 from foxtrot.simulator.ib_accounts import BASE, IbAccount
 from foxtrot.simulator.ib_contracts import Row, Universe
@@ -18,31 +14,17 @@ from foxtrot.simulator.ib_order_room import TWS, OrderRoom, Refusal
 from foxtrot.simulator.ib_orders import Execution, IbOrder, Terms
 from foxtrot.simulator.ib_tickets import Wanted
 from foxtrot.simulator.listings import to_e8
-from foxtrot.simulator.market import Market
-
-T = TypeVar("T")
-
-_WHERE = "simulated Interactive Brokers"
+from foxtrot.simulator.socket_desk import SocketDesk
 
 
-class Venue(Protocol):
+class Venue(DeskVenue, Protocol):
     """What the desk works upon."""
 
-    market: Market
     universe: Universe
 
-    def now_ms(self) -> int:
-        """The venue's clock."""
 
-    def wake(self, symbol: str) -> None:
-        """Bring a symbol's market to the present."""
-
-    def on_loop(self, call: Callable[[], T]) -> T:
-        """Run a call on the venue's loop and wait for what it returns."""
-
-
-class Desk:
-    """Forces things that no client asked for, and shows the books.
+class Desk(SocketDesk[Venue, IbOrder, Execution]):
+    """See `SocketDesk`; an order's names are its orderRef and its permId.
 
     Args:
         venue: Where.
@@ -51,31 +33,8 @@ class Desk:
     """
 
     def __init__(self, venue: Venue, orders: OrderRoom, accounts: AccountRoom) -> None:
-        self._venue, self._orders, self._accounts = venue, orders, accounts
-
-    def fill(
-        self, order: str | int, volume: Amount | None = None, price: Amount | None = None
-    ) -> Execution:
-        """Fill an order that rests: all of it, or `volume`; at its limit, or a better price.
-
-        Raises:
-            InvalidState: It does not rest in the book.
-            ConfigurationError: There is no such order, or volume or price do not fit.
-        """
-
-        def act() -> Execution:
-            found = self.order(order)
-            if found.booked is None:
-                raise ConfigurationError(_WHERE, "order", f"{order!r} was refused")
-            self._orders.matching.fill(
-                found.booked,
-                self._venue.now_ms(),
-                quantity_e8=None if volume is None else to_e8(volume),
-                price_e8=None if price is None else to_e8(price),
-            )
-            return found.executions[-1]
-
-        return self._venue.on_loop(act)
+        super().__init__(venue, orders)
+        self._orders, self._accounts = orders, accounts
 
     def correct(self, exec_id: str, price: Amount) -> Execution:
         """Send another revision of a fill, at another price.
@@ -88,17 +47,9 @@ class Desk:
             for each in self._orders.executions:
                 if each.exec_id == exec_id:
                     return self._orders.correct(each, to_e8(price))
-            raise ConfigurationError(_WHERE, "execution", f"there is no {exec_id!r}")
+            raise ConfigurationError(self._venue.title, "execution", f"there is no {exec_id!r}")
 
-        return self._venue.on_loop(act)
-
-    def end(self, order: str | int) -> None:
-        """Cancel an open order, as TWS's own user or the exchange would.
-
-        Raises:
-            OrderRejected: It has ended.
-        """
-        self._venue.on_loop(lambda: self._orders.cancel(self.order(order)))
+        return self._act(act)
 
     def place_by_hand(
         self,
@@ -137,30 +88,20 @@ class Desk:
             wanted = Wanted(self.account(account).name, row, Side(side), terms)
             return self._orders.enter_by_hand(wanted, client_id, order_ref)
 
-        return self._venue.on_loop(act)
-
-    def set_price(self, symbol: str, bid: Amount) -> None:
-        """Move the market so that its best bid is at `bid` or the next level below."""
-
-        def act() -> None:
-            self._venue.wake(symbol)
-            now_ms = max(self._venue.now_ms(), self._venue.market.now_ms(symbol) + 1)
-            self._venue.market.set_quote(symbol, float(bid), now_ms)
-
-        self._venue.on_loop(act)
+        return self._act(act)
 
     def reject_next(self, code: int, text: str, *, inactive: bool = False) -> None:
         """Refuse the next new order so; `inactive` keeps it in the books with that status."""
         refusal = Refusal(code, text, inactive)
-        self._venue.on_loop(lambda: self._orders.refusals.append(refusal))
+        self._act(lambda: self._orders.refusals.append(refusal))
 
     def set_read_only(self, read_only: bool) -> None:
         """Tick or untick the box of TWS's settings that lets clients only look."""
-        self._venue.on_loop(lambda: setattr(self._orders, "read_only", read_only))
+        self._act(lambda: setattr(self._orders, "read_only", read_only))
 
     def set_fractions(self, fractions: bool) -> None:
         """Let clients trade pieces of shares, or not, as it is at first."""
-        self._venue.on_loop(lambda: setattr(self._orders, "fractions", fractions))
+        self._act(lambda: setattr(self._orders, "fractions", fractions))
 
     def deposit(self, amount: Amount, currency: str = BASE, *, account: str = "") -> None:
         """Add to the cash, or take from it with an amount below zero."""
@@ -170,26 +111,7 @@ class Desk:
             owner.balance(currency).free_e8 += to_e8(amount)
             self._accounts.revalued(owner)
 
-        self._venue.on_loop(act)
-
-    def end_day(self) -> None:
-        """Let it be midnight: orders for the day end, and today's lists begin anew."""
-        self._venue.on_loop(self._orders.end_day)
-
-    def forget_orders(self) -> None:
-        """Know no order, fill or position any more; nobody is told."""
-        self._venue.on_loop(self._orders.reset)
-
-    def order(self, order: str | int) -> IbOrder:
-        """The order of this reference or permId.
-
-        Raises:
-            ConfigurationError: There is none.
-        """
-        for each in reversed(self.held()):
-            if order in (each.perm_id, each.ref, str(each.perm_id)):
-                return each
-        raise ConfigurationError(_WHERE, "order", f"there is no {order!r}")
+        self._act(act)
 
     def account(self, name: str = "") -> IbAccount:
         """The account of this name; the first, if empty.
@@ -200,21 +122,12 @@ class Desk:
         accounts = self._accounts.accounts
         found = accounts.get(name or next(iter(accounts)))
         if found is None:
-            raise ConfigurationError(_WHERE, "account", f"there is no {name!r}")
+            raise ConfigurationError(self._venue.title, "account", f"there is no {name!r}")
         return found
-
-    def held(self) -> list[IbOrder]:
-        """Every order that was ever taken, oldest first."""
-        return list(self._orders.orders.values())
 
     def traded(self) -> list[Execution]:
         """Every fill with its corrections, oldest first."""
         return list(self._orders.executions)
 
-    def received(self) -> Mapping[str, int]:
-        """Every orderRef that ever came in with a new order, and how often."""
-        return dict(self._orders.received)
-
-    def cancels(self) -> list[str]:
-        """The orderRef of every cancel that came in, in order; the permId or id without one."""
-        return list(self._orders.cancels)
+    def _trades(self, order: IbOrder) -> list[Execution]:
+        return order.executions

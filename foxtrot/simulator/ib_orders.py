@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from foxtrot.simulator.accounts import Order, Side, State
+from foxtrot.simulator.accounts import State
 from foxtrot.simulator.ib_contracts import Row
+from foxtrot.simulator.orders import VenueOrder
 
 INACTIVE = "Inactive"
 
@@ -46,7 +47,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
         return self.exec_id.rpartition(".")[0]
 
 
-class IbOrder(msgspec.Struct, kw_only=True, eq=False):
+class IbOrder(VenueOrder, kw_only=True, eq=False):
     """One order from its acceptance on; owned by the order room.
 
     `client_id` and `order_id` are who placed it and how he calls it; 0 and 0 for an order of TWS's
@@ -59,10 +60,8 @@ class IbOrder(msgspec.Struct, kw_only=True, eq=False):
     order_id: int
     account: str
     row: Row
-    side: Side
     ref: str
     terms: Terms
-    booked: Order | None = None
     ended_ms: int = 0
     executions: list[Execution] = msgspec.field(default_factory=list)
 
@@ -72,26 +71,14 @@ class IbOrder(msgspec.Struct, kw_only=True, eq=False):
         return self.row.contract.name
 
     @property
-    def open(self) -> bool:
-        """Whether it may still trade."""
-        return self.booked is not None and self.booked.open
-
-    @property
-    def filled_e8(self) -> int:
-        """What was traded of it."""
-        return self.booked.filled_e8 if self.booked is not None else 0
+    def names(self) -> tuple[str | int, ...]:
+        """Its permId, as a number and as a text, and its orderRef."""
+        return self.perm_id, str(self.perm_id), self.ref
 
     @property
     def remaining_e8(self) -> int:
         """What was not."""
         return self.terms.quantity_e8 - self.filled_e8
-
-    @property
-    def average_e8(self) -> int:
-        """The mean price of what was traded; 0 before."""
-        if self.booked is None or not self.filled_e8:
-            return 0
-        return self.booked.turnover_e8 * 100_000_000 // self.filled_e8
 
     @property
     def status(self) -> str:

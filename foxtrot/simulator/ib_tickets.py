@@ -118,19 +118,14 @@ def read_order(
 
 def ticket_of(order: IbOrder, quote: Quote) -> Ticket:
     """An order as the matching takes it. A stop price that is reached already stops nothing."""
-    terms, buys = order.terms, order.side is Side.BUY
-    stop = terms.stop_e8
-    working = order.booked is not None and order.booked.working_ms is not None
-    if stop is not None and not working:
-        reached = quote.bid_e8 >= stop if buys else quote.ask_e8 <= stop
-        stop = None if reached else stop
+    terms = order.terms
     return Ticket(
         symbol=order.name,
         side=order.side,
         quantity_e8=terms.quantity_e8,
         price_e8=terms.limit_e8,
-        stop_e8=stop,
-        above=buys,
+        stop_e8=order.waiting_for(terms.stop_e8, quote),
+        above=order.side is Side.BUY,
         tif=_TIFS[terms.tif],
         client_id=str(order.perm_id),
         kind=terms.kind,
