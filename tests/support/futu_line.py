@@ -58,6 +58,11 @@ class Port:
     stream_config: StreamConfig = PATIENT
     clock: Clock = field(default_factory=SystemClock)
     wanted: dict[StreamKey, SubscribeRequest] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+
+    def write_log(self, msg: str) -> None:
+        """A line for people."""
+        self.said.append(msg)
 
     def request_of(self, key: StreamKey) -> SubscribeRequest | None:
         """The request behind a stream."""

@@ -58,7 +58,8 @@ class Venue:
         self.contracts, self.marks, self.port = contracts, marks, port
         self._shared: FutuClient | None = None
         self._opening: asyncio.Lock | None = None
-        self._heard: dict[int, float] = {}
+        self._heard = 0, -math.inf
+        """The event that OpenD told last, and when."""
 
     @property
     def config(self) -> StreamConfig:
@@ -99,9 +100,9 @@ class Venue:
 
     def heard(self, kind: int, text: str) -> None:
         """Pass on an event of OpenD's, which tells each of our connections. On any thread."""
-        now, before = time.monotonic(), self._heard.get(kind, -math.inf)
-        self._heard[kind] = now
-        if now - before < _SAME_S:
+        now, (before, at) = time.monotonic(), self._heard
+        self._heard = kind, now
+        if kind == before and now - at < _SAME_S:
             return
         words = scrub(text, limit=TEXT_LIMIT)
         log.warning("opend_says", venue=self.name, kind=kind, text=words)

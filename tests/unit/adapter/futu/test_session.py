@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import cast
 
 import pytest
 
@@ -15,7 +16,7 @@ from foxtrot.gateway.counters import FeedCounters
 from foxtrot.model.constants import Channel, Exchange
 from foxtrot.model.health import StreamKey
 from foxtrot.simulator.futu import SimulatedFutu
-from tests.support.futu_line import DEADLINE_S, venue_at
+from tests.support.futu_line import DEADLINE_S, Port, venue_at
 from tests.support.futu_venue import running_futu
 
 
@@ -90,10 +91,13 @@ async def test_streams_without_a_contract_are_told_apart(opend: SimulatedFutu) -
 
 
 async def test_what_opend_says_of_itself_is_counted(opend: SimulatedFutu) -> None:
-    """Notices of its servers and events are control messages; the books of the feed add up."""
+    """Notices of its servers and events are control messages; events are told to people, once."""
     counters = FeedCounters()
     async with opened(opend, counters) as session:
         opend.on_loop(opend.hall.tell_logins)
-        opend.on_loop(lambda: opend.hall.tell_event(1, "update available"))
+        for _ in range(2):
+            opend.on_loop(lambda: opend.hall.tell_event(1, "update available"))
         await session.probe()
-    assert (counters.received, counters.control, counters.malformed) == (2, 2, 0)
+        port = cast("Port", session._venue.port)
+        assert port.said == ["FUTU: OpenD says: update available"]
+    assert (counters.received, counters.control, counters.malformed) == (3, 3, 0)
