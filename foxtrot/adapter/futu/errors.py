@@ -65,7 +65,9 @@ _CONNECT: Mapping[str, str] = MappingProxyType(
 """Names of the system's errors, as the SDK tells them."""
 
 
-_KEY_ADVICE = "an OpenD that encrypts needs its key in rsa_key_file, any other none"
+_KEY_ADVICE = (
+    "an OpenD that encrypts needs its key in rsa_key_file, any other none; or it is another program"
+)
 
 
 def error_of(venue: str, proto: int, ret_type: int, code: int, text: str) -> VenueError:
@@ -85,24 +87,30 @@ def error_of(venue: str, proto: int, ret_type: int, code: int, text: str) -> Ven
     words = text.lower()
     if _any(_TOO_OFTEN, words):
         return RateLimited(venue, shown, said, WINDOW_S)
+    kind, advice = _meaning(proto, words)
+    return kind(venue, shown, f"{said}; {advice}" if advice else said)
+
+
+def _meaning(proto: int, words: str) -> tuple[type[VenueError], str]:
+    """What a refusal is, and what whoever reads it can do."""
+    streams = proto in _ABOUT_STREAMS
     if _any(_UNKNOWN, words):
-        return UnknownSymbol(venue, shown, said)
+        return UnknownSymbol, ""
     if _any(_NO_QUOTA, words):
-        if proto in _ABOUT_STREAMS:
-            return SubscriptionRefused(venue, shown, said)
-        return VenueUnavailable(venue, shown, said)
+        if streams:
+            return SubscriptionRefused, "give streams back first; `foxtrot futu quota` counts them"
+        return VenueUnavailable, "`foxtrot futu quota` says what uses it"
     if _any(_TOO_SOON, words):
-        return VenueUnavailable(venue, shown, said)
+        return VenueUnavailable, ""
     if proto == Proto.Trd_UnlockTrade:
-        return AuthenticationError(venue, shown, said)
+        return AuthenticationError, "look at `password`: it is the trade password, not the login's"
     if _any(_LOCKED, words):
-        return PermissionDenied(venue, shown, said)
+        return PermissionDenied, "set `password`, or unlock trading in OpenD's window"
     if _any(_NOT_UP, words):
-        return VenueUnavailable(venue, shown, said)
+        return VenueUnavailable, ""
     if _any(_NO_RIGHT, words):
-        kind = SubscriptionRefused if proto in _ABOUT_STREAMS else PermissionDenied
-        return kind(venue, shown, said)
-    return VenueError(venue, shown, said)
+        return (SubscriptionRefused if streams else PermissionDenied), ""
+    return VenueError, ""
 
 
 def no_handshake(endpoint: str, error: FoxtrotError) -> ConnectError:

@@ -160,7 +160,8 @@ class OrderSession(FutuSession):
         """Unlock trading: whoever restarts OpenD locks it, so each session does it anew."""
         password = self._venue.settings.password
         if password is None:
-            log.warning("trading_not_unlocked", venue=self._venue.name, reason="no password is set")
+            advice = "no `password` is set: orders are refused until somebody unlocks OpenD"
+            log.warning("trading_not_unlocked", venue=self._venue.name, reason=advice)
             return
         c2s = c2s_of(Proto.Trd_UnlockTrade)
         c2s.unlock, c2s.securityFirm = True, account.firm

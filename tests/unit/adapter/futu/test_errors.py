@@ -45,6 +45,22 @@ def test_the_words_decide(proto: Proto, text: str, kind: type[VenueError]) -> No
     assert text in str(error)
 
 
+@pytest.mark.parametrize(
+    ("proto", "text", "advice"),
+    [
+        (Proto.Qot_Sub, "订阅额度不足", "foxtrot futu quota"),
+        (Proto.Qot_RequestHistoryKL, "历史K线额度不足", "foxtrot futu quota"),
+        (Proto.Trd_UnlockTrade, "交易密码错误", "it is the trade password"),
+        (Proto.Trd_PlaceOrder, "请先解锁交易", "set `password`, or unlock trading"),
+    ],
+)
+def test_what_a_person_can_mend_comes_with_advice(proto: Proto, text: str, advice: str) -> None:
+    """OpenD's words are kept, in its language; what to do follows them."""
+    error = error_of("FUTU", proto, -1, 0, text)
+    assert error.text.startswith(f"{text}; ")
+    assert advice in error.text
+
+
 @pytest.mark.parametrize("ret_type", [-100, -200, -400])
 def test_an_answer_that_knows_nothing_refuses_nothing(ret_type: int) -> None:
     """Futu's servers did not answer OpenD: whatever the words, that is no refusal."""
