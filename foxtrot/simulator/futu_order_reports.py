@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from functools import partial
 from typing import Protocol
-
-import msgspec
 
 from foxtrot.simulator import futu_order_payloads as payloads
 from foxtrot.simulator.faults import FaultBoard
 from foxtrot.simulator.futu_connection import Connection
 from foxtrot.simulator.futu_orders import Deal, FutuOrder
 from foxtrot.simulator.futu_schema import Message, Proto
+from foxtrot.simulator.post import Letter, Post
 
 ORDERS, DEALS = "order", "deal"
 """What faults call the channels."""
@@ -25,15 +22,6 @@ class Venue(Protocol):
     """What the post needs of OpenD."""
 
     faults: FaultBoard
-
-
-class Letter(msgspec.Struct, frozen=True):
-    """A push on its way to a client."""
-
-    connection: Connection
-    symbol: str
-    channel: str
-    message: Message
 
 
 class Reports:
@@ -49,8 +37,7 @@ class Reports:
         self._venue = venue
         self._subscribed: dict[Connection, frozenset[int]] = {}
         self._asking: Connection | None = None
-        self._held: dict[Connection, Letter] = {}
-        self._late: deque[Letter] = deque()
+        self._post = Post(venue.faults)
         self.early = False
 
     def subscribe(self, connection: Connection, accounts: frozenset[int]) -> None:
@@ -60,7 +47,7 @@ class Reports:
     def left(self, connection: Connection) -> None:
         """A client is gone."""
         self._subscribed.pop(connection, None)
-        self._held.pop(connection, None)
+        self._post.left(connection)
 
     def asking(self, connection: Connection | None) -> None:
         """Whose request is being carried out; nobody's, if None."""
@@ -80,39 +67,9 @@ class Reports:
         for connection, accounts in tuple(self._subscribed.items()):
             if acc_id not in accounts:
                 continue
-            letter = Letter(connection, order.name, channel, message)
+            push = partial(connection.push, _PROTOS[channel], message)
+            send = partial(self._post.send, Letter(connection, order.name, channel, push))
             if connection is self._asking and not self.early:
-                connection.afterwards(partial(self._send, letter))
+                connection.afterwards(send)
             else:
-                self._send(letter)
-
-    def _send(self, letter: Letter) -> None:
-        """Send a push, after the one that comes next if they are to change places."""
-        connection = letter.connection
-        if connection not in self._held and self._venue.faults.take(
-            "reordered", symbol=letter.symbol, channel=letter.channel, path=connection.path
-        ):
-            self._held[connection] = letter
-            return
-        self._deliver(letter)
-        held = self._held.pop(connection, None)
-        if held is not None:
-            self._deliver(held)
-
-    def _deliver(self, letter: Letter) -> None:
-        faults, symbol, path = self._venue.faults, letter.symbol, letter.connection.path
-        late = faults.active("late_reports", symbol=symbol, path=path)
-        for _ in range(2 if faults.take("duplicate_reports", symbol=symbol, path=path) else 1):
-            if late is None:
-                _push(letter)
-                continue
-            self._late.append(letter)
-            asyncio.get_running_loop().call_later(late.seconds or 0.0, self._deliver_late)
-
-    def _deliver_late(self) -> None:
-        """Send the oldest that is late. Answers overtake it, but no other push does."""
-        _push(self._late.popleft())
-
-
-def _push(letter: Letter) -> None:
-    letter.connection.push(_PROTOS[letter.channel], letter.message)
+                send()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -12,6 +10,7 @@ from foxtrot.simulator import ib_order_payloads as wire
 from foxtrot.simulator.faults import FaultBoard
 from foxtrot.simulator.ib_connection import Connection
 from foxtrot.simulator.ib_orders import Execution, IbOrder
+from foxtrot.simulator.post import Letter, Post
 
 Encode = Callable[[int], bytes]
 """A message for a server version."""
@@ -36,8 +35,11 @@ class Reports:
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
-        self._held: dict[int, tuple[str, bytes]] = {}
-        self._late: deque[tuple[Connection, bytes]] = deque()
+        self._post = Post(venue.faults)
+
+    def left(self, connection: Connection) -> None:
+        """A client is gone."""
+        self._post.left(connection)
 
     def accepted(self, order: IbOrder) -> None:
         """An order was taken; if it waits for no stop price, it is at the exchange at once."""
@@ -86,32 +88,5 @@ class Reports:
             return
         for connection in self._venue.connections:
             if connection.joined and connection.client_id == order.client_id:
-                self._send(connection, order.name, channel, encode(connection.version))
-
-    def _send(self, connection: Connection, symbol: str, channel: str, message: bytes) -> None:
-        """Send a report, after the one that comes next if they are to change places."""
-        number = connection.number
-        if number not in self._held and self._venue.faults.take(
-            "reordered", symbol=symbol, channel=channel, path=connection.path
-        ):
-            self._held[number] = (symbol, message)
-            return
-        self._deliver(connection, symbol, message)
-        held = self._held.pop(number, None)
-        if held is not None:
-            self._deliver(connection, *held)
-
-    def _deliver(self, connection: Connection, symbol: str, message: bytes) -> None:
-        faults, path = self._venue.faults, connection.path
-        data = message * (2 if faults.take("duplicate_reports", symbol=symbol, path=path) else 1)
-        late = faults.active("late_reports", symbol=symbol, path=path)
-        if late is None:
-            connection.deliver(data)
-            return
-        self._late.append((connection, data))
-        asyncio.get_running_loop().call_later(late.seconds or 0.0, self._deliver_late)
-
-    def _deliver_late(self) -> None:
-        """Send the oldest that is late. Answers to questions overtake it, but no other report."""
-        connection, data = self._late.popleft()
-        connection.deliver(data)
+                send = partial(connection.deliver, encode(connection.version))
+                self._post.send(Letter(connection, order.name, channel, send))

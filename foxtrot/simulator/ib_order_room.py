@@ -112,6 +112,10 @@ class OrderRoom(Room):
             asked.ReqIds: self._ask_ids,
         }
 
+    def left(self, connection: Connection) -> None:
+        """A client is gone."""
+        self._reports.left(connection)
+
     def step(self, step: Step) -> None:
         """The market moved: orders feel it."""
         self.matching.step(step, self._venue.now_ms())
