@@ -13,7 +13,7 @@ import msgspec
 from foxtrot.app.venues import setting
 from foxtrot.core.settings import Settings
 from foxtrot.errors import ConfigurationError
-from foxtrot.gateway.base import Setting
+from foxtrot.gateway.connect_fields import Setting
 from foxtrot.gateway.registry import adapter_class
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from foxtrot.core import logs
 from foxtrot.core.settings import ConnectSettings, Settings, VenueEntry
 from foxtrot.errors import ConfigurationError
-from foxtrot.gateway.base import BaseAdapter, Setting
+from foxtrot.gateway.base import BaseAdapter
+from foxtrot.gateway.connect_fields import Setting
 from foxtrot.gateway.registry import adapter_class
 from foxtrot.model.constants import Exchange
 from foxtrot.model.requests import SubscribeRequest

@@ -20,7 +20,8 @@ from foxtrot.engine.oms import OmsEngine
 from foxtrot.engine.strategies import StrategyEngine
 from foxtrot.engine.strategy import Strategy
 from foxtrot.errors import ConfigurationError, FoxtrotError, InvalidState
-from foxtrot.gateway.base import BaseAdapter, Progress, Setting
+from foxtrot.gateway.base import BaseAdapter, Progress
+from foxtrot.gateway.connect_fields import Setting
 from foxtrot.model.constants import ConnectionState, Exchange
 from foxtrot.model.events import EVENT_LOG, Event
 from foxtrot.model.health import AdapterHealth, BridgeHealth, EngineHealth, Health

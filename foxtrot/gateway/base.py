@@ -18,6 +18,7 @@ from foxtrot.core.event_engine import EventEngine
 from foxtrot.core.logs import correlated, get_logger
 from foxtrot.core.settings import FeatureFlags, Settings
 from foxtrot.errors import ConfigurationError, FoxtrotError, InvalidState, NotSupported, WrongThread
+from foxtrot.gateway.connect_fields import Setting
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.gateway.feeds import MarketFeeds
 from foxtrot.gateway.order_port import OrderPort
@@ -48,8 +49,6 @@ from foxtrot.model.requests import HistoryRequest, SubscribeRequest
 
 log = get_logger("foxtrot.gateway")
 
-Scalar = str | int | float | bool | None
-Setting = Mapping[str, Scalar | list[str]]
 Progress = Callable[[int, int], None]
 """Told how much of how much is done."""
 
@@ -115,7 +114,7 @@ class BaseAdapter(OrderPort):
 
     @classmethod
     def examine(cls) -> Sequence[Finding]:
-        """What this machine has, and lacks, of what the venue needs. Asks nothing of a network."""
+        """What this machine has, and lacks, of what the venue needs. Asks no other machine."""
         return ()
 
     @abstractmethod

@@ -8,7 +8,8 @@ from typing import ClassVar
 import pytest
 
 from foxtrot.adapter.binance import BinanceAdapter
-from foxtrot.gateway.base import BaseAdapter, Setting
+from foxtrot.gateway.base import BaseAdapter
+from foxtrot.gateway.connect_fields import Setting
 from foxtrot.model.constants import Channel, Exchange
 from foxtrot.model.health import StreamKey
 from foxtrot.simulator.accounts import Order

@@ -12,8 +12,9 @@ from foxtrot.core.clock import Clock
 from foxtrot.core.event_engine import EventEngine
 from foxtrot.core.settings import Settings
 from foxtrot.errors import ConfigurationError
-from foxtrot.gateway.base import BaseAdapter, Progress, Setting
+from foxtrot.gateway.base import BaseAdapter, Progress
 from foxtrot.gateway.capabilities import Capabilities
+from foxtrot.gateway.connect_fields import Setting
 from foxtrot.model.constants import Channel, Environment, Exchange, Interval, Mode
 from foxtrot.model.objects import BarData
 from foxtrot.model.requests import HistoryRequest

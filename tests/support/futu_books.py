@@ -9,7 +9,8 @@ import pytest
 
 from foxtrot.adapter.futu.adapter import FutuAdapter
 from foxtrot.adapter.futu.mapping import QUOTE
-from foxtrot.gateway.base import BaseAdapter, Setting
+from foxtrot.gateway.base import BaseAdapter
+from foxtrot.gateway.connect_fields import Setting
 from foxtrot.model.constants import Exchange
 from foxtrot.model.health import StreamKey
 from foxtrot.simulator.faults import FaultBoard

@@ -10,7 +10,8 @@ from typing import ClassVar
 import pytest
 
 from foxtrot.adapter.ib import IbAdapter
-from foxtrot.gateway.base import BaseAdapter, Setting
+from foxtrot.gateway.base import BaseAdapter
+from foxtrot.gateway.connect_fields import Setting
 from foxtrot.model.constants import Channel, Exchange
 from foxtrot.model.health import StreamKey
 from foxtrot.simulator import ib_requests as asked

@@ -9,7 +9,8 @@ from typing import ClassVar
 import msgspec
 import pytest
 
-from foxtrot.gateway.base import BaseAdapter, Setting
+from foxtrot.gateway.base import BaseAdapter
+from foxtrot.gateway.connect_fields import Setting
 from foxtrot.model.constants import Channel, Exchange
 from foxtrot.model.health import StreamKey
 from foxtrot.simulator.faults import FaultBoard

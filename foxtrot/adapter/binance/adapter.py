@@ -20,8 +20,9 @@ from foxtrot.adapter.binance.session import BinanceSession, Venue
 from foxtrot.adapter.binance.settings import DEPTH_LEVELS, BinanceSettings
 from foxtrot.adapter.binance.watch import WatchSession
 from foxtrot.errors import InvalidState
-from foxtrot.gateway.base import BaseAdapter, Progress, Setting
+from foxtrot.gateway.base import BaseAdapter, Progress
 from foxtrot.gateway.capabilities import Capabilities
+from foxtrot.gateway.connect_fields import Setting
 from foxtrot.gateway.trading import TradingListener
 from foxtrot.model.constants import Channel, Environment, Exchange, Mode
 from foxtrot.model.health import Finding, StreamKey

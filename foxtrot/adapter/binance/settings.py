@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from foxtrot.core.credentials import Secret, resolve
-from foxtrot.errors import ConfigurationError, CredentialError
-from foxtrot.gateway.base import Setting
+from foxtrot.core.credentials import Secret
+from foxtrot.errors import CredentialError
+from foxtrot.gateway.connect_fields import (
+    WHERE,
+    ConnectFields,
+    Setting,
+    is_loopback,
+    wrong,
+)
 from foxtrot.model.constants import Environment
 
 REST_PATH = "/api/v3"
@@ -42,7 +47,6 @@ FIELDS = (
 )
 _URL_FIELDS = ("rest_url", "websocket_url", "trading_url")
 DEPTH_LEVELS = (5, 10, 20)
-_WHERE = "connect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,50 +85,23 @@ class BinanceSettings:
         Raises:
             ConfigurationError: Names the field and what is allowed.
         """
-        for field in setting:
-            if field not in FIELDS:
-                raise _wrong(field, f"is not known; allowed: {', '.join(FIELDS)}")
-        environment = _environment(setting)
-        rest, websocket, trading = _endpoints(setting, environment)
-        api_key, secret = _secret(setting, "api_key"), _secret(setting, "secret")
+        fields = ConnectFields(setting, FIELDS)
+        environment = fields.environment((Environment.SIMULATED, *reversed(ENDPOINTS)))
+        rest, websocket, trading = _endpoints(fields, environment)
+        api_key, secret = fields.secret("api_key"), fields.secret("secret")
         if (api_key is None) != (secret is None):
             missing = "secret" if secret is None else "api_key"
-            raise CredentialError(_WHERE, missing, "is missing; give both or neither")
-        return cls(environment, rest, websocket, trading, api_key, secret, _levels(setting))
+            raise CredentialError(WHERE, missing, "is missing; give both or neither")
+        return cls(environment, rest, websocket, trading, api_key, secret, _levels(fields))
 
 
-def _wrong(field: str, problem: str) -> ConfigurationError:
-    return ConfigurationError(_WHERE, field, problem)
-
-
-def _text(setting: Setting, field: str) -> str:
-    value = setting.get(field, "")
-    if isinstance(value, list):  # a desktop's choice: the first is the default
-        value = value[0] if value else ""
-    if not isinstance(value, str):
-        raise _wrong(field, f"must be text, was {type(value).__name__}")
-    return value.strip()
-
-
-def _environment(setting: Setting) -> Environment:
-    allowed = [Environment.SIMULATED, *reversed(ENDPOINTS)]
-    names = ", ".join(each.value for each in allowed)
-    text = _text(setting, "environment").lower()
-    if not text:
-        raise _wrong("environment", f"is missing; choose one of: {names}")
-    for each in allowed:
-        if text == each.value:
-            return each
-    raise _wrong("environment", f"is not one of: {names}")
-
-
-def _endpoints(setting: Setting, environment: Environment) -> tuple[str, str, str]:
-    rest = _text(setting, "rest_url")
-    websocket, trading = _text(setting, "websocket_url"), _text(setting, "trading_url")
+def _endpoints(fields: ConnectFields, environment: Environment) -> tuple[str, str, str]:
+    rest = fields.text("rest_url")
+    websocket, trading = fields.text("websocket_url"), fields.text("trading_url")
     if environment is Environment.SIMULATED:
         if not rest:
             advice = "is missing; start a venue with: foxtrot sim binance --port 9001, and give "
-            raise _wrong("rest_url", advice + "http://127.0.0.1:9001")
+            raise wrong("rest_url", advice + "http://127.0.0.1:9001")
         host = rest.rstrip("/").removesuffix(REST_PATH)
         websocket = websocket or "ws" + host.removeprefix("http")
         trading = trading or _host_of(websocket)
@@ -136,13 +113,11 @@ def _endpoints(setting: Setting, environment: Environment) -> tuple[str, str, st
         trading = trading or (known[2] if websocket == known[1] else _host_of(websocket))
         if (rest, websocket, trading) == known:
             return known
-        if not _flag(setting, "allow_custom_endpoints"):
+        if not fields.flag("allow_custom_endpoints"):
             problem = "differs from the venue's own; set allow_custom_endpoints if you mean it"
             given = dict(zip(_URL_FIELDS, (rest, websocket, trading), strict=True))
             own = dict(zip(_URL_FIELDS, known, strict=True))
-            raise _wrong(
-                next(field for field in _URL_FIELDS if given[field] != own[field]), problem
-            )
+            raise wrong(next(field for field in _URL_FIELDS if given[field] != own[field]), problem)
     _check_url("rest_url", rest, ("https", "http"), environment)
     _check_url("websocket_url", websocket, ("wss", "ws"), environment)
     _check_url("trading_url", trading, ("wss", "ws"), environment)
@@ -160,31 +135,22 @@ def _host_of(websocket: str) -> str:
 def _check_url(field: str, url: str, schemes: tuple[str, str], environment: Environment) -> None:
     secure, plain = schemes
     if not url.isprintable() or " " in url:  # urlsplit would look past them
-        raise _wrong(field, "is not a URL")
+        raise wrong(field, "is not a URL")
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname or "", parts.port
     except ValueError:
-        raise _wrong(field, "is not a URL") from None
+        raise wrong(field, "is not a URL") from None
     if parts.scheme not in schemes or not host:
-        raise _wrong(field, f"must start with {secure}:// (or {plain}:// on this machine)")
+        raise wrong(field, f"must start with {secure}:// (or {plain}:// on this machine)")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise _wrong(field, "must hold scheme, host, port and path only")
-    local = _is_loopback(host)
+        raise wrong(field, "must hold scheme, host, port and path only")
+    local = is_loopback(host)
     if parts.scheme == plain and not local:
-        raise _wrong(field, f"must use {secure}:// beyond this machine")
+        raise wrong(field, f"must use {secure}:// beyond this machine")
     if environment is Environment.SIMULATED and not local:
         problem = "must be an address of this machine while environment is simulated"
-        raise _wrong(field, problem)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        raise wrong(field, problem)
 
 
 def _with_path(url: str, path: str) -> str:
@@ -192,28 +158,9 @@ def _with_path(url: str, path: str) -> str:
     return url if urlsplit(url).path else url + path
 
 
-def _secret(setting: Setting, field: str) -> Secret | None:
-    reference = _text(setting, field)
-    return resolve(reference, where=_WHERE, field=field) if reference else None
-
-
-def _flag(setting: Setting, field: str) -> bool:
-    """A yes or no; as text too, since a desktop's form knows no booleans."""
-    value = setting.get(field, False)
-    if isinstance(value, list):
-        value = value[0] if value else False
-    words = {True: True, False: False, "true": True, "false": False, "": False}
-    key = value.strip().lower() if isinstance(value, str) else value
-    if isinstance(key, bool | str) and key in words:
-        return words[key]
-    raise _wrong(field, "must be true or false")
-
-
-def _levels(setting: Setting) -> int:
-    value = setting.get("depth_levels", max(DEPTH_LEVELS))
-    if isinstance(value, list):
-        value = value[0] if value else max(DEPTH_LEVELS)
-    allowed = {str(levels): levels for levels in DEPTH_LEVELS}
+def _levels(fields: ConnectFields) -> int:
+    value = fields.scalar("depth_levels")
+    allowed = {"": max(DEPTH_LEVELS), **{str(levels): levels for levels in DEPTH_LEVELS}}
     if isinstance(value, bool) or str(value) not in allowed:
-        raise _wrong("depth_levels", f"must be one of: {', '.join(allowed)}")
+        raise wrong("depth_levels", f"must be one of: {', '.join(map(str, DEPTH_LEVELS))}")
     return allowed[str(value)]

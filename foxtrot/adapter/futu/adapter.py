@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, TypeVar
 
 from foxtrot.adapter.futu import history, symbols
+from foxtrot.adapter.futu.checkup import examine
 from foxtrot.adapter.futu.contracts import Contracts
 from foxtrot.adapter.futu.instruments import Instrument
 from foxtrot.adapter.futu.mapping import BAR_KINDS
@@ -20,11 +21,12 @@ from foxtrot.adapter.futu.slots import Marks
 from foxtrot.adapter.futu.symbols import EXCHANGES
 from foxtrot.errors import ConfigurationError, InvalidState, UnknownSymbol, VenueError
 from foxtrot.execution.reports import OrderRecord
-from foxtrot.gateway.base import HISTORY_DEADLINE_S, BaseAdapter, Progress, Setting
+from foxtrot.gateway.base import HISTORY_DEADLINE_S, BaseAdapter, Progress
 from foxtrot.gateway.capabilities import Capabilities
+from foxtrot.gateway.connect_fields import Setting
 from foxtrot.gateway.trading import TradingListener
 from foxtrot.model.constants import Channel, Environment, Exchange, Mode
-from foxtrot.model.health import StreamKey
+from foxtrot.model.health import Finding, StreamKey
 from foxtrot.model.objects import BarData, TickData
 from foxtrot.model.requests import HistoryRequest, SubscribeRequest
 
@@ -73,6 +75,11 @@ class FutuAdapter(BaseAdapter):
 
     _venue: Venue | None = None
     _retired: tuple[Venue, ...] = ()
+
+    @classmethod
+    def examine(cls) -> Sequence[Finding]:
+        """The SDK, what is relied on of it, and whether an OpenD listens on this machine."""
+        return examine()
 
     def configure(self, setting: Setting) -> None:
         """Validate the setting; contracts are kept while it talks to the same OpenD."""

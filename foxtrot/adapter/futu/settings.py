@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from foxtrot.core.credentials import Secret, resolve
-from foxtrot.errors import ConfigurationError
-from foxtrot.gateway.base import Setting
+from foxtrot.core.credentials import Secret
+from foxtrot.gateway.connect_fields import (
+    HIGHEST_PORT,
+    ConnectFields,
+    Setting,
+    is_loopback,
+    wrong,
+)
 from foxtrot.model.constants import Environment
 
 FIELDS = (
@@ -23,6 +27,7 @@ FIELDS = (
     "trade_env",
     "rsa_key_file",
     "read_only",
+    "allow_remote",
 )
 
 DEFAULT_PORT = 11111
@@ -30,8 +35,6 @@ DEFAULT_PORT = 11111
 
 MARKETS = ("HK", "US", "CN")
 ENVIRONMENTS = (Environment.SIMULATED, Environment.PAPER, Environment.LIVE)
-_WHERE = "connect"
-_HIGHEST_PORT = 65_535
 _LONGEST_ACCOUNT = 20
 
 
@@ -104,128 +107,59 @@ class FutuSettings:
             ConfigurationError: Names the field and what is allowed.
             CredentialError: The trade password cannot be had.
         """
-        for field in setting:
-            if field not in FIELDS:
-                raise _wrong(field, f"is not known; allowed: {', '.join(FIELDS)}")
-        environment = _environment(setting)
-        market = _text(setting, "market").upper() or MARKETS[0]
+        fields = ConnectFields(setting, FIELDS)
+        environment = fields.environment(ENVIRONMENTS)
+        market = fields.text("market").upper() or MARKETS[0]
         if market not in MARKETS:
-            raise _wrong("market", f"must be one of: {', '.join(MARKETS)}")
+            raise wrong("market", f"must be one of: {', '.join(MARKETS)}")
+        rsa_key_file = _rsa_key_file(fields)
         return cls(
             environment,
-            _host(setting, environment),
-            _port(setting),
+            _host(fields, environment, rsa_key_file),
+            fields.number("port", DEFAULT_PORT, lowest=1, highest=HIGHEST_PORT),
             market,
-            _account(setting),
-            _password(setting),
-            _trade_env(setting, environment),
-            _rsa_key_file(setting),
-            _flag(setting, "read_only"),
+            _account(fields),
+            fields.secret("password"),
+            _trade_env(fields, environment),
+            rsa_key_file,
+            fields.flag("read_only"),
         )
 
 
-def _wrong(field: str, problem: str) -> ConfigurationError:
-    return ConfigurationError(_WHERE, field, problem)
-
-
-def _scalar(setting: Setting, field: str) -> str | int | float | bool | None:
-    value = setting.get(field, "")
-    if isinstance(value, list):  # a desktop's choice: the first is the default
-        return value[0] if value else ""
-    return value
-
-
-def _text(setting: Setting, field: str) -> str:
-    value = _scalar(setting, field)
-    if not isinstance(value, str):
-        raise _wrong(field, f"must be text, was {type(value).__name__}")
-    return value.strip()
-
-
-def _flag(setting: Setting, field: str) -> bool:
-    value = _scalar(setting, field)
-    words = {True: True, False: False, "true": True, "false": False, "": False}
-    key = value.strip().lower() if isinstance(value, str) else value
-    if isinstance(key, bool | str) and key in words:
-        return words[key]
-    raise _wrong(field, "must be true or false")
-
-
-def _environment(setting: Setting) -> Environment:
-    names = ", ".join(each.value for each in ENVIRONMENTS)
-    text = _text(setting, "environment").lower()
-    if not text:
-        raise _wrong("environment", f"is missing; choose one of: {names}")
-    for each in ENVIRONMENTS:
-        if text == each.value:
-            return each
-    raise _wrong("environment", f"is not one of: {names}")
-
-
-def _host(setting: Setting, environment: Environment) -> str:
-    host = _text(setting, "host") or "127.0.0.1"
-    if not host.isprintable() or any(each in host for each in " /@"):
-        raise _wrong("host", "must be a host name or an address, without a scheme or a port")
+def _host(fields: ConnectFields, environment: Environment, rsa_key_file: str) -> str:
+    host = fields.host(environment, "OpenD")
     if ":" in host:
-        raise _wrong("host", "must be a name or an IPv4 address, as the SDK knows no other")
-    if environment is Environment.SIMULATED and not _is_loopback(host):
-        problem = "must be an address of this machine while environment is simulated"
-        raise _wrong("host", problem)
+        raise wrong("host", "must be a name or an IPv4 address, as the SDK knows no other")
+    if not is_loopback(host) and not rsa_key_file:
+        raise wrong("rsa_key_file", "is missing; OpenD on another machine is spoken to encrypted")
     return host
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _port(setting: Setting) -> int:
-    """A whole number; as text too, since a desktop's form may give it so."""
-    value = _scalar(setting, "port")
-    if value is None or value == "":
-        return DEFAULT_PORT
-    text = str(value).strip()
-    if isinstance(value, bool | float) or not (text.isascii() and text.isdecimal()):
-        raise _wrong("port", f"must be a whole number from 1 to {_HIGHEST_PORT}")
-    if len(text) > 5 or not 1 <= int(text) <= _HIGHEST_PORT:
-        raise _wrong("port", f"must be a whole number from 1 to {_HIGHEST_PORT}")
-    return int(text)
-
-
-def _account(setting: Setting) -> str:
+def _account(fields: ConnectFields) -> str:
     """An account's number; it has more digits than a desktop's number can hold, so text is best."""
-    value = _scalar(setting, "account")
+    value = fields.scalar("account")
     text = "" if value is None else str(value).strip()
     digits = text.isascii() and text.isdecimal() and len(text) <= _LONGEST_ACCOUNT
     if isinstance(value, bool | float) or (text and not digits):
-        raise _wrong("account", "must be the number of an account (accID)")
+        raise wrong("account", "must be the number of an account (accID)")
     return text
 
 
-def _password(setting: Setting) -> Secret | None:
-    reference = _text(setting, "password")
-    return resolve(reference, where=_WHERE, field="password") if reference else None
-
-
-def _trade_env(setting: Setting, environment: Environment) -> TradeEnv:
-    text, usual = _text(setting, "trade_env").upper(), TRADED[environment]
+def _trade_env(fields: ConnectFields, environment: Environment) -> TradeEnv:
+    text, usual = fields.text("trade_env").upper(), TRADED[environment]
     if not text:
         return usual
     if text not in TradeEnv.__members__:
-        raise _wrong("trade_env", "must be real or simulate")
+        raise wrong("trade_env", "must be real or simulate")
     chosen = TradeEnv[text]
     if environment is not Environment.SIMULATED and chosen is not usual:
         problem = f"is {chosen.name.lower()}, but environment {environment.value} trades the other"
-        raise _wrong("trade_env", problem)
+        raise wrong("trade_env", problem)
     return chosen
 
 
-def _rsa_key_file(setting: Setting) -> str:
-    text = _text(setting, "rsa_key_file")
+def _rsa_key_file(fields: ConnectFields) -> str:
+    text = fields.text("rsa_key_file")
     if text and not Path(text).is_absolute():
-        raise _wrong("rsa_key_file", "must be an absolute path")
+        raise wrong("rsa_key_file", "must be an absolute path")
     return text

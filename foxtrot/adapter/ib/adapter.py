@@ -22,8 +22,9 @@ from foxtrot.adapter.ib.slots import Marks
 from foxtrot.adapter.ib.symbols import EXCHANGES, parse
 from foxtrot.errors import ConfigurationError, InvalidState
 from foxtrot.execution.reports import OrderRecord
-from foxtrot.gateway.base import Progress, Setting
+from foxtrot.gateway.base import Progress
 from foxtrot.gateway.capabilities import Capabilities
+from foxtrot.gateway.connect_fields import Setting
 from foxtrot.gateway.trading import TradingListener
 from foxtrot.model.constants import Channel, Environment, Exchange, Mode
 from foxtrot.model.health import Finding, StreamKey

@@ -7,7 +7,7 @@ import pytest
 from foxtrot.adapter.binance import BinanceAdapter
 from foxtrot.adapter.binance.settings import ENDPOINTS, FIELDS, BinanceSettings
 from foxtrot.errors import ConfigurationError, CredentialError
-from foxtrot.gateway.base import Setting
+from foxtrot.gateway.connect_fields import Setting
 from foxtrot.model.constants import Environment
 
 CANARY = "canary-51b0c7e9-secret"

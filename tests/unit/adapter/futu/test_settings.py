@@ -6,9 +6,10 @@ import pytest
 
 from foxtrot.adapter.futu.settings import FutuSettings, TradeEnv
 from foxtrot.errors import ConfigurationError, CredentialError
+from foxtrot.gateway.connect_fields import Setting
 from foxtrot.model.constants import Environment
 
-PAPER: dict[str, str | int | float | bool | list[str] | None] = {"environment": "paper"}
+PAPER: Setting = {"environment": "paper"}
 
 
 def test_little_has_to_be_said() -> None:
@@ -41,6 +42,8 @@ def test_a_simulated_opend_has_paper_trading_too() -> None:
         ({"environment": "testnet"}, "environment"),
         ({"host": "10.0.0.1", "environment": "simulated"}, "host"),
         ({"host": "::1"}, "host"),
+        ({"host": "10.0.0.1"}, "host"),
+        ({"host": "10.0.0.1", "allow_remote": True}, "rsa_key_file"),
         ({"host": "tcp://opend"}, "host"),
         ({"port": 0}, "port"),
         ({"port": 65_536}, "port"),
@@ -56,11 +59,17 @@ def test_a_simulated_opend_has_paper_trading_too() -> None:
         ({"client_id": 1}, "client_id"),
     ],
 )
-def test_what_is_wrong_is_named(changes: dict[str, str | int], field: str) -> None:
+def test_what_is_wrong_is_named(changes: Setting, field: str) -> None:
     """Each wrong value is refused under its own name, before anything is connected."""
     with pytest.raises(ConfigurationError) as caught:
         FutuSettings.parse({**PAPER, **changes})
     assert caught.value.field == field
+
+
+def test_an_opend_elsewhere_is_allowed_and_encrypted() -> None:
+    """What goes over a network is asked for in words, and cannot be read on the way."""
+    far: Setting = {"host": "10.0.0.1", "allow_remote": "true", "rsa_key_file": "/keys/opend.pem"}
+    assert FutuSettings.parse({**PAPER, **far}).endpoint == "10.0.0.1:11111"
 
 
 def test_who_only_reads_has_no_account() -> None:

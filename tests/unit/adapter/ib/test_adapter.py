@@ -7,7 +7,7 @@ import pytest
 from foxtrot.adapter.ib import IbAdapter
 from foxtrot.core.event_engine import EventEngine
 from foxtrot.errors import ConfigurationError, InvalidState
-from foxtrot.gateway.base import Setting
+from foxtrot.gateway.connect_fields import Setting
 from foxtrot.gateway.registry import adapter_class
 from foxtrot.model.constants import Channel, Environment, Exchange, Interval, Mode, OrderType
 from foxtrot.model.health import StreamKey

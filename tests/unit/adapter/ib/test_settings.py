@@ -6,7 +6,7 @@ import pytest
 
 from foxtrot.adapter.ib.settings import IbSettings
 from foxtrot.errors import ConfigurationError
-from foxtrot.gateway.base import Setting
+from foxtrot.gateway.connect_fields import Setting
 from foxtrot.model.constants import Environment
 
 
@@ -61,6 +61,8 @@ def test_a_form_gives_text_and_lists() -> None:
         ({"environment": "paper", "port": 9000, "client_id": 1.5}, "client_id", "from 0"),
         ({"environment": "paper", "port": 9000, "host": "http://x"}, "host", "host name"),
         ({"environment": "simulated", "port": 9000, "host": "10.0.0.1"}, "host", "this machine"),
+        ({"environment": "paper", "port": 9000, "host": "10.0.0.1"}, "host", "allow_remote"),
+        ({"environment": "paper", "port": 9000, "allow_remote": 2}, "allow_remote", "true or"),
         ({"environment": "paper", "port": 9000, "market_data": "best"}, "market_data", "delayed"),
         ({"environment": "paper", "port": 9000, "account": "DU/1"}, "account", "DU1234567"),
         ({"environment": "paper", "port": 9000, "read_only": "maybe"}, "read_only", "true or"),
@@ -77,8 +79,9 @@ def test_a_mistake_is_named_with_what_is_allowed(setting: Setting, field: str, w
 def test_each_account_has_a_journal_of_its_own() -> None:
     """The name of a journal follows the account, not the machine TWS runs on, and hides it."""
     base = {"environment": "paper", "port": 9000, "account": "DU1"}
+    elsewhere: Setting = {"port": 9001, "host": "tws", "allow_remote": True}
     key = IbSettings.parse(base).account_key
-    assert key == IbSettings.parse({**base, "port": 9001, "host": "tws"}).account_key
+    assert key == IbSettings.parse({**base, **elsewhere}).account_key
     assert key != IbSettings.parse({**base, "account": "DU2"}).account_key
     assert key != IbSettings.parse({**base, "environment": "live"}).account_key
     assert "DU1" not in key
