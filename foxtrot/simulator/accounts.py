@@ -146,6 +146,12 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
         """Whether it stands in the book, with a limit, and waits for the other side."""
         return self.open and self.working_ms is not None and self.ticket.price_e8 is not None
 
+    def book(self, fill: Fill) -> None:
+        """A part of it was traded."""
+        self.filled_e8 += fill.quantity_e8
+        self.turnover_e8 += fill.turnover_e8
+        self.fills.append(fill)
+
 
 class Balance(msgspec.Struct):
     """What an account has of one asset; `locked_e8` stands behind open orders."""
@@ -242,9 +248,7 @@ class Account:
         given.free_e8 += order.locked_e8 - lock_e8 - paid
         order.locked_e8 = lock_e8
         self.balance(fill.fee_asset).free_e8 += gained - fill.fee_e8
-        order.filled_e8 += fill.quantity_e8
-        order.turnover_e8 += fill.turnover_e8
-        order.fills.append(fill)
+        order.book(fill)
 
     def close(self, order: Order, item: Listing, state: State) -> None:
         """End an order and free what stood behind it."""

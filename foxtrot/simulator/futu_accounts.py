@@ -13,7 +13,9 @@ import msgspec
 
 from foxtrot.simulator.accounts import Account, Amount, Fill, Order, Reason, Side, rejected
 from foxtrot.simulator.futu_contracts import FutuContract, Universe
-from foxtrot.simulator.listings import E8, Listing, notional_e8
+from foxtrot.simulator.holdings import Holding as AnyHolding
+from foxtrot.simulator.holdings import opened_e8
+from foxtrot.simulator.listings import Listing, notional_e8
 from foxtrot.simulator.market import Market
 
 SIMULATE, REAL = 0, 1
@@ -65,32 +67,8 @@ DEFAULT_ACCOUNTS = (
 """One account for real, and one for practice in each market. The first id is beyond a double's."""
 
 
-class Holding(msgspec.Struct):
-    """A position; below zero it is short, and so is its cost."""
-
-    contract: FutuContract
-    quantity_e8: int = 0
-    cost_e8: int = 0
-    realized_e8: int = 0
-
-    @property
-    def average_e8(self) -> int:
-        """What one share of it cost; 0 without a position."""
-        return self.cost_e8 * E8 // self.quantity_e8 if self.quantity_e8 else 0
-
-    def book(self, signed_e8: int, value_e8: int) -> None:
-        """Add a fill; both are below zero for a sale."""
-        before = self.quantity_e8
-        self.quantity_e8 += signed_e8
-        if before * signed_e8 >= 0:
-            self.cost_e8 += value_e8
-            return
-        closed = min(abs(before), abs(signed_e8))
-        cost = self.cost_e8 * closed // abs(before)
-        brought = -value_e8 * closed // abs(signed_e8)
-        self.realized_e8 += brought - cost
-        turned = abs(signed_e8) > abs(before)
-        self.cost_e8 = value_e8 + brought if turned else self.cost_e8 - cost
+class Holding(AnyHolding[FutuContract]):
+    """A position."""
 
 
 class FutuAccount(Account):
@@ -124,9 +102,7 @@ class FutuAccount(Account):
 
     def settle(self, order: Order, item: Listing, fill: Fill, lock_e8: int) -> None:
         """Book a fill: cash and position."""
-        order.filled_e8 += fill.quantity_e8
-        order.turnover_e8 += fill.turnover_e8
-        order.fills.append(fill)
+        order.book(fill)
         sign = 1 if fill.side is Side.BUY else -1
         holding = self.holdings.setdefault(
             fill.symbol, Holding(self._universe.contracts[fill.symbol])
@@ -184,9 +160,7 @@ class FutuAccount(Account):
     def _opening_e8(self, order: Order) -> int:
         """The margin for what the rest of an order would open, in the base currency."""
         holding = self.holdings.get(order.symbol)
-        before = holding.quantity_e8 if holding else 0
-        signed = order.remaining_e8 if order.ticket.side is Side.BUY else -order.remaining_e8
-        opened = max(0, abs(before + signed) - abs(before))
+        opened = opened_e8(order, holding.quantity_e8 if holding else 0)
         price = order.ticket.price_e8 or order.ticket.stop_e8 or self.price_e8(order.symbol)
         asset = self._universe.contracts[order.symbol].place.asset
         return _base_e8(asset, notional_e8(price, opened)) * _MARGIN_PERCENT // 100

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from foxtrot.simulator.accounts import Account, Amount, Fill, Order, Reason, Side, rejected
+from foxtrot.simulator.holdings import Holding as AnyHolding
+from foxtrot.simulator.holdings import opened_e8
 from foxtrot.simulator.ib_contracts import Row, Universe
 from foxtrot.simulator.ib_listings import IbContract
 from foxtrot.simulator.listings import E8, Listing, notional_e8
@@ -28,18 +30,8 @@ Values = Sequence[tuple[str, str, str]]
 """Key, value and currency of what is told about an account."""
 
 
-class Holding(msgspec.Struct):
+class Holding(AnyHolding[IbContract]):
     """A position. The cost is signed as the quantity is, with commissions and the multiplier."""
-
-    contract: IbContract
-    quantity_e8: int = 0
-    cost_e8: int = 0
-    realized_e8: int = 0
-
-    @property
-    def average_e8(self) -> int:
-        """What one piece of it cost; 0 without a position."""
-        return self.cost_e8 * E8 // self.quantity_e8 if self.quantity_e8 else 0
 
     @property
     def row(self) -> Row:
@@ -84,15 +76,13 @@ class IbAccount(Account):
 
     def settle(self, order: Order, item: Listing, fill: Fill, lock_e8: int) -> None:
         """Book a fill: cash, position, commission and profit."""
-        order.filled_e8 += fill.quantity_e8
-        order.turnover_e8 += fill.turnover_e8
-        order.fills.append(fill)
+        order.book(fill)
         holding = self._holding(fill.symbol)
         contract = holding.contract
         commission = commission_e8(contract, fill.quantity_e8, fill.turnover_e8)
         signed = fill.quantity_e8 if fill.side is Side.BUY else -fill.quantity_e8
         value = fill.turnover_e8 * _multiplier(contract) * (1 if signed > 0 else -1)
-        realized = _book(holding, signed, value, commission)
+        realized = holding.book(signed, value, commission)
         cash = self.balance(contract.currency)
         if contract.sec_type in _WITHOUT_CASH:
             cash.free_e8 += realized or 0
@@ -113,9 +103,7 @@ class IbAccount(Account):
     def margin_of(self, order: Order) -> int:
         """What an order needs as margin for what it would open, in the base currency."""
         contract = self._universe.contracts[order.symbol]
-        before = self._holding(order.symbol).quantity_e8
-        signed = order.remaining_e8 if order.ticket.side is Side.BUY else -order.remaining_e8
-        opened = max(0, abs(before + signed) - abs(before))
+        opened = opened_e8(order, self._holding(order.symbol).quantity_e8)
         price = order.ticket.price_e8 or order.ticket.stop_e8 or self.price_e8(order.symbol)
         return _margin_e8(contract, notional_e8(price, opened))
 
@@ -225,23 +213,6 @@ def commission_e8(contract: IbContract, quantity_e8: int, turnover_e8: int) -> i
         return max(2 * E8, turnover_e8 // 50_000)
     each_e8 = 225 * _CENT_E8 if contract.sec_type == "FUT" else 65 * _CENT_E8
     return max(E8, notional_e8(each_e8, quantity_e8))
-
-
-def _book(holding: Holding, signed_e8: int, value_e8: int, commission_e8: int) -> int | None:
-    """Add a fill to a position; what it realized, None if it closed nothing."""
-    before = holding.quantity_e8
-    holding.quantity_e8 += signed_e8
-    if before * signed_e8 >= 0:
-        holding.cost_e8 += value_e8 + commission_e8
-        return None
-    closed = min(abs(before), abs(signed_e8))
-    cost = holding.cost_e8 * closed // abs(before)
-    brought = -value_e8 * closed // abs(signed_e8)
-    realized = brought - cost - commission_e8
-    rest = value_e8 + brought
-    holding.cost_e8 = rest if abs(signed_e8) > abs(before) else holding.cost_e8 - cost
-    holding.realized_e8 += realized
-    return realized
 
 
 def _multiplier(contract: IbContract) -> int:
