@@ -1,4 +1,4 @@
-"""`foxtrot doctor`: what is wrong with this machine, and how to mend it. Connects to nothing."""
+"""`foxtrot doctor`: what is wrong with this machine, and how to mend it. Asks no other machine."""
 
 from __future__ import annotations
 

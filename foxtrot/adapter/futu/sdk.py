@@ -42,6 +42,7 @@ _starting = threading.Lock()
 """What is set while the SDK is imported belongs to the process, so nobody else may do it then."""
 
 _INSTALL = "pip install 'foxtrot[futu]'"
+FASTER = "protobuf reads messages in Python, slowly; pip install --upgrade protobuf"
 
 
 class RawAttempt(Protocol):
@@ -116,7 +117,8 @@ def _started() -> RawNetwork:
         _check(manager)
         if first:
             _silence()
-        _check_speed()
+        if slow_protobuf():
+            log.warning("slow_protobuf", advice=FASTER)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             return cast("RawNetwork", manager.default())
@@ -140,11 +142,10 @@ def _check(manager: type[object]) -> None:
             raise ConfigurationError("futu", "", problem)
 
 
-def _check_speed() -> None:
-    """Say if protobuf reads messages in Python, which takes a hundred times as long."""
-    kind = importlib.import_module("google.protobuf.internal.api_implementation").Type()
-    if kind == "python":
-        log.warning("slow_protobuf", advice="pip install --upgrade protobuf")
+def slow_protobuf() -> bool:
+    """Whether protobuf reads messages in Python, which takes a hundred times as long."""
+    module = importlib.import_module("google.protobuf.internal.api_implementation")
+    return bool(module.Type() == "python")
 
 
 @contextlib.contextmanager
@@ -154,7 +155,7 @@ def _contained() -> Iterator[None]:
     What its own modules import of each other by bare names stays loaded.
     """
     variable, paths = "APPDATA" if os.name == "nt" else "HOME", list(sys.path)
-    before, place = os.environ.get(variable), _log_place()
+    before, place = os.environ.get(variable), log_place()
     os.environ[variable] = str(place)
     try:
         yield
@@ -166,7 +167,12 @@ def _contained() -> Iterator[None]:
             os.environ[variable] = before
 
 
-def _log_place() -> Path:
+def log_place() -> Path:
+    """Where the SDK keeps its log; made if it is missing.
+
+    Raises:
+        ConfigurationError: It cannot be.
+    """
     place = data_directory() / "futu"
     try:
         make_private(place)

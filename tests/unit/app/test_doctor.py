@@ -13,7 +13,7 @@ from foxtrot.app import doctor
 def test_a_healthy_machine_has_no_advice() -> None:
     """Everything that the tests stand on is there: each venue is named with its SDK."""
     findings = {finding.subject: finding for finding in doctor.examine()}
-    assert {"foxtrot", "Python", "data directory", "binance", "ib"} <= set(findings)
+    assert {"foxtrot", "Python", "data directory", "binance", "ib", "futu"} <= set(findings)
     assert [finding for finding in findings.values() if finding.advice] == []
     assert "ccxt" in findings["binance"].found
 
