@@ -15,6 +15,7 @@ from foxtrot.app.options import (
     Host,
     Json,
     Port,
+    Remote,
     Start,
     Venue,
     World,
@@ -49,6 +50,7 @@ def ib_status(
     venue: Venue = "",
     host: Host = "",
     port: Port = 0,
+    allow_remote: Remote = False,
     client_id: ClientId = None,
     environment: World = "",
     account: Account = "",
@@ -62,6 +64,7 @@ def ib_status(
         venue=venue,
         host=host,
         port=port,
+        allow_remote=allow_remote,
         environment=environment,
         account=account,
         client_id=client_id,
@@ -78,6 +81,7 @@ def ib_contracts(
     venue: Venue = "",
     host: Host = "",
     port: Port = 0,
+    allow_remote: Remote = False,
     client_id: ClientId = None,
     environment: World = "",
     account: Account = "",
@@ -91,6 +95,7 @@ def ib_contracts(
         venue=venue,
         host=host,
         port=port,
+        allow_remote=allow_remote,
         environment=environment,
         account=account,
         client_id=client_id,
@@ -108,6 +113,7 @@ def ib_history(
     venue: Venue = "",
     host: Host = "",
     port: Port = 0,
+    allow_remote: Remote = False,
     client_id: ClientId = None,
     environment: World = "",
     account: Account = "",
@@ -122,6 +128,7 @@ def ib_history(
         venue=venue,
         host=host,
         port=port,
+        allow_remote=allow_remote,
         environment=environment,
         account=account,
         client_id=client_id,
@@ -135,6 +142,7 @@ def futu_status(
     venue: Venue = "",
     host: Host = "",
     port: Port = 0,
+    allow_remote: Remote = False,
     environment: World = "",
     account: Account = "",
     market: Market = "",
@@ -149,6 +157,7 @@ def futu_status(
         venue=venue,
         host=host,
         port=port,
+        allow_remote=allow_remote,
         environment=environment,
         account=account,
         market=market,
@@ -164,13 +173,21 @@ def futu_contracts(
     venue: Venue = "",
     host: Host = "",
     port: Port = 0,
+    allow_remote: Remote = False,
     rsa_key_file: KeyFile = "",
     json: Json = False,
 ) -> None:
     """Say what OpenD knows of contracts: name, lot, price step; or why there is none."""
     from foxtrot.app.futu import FutuPlace, contracts
 
-    place = FutuPlace(config=config, venue=venue, host=host, port=port, rsa_key_file=rsa_key_file)
+    place = FutuPlace(
+        config=config,
+        venue=venue,
+        host=host,
+        port=port,
+        allow_remote=allow_remote,
+        rsa_key_file=rsa_key_file,
+    )
     show(contracts(place, symbols, json=json))
 
 
@@ -180,13 +197,21 @@ def futu_quota(
     venue: Venue = "",
     host: Host = "",
     port: Port = 0,
+    allow_remote: Remote = False,
     rsa_key_file: KeyFile = "",
     json: Json = False,
 ) -> None:
     """Say what is used of OpenD's quotas of subscriptions and of the past, and what is left."""
     from foxtrot.app.futu import FutuPlace, quota
 
-    place = FutuPlace(config=config, venue=venue, host=host, port=port, rsa_key_file=rsa_key_file)
+    place = FutuPlace(
+        config=config,
+        venue=venue,
+        host=host,
+        port=port,
+        allow_remote=allow_remote,
+        rsa_key_file=rsa_key_file,
+    )
     show(quota(place, json=json))
 
 
@@ -200,6 +225,7 @@ def futu_history(
     venue: Venue = "",
     host: Host = "",
     port: Port = 0,
+    allow_remote: Remote = False,
     rsa_key_file: KeyFile = "",
     csv: Csv = None,
 ) -> None:
@@ -207,5 +233,12 @@ def futu_history(
     from foxtrot.app.futu import FutuPlace
     from foxtrot.app.past import write_csv
 
-    place = FutuPlace(config=config, venue=venue, host=host, port=port, rsa_key_file=rsa_key_file)
+    place = FutuPlace(
+        config=config,
+        venue=venue,
+        host=host,
+        port=port,
+        allow_remote=allow_remote,
+        rsa_key_file=rsa_key_file,
+    )
     write_csv(query(symbol, start, end, interval), place.open_adapter, csv)

@@ -41,6 +41,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     venue: str = ""
     host: str = ""
     port: int = 0
+    allow_remote: bool = False
     environment: str = ""
     account: str = ""
 
