@@ -290,8 +290,12 @@ class ConnectSettings(Mapping[str, ConnectValue]):
     def __len__(self) -> int:
         return len(self._items)
 
+    def shown(self) -> dict[str, object]:
+        """The same without secrets: a reference to one is shown, a value is not."""
+        return {key: self._shown(key) for key in self}
+
     def __repr__(self) -> str:
-        return f"ConnectSettings({ {key: self._shown(key) for key in self} })"
+        return f"ConnectSettings({self.shown()})"
 
     def _shown(self, key: str) -> object:
         value = self._items[key]

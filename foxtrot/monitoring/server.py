@@ -1,0 +1,172 @@
+"""The server of the API and the pages, on a thread and a loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from foxtrot.core.logs import get_logger
+from foxtrot.errors import ConfigurationError, InvalidState, ShutdownTimeout
+from foxtrot.monitoring.access import Token
+from foxtrot.monitoring.door import LOOPBACK, REQUESTS_PER_S, Door
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from foxtrot.engine.main_engine import MainEngine
+
+log = get_logger("foxtrot.monitoring")
+
+DEFAULT_PORT = 8650
+_START_S, _STOP_S, _GRACE_S = 15.0, 5.0, 1
+_BACKLOG = 128
+_ADVICE = "needs more than is installed; run: pip install 'foxtrot[monitor]'"
+
+
+class MonitorServer:
+    """Serves one engine's state over HTTP. The engine need not know of it.
+
+    Args:
+        engine: What is shown.
+        port: Where; 0 takes a free one.
+        host: On which address. Only this machine can reach the default.
+        token: What opens the door; by default the one of the data directory.
+        remote: Must be set to serve an address that other machines can reach: neither the token
+            nor anything else is encrypted on its way.
+        per_s: Requests a second; more are refused.
+
+    Raises:
+        ConfigurationError: The address is not of this machine and `remote` is not set.
+        CredentialError: The token cannot be read or made.
+    """
+
+    def __init__(
+        self,
+        engine: MainEngine,
+        port: int = DEFAULT_PORT,
+        host: str = "127.0.0.1",
+        *,
+        token: Token | None = None,
+        remote: bool = False,
+        per_s: float = REQUESTS_PER_S,
+    ) -> None:
+        if host not in LOOPBACK and not remote:
+            problem = f"{host} can be reached by others; only the loopback is served unless asked"
+            raise ConfigurationError("monitor", "host", problem)
+        self._engine, self._host, self._port, self._per_s = engine, host, port, per_s
+        self.token = token or Token()
+        self._thread: threading.Thread | None = None
+        self._server: uvicorn.Server | None = None
+        self._begun = threading.Event()
+        self._failure: BaseException | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it is served."""
+        name = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{name}:{self._port}"
+
+    def start(self) -> None:
+        """Serve; returns when it answers.
+
+        Raises:
+            ConfigurationError: The extra is not installed, or the port is taken.
+            InvalidState: It runs, or did not begin.
+        """
+        if self._thread is not None:
+            raise InvalidState("the monitor runs already")
+        _check_installed()
+        place = self._bind()
+        self._port = place.getsockname()[1]
+        self._begun.clear()
+        name = "foxtrot-monitor"
+        self._thread = threading.Thread(target=self._run, args=(place,), name=name, daemon=True)
+        self._thread.start()
+        if self._begun.wait(_START_S) and self._failure is None:
+            log.info("monitor_started", url=self.url)
+            return
+        reason = type(self._failure).__name__ if self._failure else f"not within {_START_S:g} s"
+        self.stop()
+        raise InvalidState(f"the monitor could not begin: {reason}")
+
+    def stop(self) -> None:
+        """Serve no more; returns when the thread has ended. Idempotent.
+
+        Raises:
+            ShutdownTimeout: It did not end.
+        """
+        thread, server = self._thread, self._server
+        if thread is None:
+            return
+        if server is not None:
+            server.should_exit = True
+        thread.join(_STOP_S)
+        if thread.is_alive():
+            raise ShutdownTimeout("monitor", _STOP_S, [thread.name])
+        self._thread = self._server = None
+
+    close = stop
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _bind(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        place = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            place.bind((self._host, self._port))
+            place.listen(_BACKLOG)
+        except OSError as error:
+            place.close()
+            problem = f"cannot serve {self.url}: {error.strerror}"
+            raise ConfigurationError("monitor", "port", problem) from None
+        return place
+
+    def _run(self, place: socket.socket) -> None:
+        try:
+            with place, asyncio.Runner() as runner:
+                runner.run(self._serve(place))
+        except BaseException as error:
+            self._failure = error
+            log.exception("monitor_ended")
+        finally:
+            self._begun.set()
+
+    async def _serve(self, place: socket.socket) -> None:
+        from foxtrot.monitoring.api import make_app
+        from foxtrot.monitoring.listening import make_server
+        from foxtrot.monitoring.readings import Readings
+
+        readings = Readings(self._engine)
+        app = make_app(self._engine, readings)
+        hosts = () if self._host in LOOPBACK else (self._host, socket.gethostname())
+        door = Door(app, self.token, hosts=hosts, per_s=self._per_s)
+        self._server = make_server(door, self._begun, _GRACE_S)
+        try:
+            await self._server.serve([place])
+        finally:
+            await readings.close()
+
+
+def _check_installed() -> None:
+    try:
+        import fastapi  # noqa: F401
+        import prometheus_client  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError:
+        raise ConfigurationError("monitor", "", _ADVICE) from None
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)

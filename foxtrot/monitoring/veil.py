@@ -1,0 +1,81 @@
+"""What may be shown of a text: no secret, and an account only by a name of ours."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from foxtrot.core.redaction import scrub
+
+if TYPE_CHECKING:
+    from foxtrot.engine.main_engine import MainEngine
+
+_NUMBER = re.compile(r"[A-Za-z]{0,4}\d{5,20}")
+_TEXT_LIMIT = 1024
+
+
+class Veil:
+    """Hides secrets and account numbers in everything that goes out.
+
+    The names of accounts are other ones in every process, as a hash that stays the same can be
+    searched for: there are only so many numbers.
+
+    Thread safety: any thread.
+    """
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(16)
+
+    def name(self, account: str) -> str:
+        """What an account is called outside, as long as this process lives."""
+        digest = hmac.new(self._key, account.encode(), hashlib.sha256).hexdigest()
+        return f"account-{digest[:8]}"
+
+    def over(self, data: object, accounts: Iterable[str]) -> object:
+        """The same data, made of dicts, lists and scalars, with every text cleaned."""
+        return _Cloth(self, accounts).over(data)
+
+
+class _Cloth:
+    """The veil over one answer."""
+
+    def __init__(self, veil: Veil, accounts: Iterable[str]) -> None:
+        names = {account: veil.name(account) for account in accounts}
+        self._names = names
+        pattern = "|".join(re.escape(each) for each in sorted(names, key=len, reverse=True))
+        self._accounts = re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])")
+        self._seen: dict[str, str] = {}
+
+    def over(self, data: object) -> object:
+        if isinstance(data, str):
+            return self._text(data)
+        if isinstance(data, dict):
+            return {self._text(str(key)): self.over(value) for key, value in data.items()}
+        if isinstance(data, list | tuple):
+            return [self.over(value) for value in data]
+        return data
+
+    def _text(self, text: str) -> str:
+        clean = self._seen.get(text)
+        if clean is None:
+            clean = scrub(text, limit=_TEXT_LIMIT)
+            if self._names:
+                clean = self._accounts.sub(lambda match: self._names[match[0]], clean)
+            self._seen[text] = clean
+        return clean
+
+
+def accounts_of(engine: MainEngine) -> frozenset[str]:
+    """The account numbers that the process knows, from its settings and its venues."""
+    return frozenset(each for each in _candidates(engine) if _NUMBER.fullmatch(each))
+
+
+def _candidates(engine: MainEngine) -> Iterator[str]:
+    for account in engine.get_all_accounts():
+        yield account.accountid.partition(".")[0]
+    for entry in engine.settings.venues.values():
+        yield str(entry.connect.get("account", ""))
