@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
-import msgspec
-
 from foxtrot.simulator import futu_payloads as payloads
+from foxtrot.simulator.blast import Blast as AnyBlast
+from foxtrot.simulator.blast import Pace, Source
 from foxtrot.simulator.faults import FaultBoard
 from foxtrot.simulator.futu_connection import Connection
-from foxtrot.simulator.futu_dispatch import Room
 from foxtrot.simulator.futu_quotes import Quotes, Stream
 from foxtrot.simulator.futu_schema import Message, Proto
 from foxtrot.simulator.futu_wire import encode
@@ -21,24 +20,12 @@ from foxtrot.simulator.market import Market, Trade
 _CHUNK = 400
 """Messages in one write."""
 
-_BACKLOG_BYTES = 1 << 20
-_PAUSE_S = 0.001
 
-
-class BlastPlan(msgspec.Struct, frozen=True):
-    """How every client is flooded with pushes of what it subscribed to, in turn.
+class BlastPlan(Pace, frozen=True):
+    """As `Pace`, with what a client subscribed to, in turn; the stamp is a print's `recvTime`.
 
     Connections with ciphers are not flooded.
-
-    Args:
-        rate_hz: Messages per second and client; None means as fast as the socket drains.
-        messages: How many a client gets; None means without end.
-        stamped: Whether a print's `recvTime` is the monotonic clock, in seconds, when it is made.
     """
-
-    rate_hz: float | None = None
-    messages: int | None = None
-    stamped: bool = False
 
 
 class Venue(Protocol):
@@ -49,8 +36,8 @@ class Venue(Protocol):
     quotes: Quotes
 
 
-class Blast(Room):
-    """Floods the clients that come from now on; one task for each.
+class Blast(AnyBlast[Connection, Stream]):
+    """Floods the clients that come from now on.
 
     Args:
         venue: Whose streams they are.
@@ -58,54 +45,30 @@ class Blast(Room):
     """
 
     def __init__(self, venue: Venue, plan: BlastPlan) -> None:
-        self._venue, self._plan = venue, plan
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        super().__init__(venue.faults, plan, _CHUNK)
+        self._venue = venue
 
-    def joined(self, connection: Connection) -> None:
-        """See `Room`, like the next one."""
-        name = f"simulator-blast-{connection.number}"
-        self._tasks[connection.number] = asyncio.create_task(self._run(connection), name=name)
+    def _lines(self, connection: Connection) -> Sequence[Stream]:
+        if connection.aes is not None:
+            return []
+        return [one for one in self._venue.quotes.live if one.connection is connection]
 
-    def left(self, connection: Connection) -> None:
-        """Let go of it."""
-        task = self._tasks.pop(connection.number, None)
-        if task is not None:
-            task.cancel()
+    def _source(self, lines: Sequence[Stream]) -> Source:
+        chunk = self._chunk(lines, 0, _CHUNK)
+        fresh = self._pace.stamped or self._prints(lines)
 
-    async def _run(self, connection: Connection) -> None:
-        plan, sent, began_s = self._plan, 0, 0.0
-        streams: list[Stream] = []
-        chunk: list[bytes] = []
-        while connection.open and (plan.messages is None or sent < plan.messages):
-            current = [one for one in self._venue.quotes.live if one.connection is connection]
-            if current != streams:
-                streams, chunk = current, self._chunk(current)
-                began_s, sent = time.monotonic(), 0
-            due = self._due(sent, time.monotonic() - began_s) if chunk else 0
-            if due < 1 or not self._venue.faults.quiet or connection.backlog() > _BACKLOG_BYTES:
-                await asyncio.sleep(_PAUSE_S)
-                continue
-            at, fresh = sent % _CHUNK, plan.stamped or self._prints(streams)
-            part = self._chunk(streams, sent, due) if fresh else chunk[at : at + due]
-            connection.write(b"".join(part))
-            sent += due
-            await asyncio.sleep(0)
+        def part(sent: int, due: int) -> bytes:
+            at = sent % _CHUNK
+            return b"".join(self._chunk(lines, sent, due) if fresh else chunk[at : at + due])
 
-    def _prints(self, streams: list[Stream]) -> bool:
+        return part
+
+    def _prints(self, streams: Sequence[Stream]) -> bool:
         """Whether there are prints: each has a sequence number of its own."""
         return any(stream.sub_type == payloads.PRINTS for stream in streams)
 
-    def _due(self, sent: int, elapsed_s: float) -> int:
-        """How many messages are to be sent now; they never go beyond the chunk's end."""
-        plan, room = self._plan, _CHUNK - sent % _CHUNK
-        due = room if plan.rate_hz is None else int(elapsed_s * plan.rate_hz) - sent
-        left = due if plan.messages is None else plan.messages - sent
-        return min(due, left, room)
-
-    def _chunk(self, streams: list[Stream], first: int = 0, count: int = _CHUNK) -> list[bytes]:
+    def _chunk(self, streams: Sequence[Stream], first: int, count: int) -> list[bytes]:
         """Frames of all streams in turn."""
-        if not streams or streams[0].connection.aes is not None:
-            return []
         return [
             self._frame(streams[number % len(streams)], number)
             for number in range(first, first + count)
@@ -140,6 +103,6 @@ class Blast(Room):
         price_e8 = touch.bid_e8 if seller else touch.ask_e8
         trade = Trade(now_ms * 1_000 + number, price_e8, contract.lot_size * E8, now_ms, seller)
         told = payloads.prints(contract, [trade])
-        if self._plan.stamped:
+        if self._pace.stamped:
             told.s2c.tickerList[0].recvTime = time.monotonic()
         return told

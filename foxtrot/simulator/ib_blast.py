@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
-import msgspec
-
+from foxtrot.simulator.blast import Blast as AnyBlast
+from foxtrot.simulator.blast import Pace, Source
 from foxtrot.simulator.faults import FaultBoard
 from foxtrot.simulator.ib_connection import Connection
-from foxtrot.simulator.ib_dispatch import Room
 from foxtrot.simulator.ib_streams import PRINTS, QUOTES, Stream, Streams
 from foxtrot.simulator.ib_ticks import price
 from foxtrot.simulator.ib_wire import Value, encode
@@ -19,30 +18,22 @@ from foxtrot.simulator.market import Market
 _CHUNK = 600
 """Messages in one write."""
 
-_BACKLOG_BYTES = 1 << 20
-_PAUSE_S = 0.001
 _VARIANTS = 32
 _STAMP = b"%017.6f"
 _SIZE = "0000000100.000000"
 """A size as wide as a stamp, so that a stamp in its place leaves the message's length as it is."""
 
 
-class BlastPlan(msgspec.Struct, frozen=True):
-    """How every client is flooded that has lines of the channel.
+class BlastPlan(Pace, frozen=True):
+    """As `Pace`; every client is flooded that has lines of the channel.
 
     Quotes come as TWS sends them, a price and then its size, bid and ask in turn; no price is told
-    twice in a row.
+    twice in a row. A stamp stands in the place of every size.
 
     Args:
-        rate_hz: Messages per second and client; None means as fast as the socket drains.
-        messages: How many a client gets; None means without end.
-        stamped: Whether every size is the monotonic clock, in seconds, at the time of sending.
         channel: market_data or tick_by_tick (Last).
     """
 
-    rate_hz: float | None = None
-    messages: int | None = None
-    stamped: bool = False
     channel: str = QUOTES
 
 
@@ -54,8 +45,8 @@ class Venue(Protocol):
     streams: Streams
 
 
-class Blast(Room):
-    """Floods the clients that come from now on; one task for each.
+class Blast(AnyBlast[Connection, Stream]):
+    """Floods the clients that come from now on.
 
     Args:
         venue: Whose lines they are.
@@ -63,63 +54,30 @@ class Blast(Room):
     """
 
     def __init__(self, venue: Venue, plan: BlastPlan) -> None:
-        self._venue, self._plan = venue, plan
-        self._tasks: dict[int, asyncio.Task[None]] = {}
-
-    def joined(self, connection: Connection) -> None:
-        """See `Room`, like the next one."""
-        name = f"simulator-blast-{connection.number}"
-        self._tasks[connection.number] = asyncio.create_task(self._run(connection), name=name)
-
-    def left(self, connection: Connection) -> None:
-        """Let go of it."""
-        task = self._tasks.pop(connection.number, None)
-        if task is not None:
-            task.cancel()
-
-    async def _run(self, connection: Connection) -> None:
-        plan, sent, began_s = self._plan, 0, 0.0
-        lines: list[Stream] = []
-        chunks: list[list[bytes]] = []
-        while connection.open and (plan.messages is None or sent < plan.messages):
-            current = self._lines(connection)
-            if current != lines:
-                lines, chunks = current, self._chunks(current)
-                began_s, sent = time.monotonic(), 0
-            due = self._due(sent, time.monotonic() - began_s) if chunks else 0
-            if due < 1 or not self._venue.faults.quiet or connection.backlog() > _BACKLOG_BYTES:
-                await asyncio.sleep(_PAUSE_S)
-                continue
-            self._write(connection, chunks[sent // _CHUNK % len(chunks)], sent % _CHUNK, due)
-            sent += due
-            await asyncio.sleep(0)
-
-    def _due(self, sent: int, elapsed_s: float) -> int:
-        """How many messages are to be sent now; they never go beyond a chunk's end."""
-        plan, room = self._plan, _CHUNK - sent % _CHUNK
-        due = room if plan.rate_hz is None else int(elapsed_s * plan.rate_hz) - sent
-        left = due if plan.messages is None else plan.messages - sent
-        return min(due, left, room)
-
-    def _write(self, connection: Connection, chunk: list[bytes], start: int, count: int) -> None:
-        data = b"".join(chunk[start : start + count])
-        if self._plan.stamped:
-            data = data.replace(_SIZE.encode(), _STAMP % time.monotonic())
-        connection.write(data)
+        super().__init__(venue.faults, plan, _CHUNK)
+        self._venue, self._channel = venue, plan.channel
 
     def _lines(self, connection: Connection) -> list[Stream]:
         live = self._venue.streams.live
         return [
-            line
-            for line in live
-            if line.connection is connection and line.channel == self._plan.channel
+            line for line in live if line.connection is connection and line.channel == self._channel
         ]
 
-    def _chunks(self, lines: list[Stream]) -> list[list[bytes]]:
+    def _source(self, lines: Sequence[Stream]) -> Source:
+        chunks = self._chunks(lines)
+
+        def part(sent: int, due: int) -> bytes:
+            chunk, start = chunks[sent // _CHUNK % len(chunks)], sent % _CHUNK
+            data = b"".join(chunk[start : start + due])
+            if self._pace.stamped:
+                data = data.replace(_SIZE.encode(), _STAMP % time.monotonic())
+            return data
+
+        return part
+
+    def _chunks(self, lines: Sequence[Stream]) -> list[list[bytes]]:
         """Messages of all lines in turn, with the prices of some levels of their books."""
         messages: list[bytes] = []
-        if not lines:
-            return []
         while not messages or len(messages) % _CHUNK:
             line = lines[len(messages) // 4 % len(lines)]
             variant = len(messages) // (4 * len(lines)) % _VARIANTS

@@ -60,3 +60,17 @@ async def test_prints_can_be_blasted() -> None:
     plan = BlastPlan(messages=COUNT, channel="tick_by_tick")
     messages = await flood(plan, PRINTS)
     assert {(fields[0], fields[1], fields[2]) for fields in messages} == {("99", "5", "1")}
+
+
+async def test_who_ends_its_lines_is_left_alone() -> None:
+    """Until it asks for something again."""
+    async with SimulatedIb(("AAPL",), rate_hz=0) as sim:
+        sim.blast(BlastPlan(rate_hz=2_000))
+        async with raw(sim) as client:
+            client.send(*QUOTES)
+            await client.find(_is_blast)
+            client.send(2, 2, 5)
+            await client.settled()
+            assert not [fields for fields in await client.settled() if _is_blast(fields)]
+            client.send(*QUOTES)
+            await client.find(_is_blast)
