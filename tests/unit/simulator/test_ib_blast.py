@@ -65,7 +65,7 @@ async def test_prints_can_be_blasted() -> None:
 async def test_who_ends_its_lines_is_left_alone() -> None:
     """Until it asks for something again."""
     async with SimulatedIb(("AAPL",), rate_hz=0) as sim:
-        sim.blast(BlastPlan(rate_hz=2_000))
+        sim.blast()
         async with raw(sim) as client:
             client.send(*QUOTES)
             await client.find(_is_blast)
