@@ -61,7 +61,8 @@ class Guard:
         self._halted = ""
         self._open: set[str] = set()
         self._recent: deque[float] = deque()
-        self._rejections = 0
+        self._rejected: dict[str, bool] = {}
+        """Whether each of the newest orders was rejected, in the order of their answers."""
         self._held_until, self._held_reason = 0.0, ""
 
     # -- the gate ---------------------------------------------------------------------------
@@ -79,7 +80,8 @@ class Guard:
         """Let orders pass again."""
         self._halted = ""
         with self._lock:
-            self._rejections, self._held_until = 0, 0.0
+            self._rejected.clear()
+            self._held_until = 0.0
 
     def hold(self, seconds: float, reason: str) -> None:
         """Block new orders for a while: the venue asked for it."""
@@ -203,23 +205,30 @@ class Guard:
         with self._lock:
             self._open.discard(orderid)
 
-    def accepted(self) -> None:
-        """The venue took an order."""
+    def accepted(self, orderid: str) -> None:
+        """The venue took an order; it may still reject it."""
         with self._lock:
-            self._rejections = 0
+            self._rejected.setdefault(orderid, False)
+            self._forget_oldest()
 
-    def rejected(self) -> None:
+    def rejected(self, orderid: str) -> None:
         """The venue rejected an order; too many in a row, and new ones pause."""
         with self._lock:
-            self._rejections += 1
-            storm = self._rejections >= self._flags().orders_max_rejections
+            self._rejected[orderid] = True
+            self._forget_oldest()
+            most = self._flags().orders_max_rejections
+            storm = len(self._rejected) >= most and all(self._rejected.values())
             if storm:
-                self._rejections = 0
+                self._rejected.clear()
         if storm:
             log.error(
                 "reject_storm", pause_s=STORM_PAUSE_S, advice="look at the rejections' reasons"
             )
             self.hold(STORM_PAUSE_S, "the venue rejected too many orders in a row")
+
+    def _forget_oldest(self) -> None:
+        while len(self._rejected) > self._flags().orders_max_rejections:
+            del self._rejected[next(iter(self._rejected))]
 
 
 def _malformed(request: OrderRequest) -> str:

@@ -227,7 +227,11 @@ class OrderFlow:
 
     def on_report(self, report: OrderReport) -> None:
         """An order, as it is now or was a moment ago."""
-        self.apply(self._tracker.reported(report, self._now_ns))
+        changes = self._tracker.reported(report, self._now_ns)
+        for record in changes.records:
+            if record.state is OrderState.REJECTED and not record.external:
+                self._guard.rejected(record.orderid)
+        self.apply(changes)
         self._was_told(report)
 
     def on_fill(self, fill: FillReport) -> None:
@@ -375,10 +379,10 @@ class OrderFlow:
         """Take the answer to a new order."""
         match answer:
             case Accepted(report, fills):
-                self._guard.accepted()
+                self._guard.accepted(orderid)
                 self._learn(report, fills)
             case Refused(reason, hold_s):
-                self._guard.rejected()
+                self._guard.rejected(orderid)
                 self._hold(hold_s, reason)
                 self.apply(self._tracker.refused(orderid, reason, self._now_ns))
             case NotSent(reason):

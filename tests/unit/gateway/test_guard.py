@@ -239,15 +239,27 @@ def test_a_venue_that_says_wait_is_obeyed(desk: Desk) -> None:
 def test_a_storm_of_rejections_pauses_trading(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     """Rejections in a row pause new orders; an accepted one between them starts over."""
     desk.set(orders__max_rejections=2)
-    desk.guard.rejected()
-    desk.guard.accepted()
-    desk.guard.rejected()
+    desk.guard.rejected("fx-1")
+    desk.guard.accepted("fx-2")
+    desk.guard.rejected("fx-3")
     assert desk.ask() == ""
-    desk.guard.rejected()
+    desk.guard.rejected("fx-4")
     assert "reject_storm" in caplog.text
     assert desk.ask().startswith("held: the venue rejected too many orders in a row; 30 s left")
     desk.clock.advance(STORM_PAUSE_S)
     assert desk.ask() == ""
+
+
+def test_orders_that_are_taken_and_then_rejected_are_a_storm_too(desk: Desk) -> None:
+    """The exchange may say no after the venue said yes; the same order counts once."""
+    desk.set(orders__max_rejections=2)
+    for orderid in ("fx-1", "fx-2"):
+        desk.guard.accepted(orderid)
+    for _ in range(2):
+        desk.guard.rejected("fx-1")
+    assert desk.ask() == ""
+    desk.guard.rejected("fx-2")
+    assert desk.ask().startswith("held: the venue rejected too many orders in a row")
 
 
 def test_a_rule_that_breaks_refuses(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
