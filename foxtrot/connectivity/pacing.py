@@ -64,6 +64,11 @@ class RollingWindow:
         self._forget(now)
         return self._used
 
+    def left(self, now: float) -> int:
+        """Units that may be taken at once; from any thread, as it changes nothing."""
+        taken = tuple(self._taken)
+        return self._limit - sum(units for at, units in taken if at + self._per_s > now)
+
     def _forget(self, now: float) -> None:
         while self._taken and self._taken[0][0] + self._per_s <= now:
             self._used -= self._taken.popleft()[1]

@@ -16,9 +16,9 @@ from foxtrot.connectivity.backoff import Backoff
 from foxtrot.connectivity.breaker import CircuitBreaker
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.contained import Contained
-from foxtrot.connectivity.diagnostics import labels
+from foxtrot.connectivity.diagnostics import Uptime, labels
 from foxtrot.connectivity.freshness import Absence, SessionLiveness, Verdict
-from foxtrot.connectivity.lifecycle import Lifecycle
+from foxtrot.connectivity.lifecycle import SERVING, Lifecycle
 from foxtrot.connectivity.orchestrator import (
     StreamListener,
     Subscribable,
@@ -47,6 +47,9 @@ log = get_logger("foxtrot.connectivity.supervisor")
 
 _POLICY_VIOLATION = 1008
 _TRY_LATER = frozenset({1012, 1013})
+_STOPPED = frozenset(
+    {ConnectionState.CLOSING, ConnectionState.DISCONNECTED, ConnectionState.CLOSED}
+)
 
 
 class Session(Subscribable, Protocol):
@@ -131,6 +134,7 @@ class Supervisor:
         self._recycle = asyncio.Event()
         self._was_ready, self._reconnects = False, 0
         self._last_reconnect_ns = self._last_ready_ns = 0
+        self._uptime = Uptime()
 
     # -- what the owner calls ---------------------------------------------------------------
 
@@ -205,6 +209,7 @@ class Supervisor:
     def health(self) -> SessionHealth:
         """A snapshot, from any thread."""
         session = self._session
+        up_s, down_s = self._uptime.read(self._clock.monotonic())
         return SessionHealth(
             name=self.name,
             state=self._lifecycle.state,
@@ -216,6 +221,8 @@ class Supervisor:
             last_ready_ns=self._last_ready_ns,
             breaker=self.breaker.state.value,
             received=session.received if session else 0,
+            up_s=up_s,
+            down_s=down_s,
         )
 
     def __repr__(self) -> str:
@@ -480,6 +487,7 @@ class Supervisor:
         step = self._lifecycle.move(to, reason, now_ns)
         if step is None:
             return
+        self._time(to)
         attempt = self._backoff.attempt
         self._log.info(
             "connection_state",
@@ -493,6 +501,13 @@ class Supervisor:
             self._venue, self.name, to, step.previous, reason, now_ns, attempt, delay_s
         )
         self._listener.on_connection(status)
+
+    def _time(self, state: ConnectionState) -> None:
+        now = self._clock.monotonic()
+        if state in _STOPPED:
+            self._uptime.pause(now)
+        else:
+            self._uptime.begin(state in SERVING, now)
 
 
 def _unheard(key: StreamKey, state: StreamState, reason: str) -> None:

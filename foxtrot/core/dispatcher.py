@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from foxtrot.core.clock import Clock, SystemClock
 from foxtrot.core.handlers import Critical, Handler, HandlerTable, InlineTable, name_of, say
 from foxtrot.core.lanes import BoundedLane, LatestLane, pop
+from foxtrot.core.metrics import SAMPLE_GAP_S, LatencySample
 from foxtrot.core.wakeup import Wakeup, make_wakeup
 from foxtrot.errors import ConfigurationError, InvalidState, WrongThread
 from foxtrot.model.constants import Lane
@@ -112,6 +113,7 @@ class Dispatcher:
         self._dropped = 0  # under the lock
         self._now = self._turn_at = self._last_turn_at = self._monotonic()
         self._timer_at = self._give_up_at = _NEVER
+        self._latency, self._sample_at = LatencySample(), self._now
 
     # ------------------------------------------------------------------ owner
 
@@ -196,6 +198,7 @@ class Dispatcher:
             quarantined=self._handlers.quarantined,
             failing=self._handlers.failing,
             backlogs=tuple(lane.name for lane in self._episodes),
+            latency=self._latency.read(),
         )
 
     @property
@@ -352,7 +355,7 @@ class Dispatcher:
         """Dispatch up to `count` events, fewer if `first` or `other` have any or `until` comes."""
         handlers, monotonic = self._handlers, self._monotonic
         until = min(until, self._timer_at)
-        served = 0
+        served, event = 0, None
         for served in range(1, min(count, _RUN) + 1):
             try:
                 event = take()
@@ -375,6 +378,8 @@ class Dispatcher:
             self._now = now = monotonic()
             if first or other or now >= until:
                 break
+        if self._now >= self._sample_at and self._latency.take(event, self._clock.time_ns()):
+            self._sample_at = self._now + SAMPLE_GAP_S
         if self._now >= self._timer_at:
             self._put_timer()
         return served

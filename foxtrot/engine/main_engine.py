@@ -14,6 +14,7 @@ from foxtrot.connectivity.config import StreamConfig
 from foxtrot.core.bridge import AsyncThreadBridge
 from foxtrot.core.event_engine import EventEngine
 from foxtrot.core.logs import get_logger
+from foxtrot.core.process import process_health
 from foxtrot.core.settings import Changes, RiskLimits, Settings, changes
 from foxtrot.core.settings_watch import SettingsWatcher
 from foxtrot.engine.oms import OmsEngine
@@ -24,7 +25,14 @@ from foxtrot.gateway.base import BaseAdapter, Progress
 from foxtrot.gateway.connect_fields import Setting
 from foxtrot.model.constants import ConnectionState, Exchange
 from foxtrot.model.events import EVENT_LOG, Event
-from foxtrot.model.health import AdapterHealth, BridgeHealth, EngineHealth, Health
+from foxtrot.model.health import (
+    AdapterHealth,
+    Alert,
+    BridgeHealth,
+    EngineHealth,
+    Health,
+    ProcessHealth,
+)
 from foxtrot.model.objects import (
     AccountData,
     BarData,
@@ -95,6 +103,8 @@ class MainEngine:
         self._closed = False
         self._halted = ""
         self._closing = threading.Lock()
+        self.alerts: Callable[[], tuple[Alert, ...]] = tuple
+        """Where `health` finds the alerts of now; `monitoring.watch` puts itself here."""
         self.oms = OmsEngine(self.event_engine, self._halt_after)
         self._engines: dict[str, Closable] = {self.oms.name: self.oms}
         self._strategies = StrategyEngine(self, self._halt_after)
@@ -445,12 +455,23 @@ class MainEngine:
         """A snapshot of everything. Never raises, never waits."""
         problems: list[str] = []
         engine = _read(self.event_engine.health, EngineHealth(running=False), problems)
+        process = _read(process_health, ProcessHealth(), problems)
         bridge = _read(self.bridge.health, BridgeHealth(running=False), problems)
         adapters: list[AdapterHealth] = []
         for adapter in list(self._adapters.values()):
             blank = AdapterHealth(adapter.adapter_name, ConnectionState.FAILED)
             adapters.append(_read(adapter.health, blank, problems))
-        return Health(engine, bridge, tuple(adapters), tuple(problems))
+        none: tuple[Alert, ...] = ()
+        alerts = _read(self.alerts, none, problems)
+        return Health(
+            engine,
+            bridge,
+            tuple(adapters),
+            tuple(problems),
+            process,
+            alerts,
+            halted=self._halted,
+        )
 
     def close(self) -> None:
         """Stop strategies, close adapters, drain the engine, stop both threads. Idempotent.

@@ -46,12 +46,16 @@ class Ledger:
         self.ended: dict[str, Entry] = {}
         self.short: dict[str, Entry] = {}
         self.version = 0
+        self.outcomes = dict.fromkeys(sorted(each.value for each in TERMINAL), 0)
+        """How many orders ended here in each of the last states."""
         self._counted: set[TradeKey] = set()
         self._told: dict[TradeKey, None] = {}
 
     def put(self, entry: Entry, record: OrderRecord) -> None:
         """Note what is known of an order now, under all of its names."""
         self.version += 1
+        if entry.record.is_open and not record.is_open:
+            self.outcomes[record.state.value] += 1
         entry.record, entry.version = record, self.version
         orderid = record.orderid
         self.entries[orderid] = entry

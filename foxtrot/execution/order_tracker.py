@@ -245,6 +245,10 @@ class OrderTracker:
         """
         return tuple(entry.record for entry in tuple(self._ledger.open.values()))
 
+    def outcomes(self) -> dict[str, int]:
+        """How orders ended, by the name of their last state; from any thread."""
+        return self._ledger.outcomes.copy()
+
     def doubts(self) -> tuple[OrderRecord, ...]:
         """Orders of which nobody knows whether they reached the venue."""
         return tuple(each for each in self.open_records() if each.state is S.IN_DOUBT)

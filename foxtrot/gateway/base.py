@@ -37,6 +37,7 @@ from foxtrot.model.events import (
 from foxtrot.model.health import (
     AdapterHealth,
     ConnectionStatus,
+    Fact,
     Finding,
     SessionHealth,
     StreamKey,
@@ -145,6 +146,13 @@ class BaseAdapter(OrderPort):
     def endpoint(self) -> str:
         """Where it connects to, fit to be shown."""
         return ""
+
+    def facts(self) -> Mapping[str, Fact]:
+        """What else there is to know of a venue, under dotted names; from any thread, never waits.
+
+        `limits.<name>.left` is how much of a venue's limit is left now.
+        """
+        return {}
 
     def last_data_ns(self, key: StreamKey) -> int:
         """When a stream last brought anything, by whatever mode; 0 if that is not known."""
@@ -299,7 +307,7 @@ class BaseAdapter(OrderPort):
 
     def subscriptions(self) -> tuple[SubscribeRequest, ...]:
         """What is wanted now."""
-        return tuple(self._requests.values())
+        return tuple(self._requests.copy().values())
 
     def request_of(self, key: StreamKey) -> SubscribeRequest | None:
         """The request behind a stream, if it is still wanted."""
@@ -362,14 +370,15 @@ class BaseAdapter(OrderPort):
 
     def health(self) -> AdapterHealth:
         """A snapshot, from any thread."""
-        feeds = self._feeds
+        feeds, state, sessions = self._feeds, self.state, self._sessions()
         counters = self.counters.values()
         return AdapterHealth(
             adapter_name=self.adapter_name,
-            state=self.state,
+            state=state,
+            since_ns=_since(state, sessions),
             environment=self.environment,
             endpoint=self.endpoint,
-            sessions=self._sessions(),
+            sessions=sessions,
             streams=self._streams(feeds),
             received=sum(c.received for c in counters),
             rejected=sum(c.rejected for c in counters),
@@ -378,6 +387,8 @@ class BaseAdapter(OrderPort):
             reconnects=self._reconnects,
             last_reconnect_ns=self._last_reconnect_ns,
             errors=self._errors.snapshot(),
+            errors_by_class=self._errors.counts(),
+            facts=self._facts(),
             trading=self._desk.health() if self._desk is not None else None,
         )
 
@@ -387,9 +398,9 @@ class BaseAdapter(OrderPort):
             return ()
         return (*feeds.sessions(), desk.session()) if desk is not None else feeds.sessions()
 
-    def diagnostics(self) -> dict[str, str | int | float]:
+    def diagnostics(self) -> dict[str, Fact]:
         """Flat facts for a support request; nothing secret."""
-        facts: dict[str, str | int | float] = {
+        facts: dict[str, Fact] = {
             "adapter": self.adapter_name,
             "state": self.state.value,
             "environment": self.environment.value if self.environment else "",
@@ -403,12 +414,20 @@ class BaseAdapter(OrderPort):
                 facts[f"{mode.value}.{name}"] = getattr(counters, name)
         for message_type, count in self._malformed_by_type().items():
             facts[f"malformed.{message_type}"] = count
-        return facts
+        for error_class, count in self._errors.counts().items():
+            facts[f"errors.{error_class}"] = count
+        return facts | self._facts()
+
+    def _facts(self) -> dict[str, Fact]:
+        try:
+            return dict(self.facts())
+        except Exception as error:  # noqa: BLE001 - boundary: a venue's facts hide no other news
+            return {"facts.problem": type(error).__name__}
 
     def _malformed_by_type(self) -> dict[str, int]:
         total: dict[str, int] = {}
         for counters in self.counters.values():
-            for message_type, count in tuple(counters.malformed_by_type.items()):
+            for message_type, count in counters.malformed_by_type.copy().items():
                 total[message_type] = total.get(message_type, 0) + count
         return total
 
@@ -443,9 +462,8 @@ class BaseAdapter(OrderPort):
         )
 
     def _kept_streams(self) -> tuple[StreamStatus, ...]:
-        """What is wanted while nothing is connected."""
-        with self._asking:
-            keys = sorted(self._requests, key=str)
+        """What is wanted while nothing is connected; who holds the lock is not waited for."""
+        keys = sorted(self._requests.copy(), key=str)
         pending, mode = StreamState.PENDING, Mode.WEBSOCKET
         name, reason = self.adapter_name, "not connected"
         return tuple(
@@ -501,6 +519,12 @@ class BaseAdapter(OrderPort):
     def on_error(self, error: FoxtrotError) -> None:
         """Remember an error."""
         self._errors.add(error, self.clock.time_ns())
+
+
+def _since(state: ConnectionState, sessions: Sequence[SessionHealth]) -> int:
+    """Since when the worst of the sessions stands there; 0 before the first."""
+    times = [each.since_ns for each in sessions if each.state is state]
+    return min(times) if times else max((each.since_ns for each in sessions), default=0)
 
 
 def _no_progress(done: int, total: int) -> None:

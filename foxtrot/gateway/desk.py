@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Protocol
 
@@ -105,6 +106,7 @@ class OrderDesk:
         self._closed = False
         self._supervised: TradingSession | None = None
         self._refused_ids = refused_ids
+        self._refused, self._counting = 0, threading.Lock()
         self._trading, self._untold = Trading(), Untold(clock)
         self._tracker = OrderTracker(adapter_name)
         self._flow = OrderFlow(
@@ -221,6 +223,8 @@ class OrderDesk:
 
     def _refuse(self, intent: OrderIntent, refusal: str) -> str:
         self._guard.ended(intent.orderid)
+        with self._counting:
+            self._refused += 1
         orderid, created_ns = intent.orderid, intent.created_ns
         order = refused_order(intent.request, orderid, self._name, refusal, created_ns)
         log.warning("order_refused", venue=self._name, orderid=orderid, reason=order.reason)
@@ -248,11 +252,14 @@ class OrderDesk:
     def health(self) -> TradingHealth:
         """What is open, in doubt, and still to be cancelled."""
         journal, session = self._journal, self._trading.session
+        open_orders, doubts = self._tracker.open_records(), self._tracker.doubts()
         return TradingHealth(
             state=self.state,
             halted=self._guard.halted,
-            open_orders=len(self._tracker.open_records()),
-            in_doubt=tuple(each.orderid for each in self._tracker.doubts()),
+            open_orders=len(open_orders),
+            in_doubt=tuple(each.orderid for each in doubts),
+            in_doubt_since_ns=min((each.updated_ns for each in doubts), default=0),
+            outcomes=self._tracker.outcomes() | {"refused": self._refused},
             cancels_pending=self._flow.doomed,
             pushed=session is not None and session.pushes,
             reconciled_ns=self._lookout.last_full_ns,

@@ -92,7 +92,11 @@ class ErrorRecord(msgspec.Struct, frozen=True):
 
 
 class SessionHealth(msgspec.Struct, frozen=True):
-    """State of one session of an adapter."""
+    """State of one session of an adapter.
+
+    `up_s` and `down_s` add up to the time since it was first started, without the times when it was
+    stopped on purpose: up while it serves, down while it does not, though it should.
+    """
 
     name: str
     state: ConnectionState
@@ -104,13 +108,17 @@ class SessionHealth(msgspec.Struct, frozen=True):
     last_ready_ns: int = 0
     received: int = 0
     breaker: str = "closed"
+    up_s: float = 0.0
+    down_s: float = 0.0
 
 
 class TradingHealth(msgspec.Struct, frozen=True):
     """State of an adapter's trading: what is open, in doubt, and still to be cancelled.
 
     `halted` and `journal` say why orders are refused; both are empty while all is well. `pushed` is
-    False while the venue's events are asked for instead.
+    False while the venue's events are asked for instead. `in_doubt_since_ns` is that of the oldest
+    doubt, 0 without one. `outcomes` counts how orders ended since the start, by the name of their
+    last state, and as `refused` those that foxtrot itself did not let pass.
     """
 
     state: ConnectionState
@@ -121,12 +129,21 @@ class TradingHealth(msgspec.Struct, frozen=True):
     pushed: bool = False
     reconciled_ns: int = 0
     journal: str = ""
+    in_doubt_since_ns: int = 0
+    outcomes: dict[str, int] = {}
+
+
+Fact = str | int | float
+"""One thing that an adapter says of itself."""
 
 
 class AdapterHealth(msgspec.Struct, frozen=True):
-    """State of one adapter; `state` is the worse of its sessions.
+    """State of one adapter; `state` is the worse of its sessions, since `since_ns`.
 
-    The counts are those since the adapter was made; `malformed_by_type` adds up to `malformed`.
+    The counts are those since the adapter was made; `malformed_by_type` adds up to `malformed`, and
+    `errors_by_class` counts what `errors` has long forgotten. `facts` are the venue's own, under
+    dotted names: `pool.idle`, `pace.messages_waiting`; what ends in `.left` under `limits.` is what
+    may still be asked of the venue in the window of now.
     """
 
     adapter_name: str
@@ -143,6 +160,32 @@ class AdapterHealth(msgspec.Struct, frozen=True):
     last_reconnect_ns: int = 0
     errors: tuple[ErrorRecord, ...] = ()
     trading: TradingHealth | None = None
+    since_ns: int = 0
+    errors_by_class: dict[str, int] = {}
+    facts: dict[str, Fact] = {}
+
+
+class Histogram(msgspec.Struct, frozen=True):
+    """Counts of durations; `counts[i]` are those up to `bounds_s[i]`, the last those above all."""
+
+    bounds_s: tuple[float, ...]
+    counts: tuple[int, ...]
+    sum_s: float = 0.0
+
+    @property
+    def count(self) -> int:
+        """How many durations."""
+        return sum(self.counts)
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """How long market data takes, of a sample of it: from the venue to us, and on to its handlers.
+
+    `venue_s` stands on two clocks, so it holds what they differ by.
+    """
+
+    venue_s: Histogram
+    handled_s: Histogram
 
 
 class EngineHealth(msgspec.Struct, frozen=True):
@@ -150,7 +193,8 @@ class EngineHealth(msgspec.Struct, frozen=True):
 
     Alarms: `quarantined` are handlers that were set aside, `failing` critical ones whose last event
     failed, `backlogs` the lanes that run over. `lanes` are the handlers' own, by name; each keeps
-    its own books, but its handlers' troubles are listed here, too.
+    its own books, but its handlers' troubles are listed here, too. `latency` is that of market
+    data, by adapter.
     """
 
     running: bool
@@ -165,6 +209,7 @@ class EngineHealth(msgspec.Struct, frozen=True):
     failing: tuple[str, ...] = ()
     backlogs: tuple[str, ...] = ()
     lanes: dict[str, EngineHealth] = {}
+    latency: dict[str, Latency] = {}
 
 
 class BridgeHealth(msgspec.Struct, frozen=True):
@@ -176,10 +221,54 @@ class BridgeHealth(msgspec.Struct, frozen=True):
     blocked_s: float = 0.0
 
 
+class ProcessHealth(msgspec.Struct, frozen=True):
+    """What the process takes of the machine; 0 for what this system does not tell.
+
+    `threads` are the names of those that Python started; `descriptors` are open files and sockets.
+    """
+
+    memory_bytes: int = 0
+    cpu_s: float = 0.0
+    threads: tuple[str, ...] = ()
+    descriptors: int = 0
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """A threshold that is passed: `subject` names what it is about, such as an adapter."""
+
+    name: str
+    subject: str
+    severity: str
+    text: str
+    value: float
+    since_ns: int
+
+
+class RollOutHealth(msgspec.Struct, frozen=True):
+    """Where the roll-out of an adapter's websocket stands.
+
+    `stage` is one of `connectivity.rollout.Stage`, `reason` says why it is there; `until_ns` is
+    when it will have been validated, 0 if it does not go on by itself.
+    """
+
+    stage: str
+    since_ns: int
+    until_ns: int = 0
+    reason: str = ""
+    rolled_back: bool = False
+
+
 class Health(msgspec.Struct, frozen=True):
-    """What `MainEngine.health()` returns. `problems` lists what could not be read."""
+    """What `MainEngine.health()` returns. `problems` lists what could not be read.
+
+    `alerts` are those of the watch, if one was added (`foxtrot.monitoring.watch`).
+    """
 
     engine: EngineHealth
     bridge: BridgeHealth
     adapters: tuple[AdapterHealth, ...] = ()
     problems: tuple[str, ...] = ()
+    process: ProcessHealth = ProcessHealth()
+    alerts: tuple[Alert, ...] = ()
+    rollouts: dict[str, RollOutHealth] = {}
+    halted: str = ""

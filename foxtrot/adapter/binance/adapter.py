@@ -9,7 +9,7 @@ from foxtrot.adapter.binance import history
 from foxtrot.adapter.binance.client import examine, missing_names
 from foxtrot.adapter.binance.contracts import Contracts
 from foxtrot.adapter.binance.frame_types import FRAME_TYPES
-from foxtrot.adapter.binance.limits import weight_window
+from foxtrot.adapter.binance.limits import WEIGHT_PER_MINUTE, weight_window
 from foxtrot.adapter.binance.mapping import INTERVALS
 from foxtrot.adapter.binance.market_data import StreamSession
 from foxtrot.adapter.binance.marks import Marks
@@ -25,7 +25,7 @@ from foxtrot.gateway.capabilities import Capabilities
 from foxtrot.gateway.connect_fields import Setting
 from foxtrot.gateway.trading import TradingListener
 from foxtrot.model.constants import Channel, Environment, Exchange, Mode
-from foxtrot.model.health import Finding, StreamKey
+from foxtrot.model.health import Fact, Finding, StreamKey
 from foxtrot.model.objects import BarData, ContractData, TickData
 from foxtrot.model.requests import HistoryRequest
 
@@ -125,6 +125,13 @@ class BinanceAdapter(BaseAdapter):
     def endpoint(self) -> str:
         """Host and port of the REST interface."""
         return self._venue.settings.endpoint if self._venue else ""
+
+    def facts(self) -> Mapping[str, Fact]:
+        """The request weight of this address."""
+        if self._venue is None:
+            return {}
+        left = self._venue.weights.left(self.clock.monotonic())
+        return {"limits.weight.left": left, "limits.weight.most": WEIGHT_PER_MINUTE}
 
     def last_data_ns(self, key: StreamKey) -> int:
         """Of a tick stream, its quotes and its statistics alike."""

@@ -9,6 +9,7 @@ from foxtrot.adapter.futu import history, symbols
 from foxtrot.adapter.futu.checkup import examine
 from foxtrot.adapter.futu.contracts import Contracts
 from foxtrot.adapter.futu.instruments import Instrument
+from foxtrot.adapter.futu.limits import known_pace
 from foxtrot.adapter.futu.mapping import BAR_KINDS
 from foxtrot.adapter.futu.market_data import StreamSession
 from foxtrot.adapter.futu.order_mapping import ORDER_TYPES
@@ -26,7 +27,7 @@ from foxtrot.gateway.capabilities import Capabilities
 from foxtrot.gateway.connect_fields import Setting
 from foxtrot.gateway.trading import TradingListener
 from foxtrot.model.constants import Channel, Environment, Exchange, Mode
-from foxtrot.model.health import Finding, StreamKey
+from foxtrot.model.health import Fact, Finding, StreamKey
 from foxtrot.model.objects import BarData, TickData
 from foxtrot.model.requests import HistoryRequest, SubscribeRequest
 
@@ -131,6 +132,13 @@ class FutuAdapter(BaseAdapter):
     def last_tick(self, symbol: str, exchange: Exchange) -> TickData | None:
         """The newest tick, by streams or by polling."""
         return self._venue.marks.tick(symbol, exchange) if self._venue else None
+
+    def facts(self) -> Mapping[str, Fact]:
+        """What is left of OpenD's limits."""
+        if self._venue is None or not self.bridge.health().running:
+            return {}
+        pace = known_pace(self.bridge.loop, self._venue.settings.endpoint)
+        return pace.facts(self.clock.monotonic()) if pace is not None else {}
 
     def last_data_ns(self, key: StreamKey) -> int:
         """When anything of a stream came, by streams or by polling."""

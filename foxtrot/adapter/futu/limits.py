@@ -15,6 +15,7 @@ from foxtrot.adapter.futu.errors import WINDOW_S
 from foxtrot.adapter.futu.schema import Message, Proto
 from foxtrot.connectivity.pacing import RollingWindow
 from foxtrot.errors import RateLimited
+from foxtrot.model.health import Fact
 
 PER_WINDOW: Mapping[Proto, int] = MappingProxyType(
     {
@@ -82,6 +83,18 @@ class Pace:
         if wait_s > 0:
             await asyncio.sleep(wait_s)
 
+    def facts(self, now: float) -> dict[str, Fact]:
+        """What is left of each limit that was ever touched, of all accounts the least.
+
+        From any thread; `now` by the loop's clock.
+        """
+        facts: dict[str, Fact] = {}
+        for (proto, _), window in self._windows.copy().items():
+            name, left = f"limits.{Proto(proto).name}", window.left(now)
+            facts[f"{name}.left"] = min(left, int(facts.get(f"{name}.left", left)))
+            facts[f"{name}.most"] = PER_WINDOW[Proto(proto)]
+        return facts
+
     def _window(self, proto: int, c2s: Message, limit: int) -> RollingWindow:
         account = c2s.header.accID if 2100 < proto < 3000 else 0
         key = (proto, account)
@@ -93,6 +106,11 @@ class Pace:
 _paces: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Pace]] = (
     weakref.WeakKeyDictionary()
 )
+
+
+def known_pace(loop: asyncio.AbstractEventLoop, endpoint: str) -> Pace | None:
+    """The turns of the OpenD at `endpoint`, if anybody on `loop` has asked for one; any thread."""
+    return _paces.get(loop, {}).get(endpoint)
 
 
 def pace_of(venue: str, endpoint: str) -> Pace:

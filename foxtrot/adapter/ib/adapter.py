@@ -27,7 +27,7 @@ from foxtrot.gateway.capabilities import Capabilities
 from foxtrot.gateway.connect_fields import Setting
 from foxtrot.gateway.trading import TradingListener
 from foxtrot.model.constants import Channel, Environment, Exchange, Mode
-from foxtrot.model.health import Finding, StreamKey
+from foxtrot.model.health import Fact, Finding, StreamKey
 from foxtrot.model.objects import BarData, TickData
 from foxtrot.model.requests import HistoryRequest, SubscribeRequest
 
@@ -109,6 +109,18 @@ class IbAdapter(Lookups):
     def last_tick(self, symbol: str, exchange: Exchange) -> TickData | None:
         """The newest tick, by streams or by polling."""
         return self._venue.marks.tick(symbol, exchange) if self._venue else None
+
+    def facts(self) -> Mapping[str, Fact]:
+        """The connections to TWS, their client ids, the pace, and what is left of the limits."""
+        venue = self._venue
+        if venue is None:
+            return {}
+        facts = venue.facts(self.clock.monotonic())
+        wanted = [request.channel for request in self.subscriptions()]
+        lines = venue.settings.market_data_lines
+        facts["limits.market_data_lines.left"] = max(lines - wanted.count(Channel.TICK), 0)
+        facts["limits.market_data_lines.most"] = lines
+        return facts
 
     def last_data_ns(self, key: StreamKey) -> int:
         """When anything of a stream came, by streams or by polling."""

@@ -8,14 +8,22 @@ import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 from functools import partial
 from typing import TypeVar
 
-from foxtrot.adapter.ib.pace_rules import HistoryAsk, HistoryPace, MessagePace
+from foxtrot.adapter.ib.pace_rules import (
+    MESSAGES_PER_S,
+    OPEN_REQUESTS,
+    REQUESTS_PER_10_MIN,
+    HistoryAsk,
+    HistoryPace,
+    MessagePace,
+)
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import RateLimited
+from foxtrot.model.health import Fact
 
 log = get_logger("foxtrot.ib.limits")
 
@@ -164,14 +172,14 @@ class IbPaceManager:
         )
         self._pump()
 
-    def statistics(self) -> PaceStatistics:
-        """What was sent and who waits."""
-        now = _now()
+    def statistics(self, now: float | None = None) -> PaceStatistics:
+        """What was sent and who waits; from other threads, `now` by the loop's clock is needed."""
+        now = _now() if now is None else now
         orders, others, history = self._order_counts, self._other_counts, self._history_counts
         return PaceStatistics(
             messages=orders.granted + others.granted,
             orders=orders.granted,
-            messages_last_s=sum(at > now - _RATE_S for at in self._sent),
+            messages_last_s=sum(at > now - _RATE_S for at in tuple(self._sent)),
             messages_waiting=len(self._orders) + len(self._others),
             messages_waited=orders.waited + others.waited,
             longest_wait_s=max(orders.longest_s, others.longest_s),
@@ -184,6 +192,18 @@ class IbPaceManager:
             history_paused_s=self._paused_s(now),
             violations=self._violations,
         )
+
+    def facts(self, now: float) -> dict[str, Fact]:
+        """The same as facts, with what is left of the limits; from any thread."""
+        pace = self.statistics(now)
+        facts: dict[str, Fact] = {f"pace.{name}": value for name, value in asdict(pace).items()}
+        facts["limits.messages.left"] = max(MESSAGES_PER_S - pace.messages_last_s, 0)
+        facts["limits.messages.most"] = MESSAGES_PER_S
+        facts["limits.history.left"] = max(REQUESTS_PER_10_MIN - pace.history_last_10_min, 0)
+        facts["limits.history.most"] = REQUESTS_PER_10_MIN
+        facts["limits.history_open.left"] = OPEN_REQUESTS - pace.history_open
+        facts["limits.history_open.most"] = OPEN_REQUESTS
+        return facts
 
     @asynccontextmanager
     async def _historical(self, ask: HistoryAsk) -> AsyncIterator[None]:

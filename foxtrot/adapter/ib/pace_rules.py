@@ -142,7 +142,7 @@ class HistoryPace:
 
     def used(self, now: float) -> int:
         """Requests under the hard limits in the last ten minutes; BID_ASK counts twice."""
-        return self._ten_minutes.used(now)
+        return REQUESTS_PER_10_MIN - self._ten_minutes.left(now)
 
     def is_hard(self, ask: HistoryAsk, now: float) -> bool:
         """Whether TWS counts it, and punishes one too many."""

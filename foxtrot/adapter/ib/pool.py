@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import Generic, Protocol, TypeVar
@@ -19,6 +19,7 @@ from foxtrot.errors import (
     InvalidState,
     VenueUnavailable,
 )
+from foxtrot.model.health import Fact
 
 log = get_logger("foxtrot.ib.pool")
 
@@ -182,9 +183,23 @@ class IbConnectionPool(Generic[C]):
         await asyncio.wait([self._retire(held, then=held.lane.slots.release)])
 
     def metrics(self) -> PoolMetrics:
-        """What was leased and made so far."""
+        """What was leased and made so far; from any thread."""
         idle = sum(len(lane.idle) for lane in self._lanes.values())
         return replace(self._metrics, in_use=len(self._taken), idle=idle)
+
+    def facts(self) -> dict[str, Fact]:
+        """The same as facts, with the client ids of each purpose; from any thread."""
+        facts: dict[str, Fact] = {f"pool.{k}": v for k, v in asdict(self.metrics()).items()}
+        taken = tuple(self._taken.copy().values())
+        for purpose, lane in self._lanes.items():
+            used, idle = [held for held in taken if held.lane is lane], tuple(lane.idle)
+            name = purpose.value
+            facts[f"pool.{name}.in_use"] = len(used)
+            facts[f"pool.{name}.idle"] = len(idle)
+            facts[f"pool.{name}.most"] = lane.bound
+            ids = sorted(held.client_id for held in (*used, *idle))
+            facts[f"client_ids.{name}"] = ", ".join(map(str, ids))
+        return facts
 
     async def close(self, timeout_s: float = _CLOSE_S) -> None:
         """Close every connection; who holds one, or waits for one, gets `ConnectionClosed`."""

@@ -24,7 +24,7 @@ from foxtrot.errors import ConnectionClosed, FoxtrotError, RateLimited, VenueErr
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.model.constants import StreamState
-from foxtrot.model.health import StreamKey
+from foxtrot.model.health import Fact, StreamKey
 
 Pool: TypeAlias = IbConnectionPool[IbClient]
 
@@ -82,6 +82,12 @@ class Venue:
             )
             self._pool = IbConnectionPool(self.name, ids, self._connection)
         return self._pool
+
+    def facts(self, now: float) -> dict[str, Fact]:
+        """The connections, their client ids and the pace; from any thread."""
+        pool, pace = self._pool, self._pace
+        facts = pool.facts() if pool is not None else {}
+        return facts | (pace.facts(now) if pace is not None else {})
 
     async def release(self) -> None:
         """Close the connections; the next question makes new ones."""
