@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from foxtrot.adapter.futu import schema
 from foxtrot.adapter.futu.slots import Mark, Slot, make_slot
 from foxtrot.adapter.futu.symbols import Security
 from foxtrot.adapter.futu.ticks import Assembler
@@ -120,7 +121,7 @@ class Feed:
             elif hasattr(push, "klList"):
                 self.ticks.on_bars(push)
             else:
-                self.ticks.on_book(push)
+                self.ticks.on_book(_as_read(push))
         return [event.data for event in self.events[told:]]
 
     def tick(self, *pushes: Message) -> TickData:
@@ -149,6 +150,13 @@ class Feed:
     def lanes(self) -> set[Lane]:
         """How the events are to be treated."""
         return {event.lane for event in self.events}
+
+
+def _as_read(push: Message) -> Any:
+    """A push of a book, with its levels as the adapter's line reads them."""
+    response = schema.push_class(schema.Proto.Qot_UpdateOrderBook)()
+    response.s2c.ParseFromString(push.SerializeToString())
+    return response.s2c
 
 
 def one(items: list[object], kind: type[T]) -> T:

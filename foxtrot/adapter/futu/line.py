@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from foxtrot.adapter.futu.schema import Message, Proto, read, response_class
+from foxtrot.adapter.futu.schema import Message, Proto, push_class, read
 from foxtrot.adapter.futu.wire import Reader
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import FoxtrotError, StreamingError
@@ -51,7 +51,7 @@ class Line:
 
     def listen(self, proto: Proto, sink: Sink) -> None:
         """Give pushes of this kind to `sink`."""
-        self.sinks[int(proto)] = (response_class(proto), sink)
+        self.sinks[int(proto)] = (push_class(proto), sink)
 
     def on_connect(self, *args: object, **named: object) -> None:
         """See `RawHandler`. The SDK gives one argument or two, or one of them by its name."""

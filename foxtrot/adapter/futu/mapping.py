@@ -93,11 +93,12 @@ class WireSnapshot(WireQuote, Protocol):
     askVol: int
 
 
-class WireLevel(Protocol):
-    """`Qot_Common.OrderBook`: one price."""
+class WireSide(Protocol):
+    """`Qot_Common.OrderBook` in columns, best first; see `schema.push_class`."""
 
-    price: float
-    volume: int
+    price: Sequence[float]
+    volume: Sequence[int]
+    orederCount: Sequence[int]
 
 
 class WirePrint(Protocol):
@@ -201,14 +202,18 @@ def day_of(quote: WireQuote) -> DayStatistics:
     )
 
 
-def side_of(rows: Sequence[WireLevel], count: int) -> tuple[Levels, str]:
+def side_of(side: WireSide, count: int) -> tuple[Levels, str]:
     """One side of a book, best first, as OpenD sends it; and why it cannot be believed, or "".
 
     With basic rights OpenD sends a row of zeros where there is none; it is left out.
+
+    Raises:
+        ValueError: A level lacks what the schema requires.
     """
-    if len(rows) > count:
-        rows = rows[:count]
-    levels = tuple([(row.price, float(row.volume)) for row in rows])
+    prices, volumes = side.price, side.volume
+    if not len(prices) == len(volumes) == len(side.orederCount):
+        raise ValueError("OrderBook")
+    levels = tuple(zip(prices[:count], map(float, volumes[:count])))  # noqa: B905 - as long
     if _good(levels):
         return levels, ""
     levels = tuple(level for level in levels if level != (0.0, 0.0))

@@ -122,3 +122,43 @@ def read(kind: type[Message], body: bytes) -> Message:
 def response_class(proto: Proto) -> type[Message]:
     """The class of the answer or push of this kind: retType, retMsg, errCode, s2c."""
     return cast("type[Message]", module(proto.name).Response)
+
+
+_IN_COLUMNS = {Proto.Qot_UpdateOrderBook: ".Qot_Common.OrderBook"}
+"""Pushes whose rows of this kind are read as columns: to fetch them number by number is dear."""
+
+
+@functools.cache
+def push_class(proto: Proto) -> type[Message]:
+    """The class to read pushes of this kind with: that of answers, but a book's sides are columns.
+
+    Instead of a list of levels, each with a price, a side is one level with a list of prices. The
+    wire cannot tell: parts of a field that is no list are merged, and their lists joined.
+    """
+    row = _IN_COLUMNS.get(proto)
+    return _in_columns(module(proto.name), row) if row else response_class(proto)
+
+
+def _in_columns(source: ModuleType, row: str) -> type[Message]:
+    descriptors = importlib.import_module("google.protobuf.descriptor_pb2")
+    pool = importlib.import_module("google.protobuf.descriptor_pool").DescriptorPool()
+    for each in _with_imports(source.DESCRIPTOR):
+        file = descriptors.FileDescriptorProto.FromString(each.serialized_pb)
+        for kind in file.message_type:
+            for field in kind.field:
+                if f".{file.package}.{kind.name}" == row:
+                    field.label = field.LABEL_REPEATED
+                elif field.type_name == row:
+                    field.label = field.LABEL_OPTIONAL
+        pool.AddSerializedFile(file.SerializeToString())
+    response = pool.FindMessageTypeByName(f"{source.DESCRIPTOR.package}.Response")
+    factory = importlib.import_module("google.protobuf.message_factory")
+    # The first since protobuf 4.22, the second before.
+    make = getattr(factory, "GetMessageClass", None) or factory.MessageFactory(pool).GetPrototype
+    return cast("type[Message]", make(response))
+
+
+def _with_imports(file: Any) -> list[Any]:
+    """A file of the schema and those that it imports, each after its own imports."""
+    found = {each.name: each for one in file.dependencies for each in _with_imports(one)}
+    return [*found.values(), file]

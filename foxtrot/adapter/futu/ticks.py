@@ -22,10 +22,10 @@ from foxtrot.adapter.futu.mapping import (
     TIME_LIMIT_S,
     VOLUME_LIMIT,
     WireBar,
-    WireLevel,
     WirePrint,
     WireQuote,
     WireSecurity,
+    WireSide,
 )
 from foxtrot.adapter.futu.slots import BarSlot, DepthSlot, Slot, TickSlot, TradeSlot
 from foxtrot.core.logs import get_logger
@@ -50,11 +50,11 @@ class QuotePush(Protocol):
 
 
 class BookPush(Protocol):
-    """`Qot_UpdateOrderBook.S2C`."""
+    """`Qot_UpdateOrderBook.S2C`, as `schema.push_class` reads it."""
 
     security: WireSecurity
-    orderBookBidList: list[WireLevel]
-    orderBookAskList: list[WireLevel]
+    orderBookBidList: WireSide
+    orderBookAskList: WireSide
     svrRecvTimeBidTimestamp: float
     svrRecvTimeAskTimestamp: float
 
