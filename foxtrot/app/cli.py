@@ -46,8 +46,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-simulators = typer.Typer(help="Serve a simulated venue on this machine, until Ctrl-C.")
-app.add_typer(simulators, name="sim")
 app.add_typer(brokers.ib, name="ib")
 app.add_typer(brokers.futu, name="futu")
 
@@ -127,70 +125,31 @@ def resume() -> None:
     _tell(RESUME, "resume")
 
 
-@simulators.command("binance")
-def simulate_binance(
-    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: a free one.")] = 9001,
+@app.command("sim")
+def simulate(
+    venue: Annotated[str, typer.Argument(help="binance, ib or futu.", show_default=False)],
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=0, max=65_535, help="0: a free one. Usual: 9001, 9002, 9003."),
+    ] = None,
     seed: Seed = 0,
     rate: Rate = 10.0,
     symbols: Symbols = None,
-    full_speed: Annotated[
-        bool, typer.Option("--full-speed", help="Flood who subscribes to book tickers.")
-    ] = False,
-    seconds: Seconds = None,
-    json: Json = False,
-    key: Annotated[
-        str | None,
-        typer.Option("--key", help="Key of the simulated account; never a real one."),
-    ] = None,
-    secret: Annotated[str | None, typer.Option("--secret", help="Its secret.")] = None,
-) -> None:
-    """Serve a simulated Binance on the loopback: REST, websocket, orders and faults at will."""
-    from foxtrot.app.simulate import Plan, serve_binance
-
-    wanted = listed(symbols) or None
-    serve_binance(Plan(port, seed, rate, wanted, full_speed, seconds, json), key, secret)
-
-
-@simulators.command("ib")
-def simulate_ib(
-    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: a free one.")] = 9002,
-    seed: Seed = 0,
-    rate: Rate = 10.0,
-    symbols: Annotated[
-        str | None, typer.Option("--symbols", help="Such as AAPL,EUR.USD.", show_default=False)
-    ] = None,
     full_speed: Annotated[
         bool, typer.Option("--full-speed", help="Flood who subscribes to quotes.")
     ] = False,
     seconds: Seconds = None,
     json: Json = False,
-) -> None:
-    """Serve a simulated TWS gateway of Interactive Brokers on the loopback, with faults at will."""
-    from foxtrot.app.simulate import Plan, serve_ib
-
-    wanted = listed(symbols) or None
-    serve_ib(Plan(port, seed, rate, wanted, full_speed, seconds, json))
-
-
-@simulators.command("futu")
-def simulate_futu(
-    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: a free one.")] = 9003,
-    seed: Seed = 0,
-    rate: Rate = 10.0,
-    symbols: Annotated[
-        str | None, typer.Option("--symbols", help="Such as HK.00700,US.AAPL.", show_default=False)
+    key: Annotated[
+        str | None, typer.Option("--key", help="Of the simulated Binance; never a real one.")
     ] = None,
-    full_speed: Annotated[
-        bool, typer.Option("--full-speed", help="Flood who subscribes to anything.")
-    ] = False,
-    seconds: Seconds = None,
-    json: Json = False,
+    secret: Annotated[str | None, typer.Option("--secret", help="Its secret.")] = None,
 ) -> None:
-    """Serve a simulated OpenD of Futu on the loopback, with orders and faults at will."""
-    from foxtrot.app.simulate import Plan, serve_futu
+    """Serve a simulated venue on this machine, with orders and faults at will, until Ctrl-C."""
+    from foxtrot.app.simulate import Plan, serve
 
-    wanted = listed(symbols) or None
-    serve_futu(Plan(port, seed, rate, wanted, full_speed, seconds, json))
+    wanted, at = listed(symbols) or None, -1 if port is None else port
+    serve(venue, Plan(at, seed, rate, wanted, full_speed, seconds, json, key, secret))
 
 
 @app.command()

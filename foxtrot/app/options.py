@@ -38,9 +38,7 @@ BarLength = Annotated[
 Csv = Annotated[Path | None, typer.Option("--csv", help="Write there; or to stdout.")]
 Host = Annotated[str, typer.Option("--host", help="Where it runs; or this machine.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="Its API port.")]
-Remote = Annotated[
-    bool, typer.Option("--allow-remote", help="Let it be another machine; the way is not secret.")
-]
+Remote = Annotated[bool, typer.Option("--allow-remote", help="Let it be another machine.")]
 Account = Annotated[str, typer.Option("--account", help="If the login has several.")]
 World = Annotated[str, typer.Option("--environment", help="paper, live or simulated.")]
 LogFile = Annotated[

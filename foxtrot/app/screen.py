@@ -15,10 +15,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from foxtrot.app.trading_panel import Book, trading_panel
+from foxtrot.app.trading_panel import Book, rows_wanted, trading_panel
 from foxtrot.app.watch import Line
 from foxtrot.model.constants import ConnectionState, Environment, Mode, StreamState
-from foxtrot.model.health import AdapterHealth, Health, StreamStatus
+from foxtrot.model.health import AdapterHealth, Health, SessionHealth, StreamStatus
 from foxtrot.model.objects import NS_PER_S, TickData, utc
 
 FRESH_S, STALE_S = 2.0, 10.0
@@ -38,7 +38,6 @@ _COUNTER_ROWS = 5
 _PRICES_SHARE = 2 / 3
 """Of the rows that prices and trading share, when both want more than there are."""
 
-_FILLS_SHOWN = 3
 _FRAME_ROWS = 4
 """Borders, title and heading of a panel with a table."""
 
@@ -95,17 +94,19 @@ def render(view: View, width: int, height: int) -> RenderableType:
     """Draw the picture for a terminal of this size."""
     if view.health is None:
         return Group(_title(view), Text(f"\n  {view.notice}", style="dim"))
-    sessions = sum(max(len(each.sessions), 1) for each in view.health.adapters)
     low = height < _LOW
-    below = max(sessions, _COUNTER_ROWS if width >= _MEDIUM and not low else 1) + _FRAME_ROWS
+    connections = [row for each in view.health.adapters for row in _sessions(each, low)]
+    below = (
+        max(len(connections), _COUNTER_ROWS if width >= _MEDIUM and not low else 1) + _FRAME_ROWS
+    )
     trading = [each for each in view.health.adapters if each.trading is not None]
     shared = height - 1 - below - _FRAME_ROWS - (_EVENTS_LEAST_LOW if low else _EVENTS_LEAST)
-    traded = _book_rows(view.book, len(trading), shared, len(view.quotes)) if trading else 0
+    traded = _book_rows(view.book, trading, shared, len(view.quotes)) if trading else 0
     rows = max(shared - traded, 1)
     prices = min(len(view.quotes), rows) + _FRAME_ROWS
     layout = Layout()
     middle = Layout(size=below)
-    panels = [Layout(_connections(view.health.adapters, view.now_ns), ratio=3)]
+    panels = [Layout(_connections(connections, view.now_ns), ratio=3)]
     if width >= _MEDIUM:
         panels.append(Layout(_counters(view.health), ratio=1, minimum_size=30))
     middle.split_row(*panels)
@@ -119,12 +120,11 @@ def render(view: View, width: int, height: int) -> RenderableType:
     return layout
 
 
-def _book_rows(book: Book, venues: int, shared: int, quotes: int) -> int:
+def _book_rows(book: Book, trading: Sequence[AdapterHealth], shared: int, quotes: int) -> int:
     """Rows of the trading panel with its frame, out of those that it shares with the prices."""
-    wanted = venues + len(book.strategies) + bool(book.accounts)
-    wanted += len(book.orders) + min(len(book.trades), _FILLS_SHOWN)
+    wanted = rows_wanted(book, trading)
     prices = min(quotes, int(shared * _PRICES_SHARE))
-    return 2 + max(venues, min(wanted, shared - 2 - prices))
+    return 2 + max(len(trading), min(wanted, shared - 2 - prices))
 
 
 def fitting(quotes: Sequence[Quote], rows: int) -> list[Quote]:
@@ -259,7 +259,21 @@ def _stream_states(streams: Sequence[StreamStatus]) -> Text:
     return Text(", ").join(parts)
 
 
-def _connections(adapters: Sequence[AdapterHealth], now_ns: int) -> Panel:
+def _sessions(adapter: AdapterHealth, low: bool) -> list[tuple[str, SessionHealth]]:
+    """The rows of a venue in the table of connections; on a low terminal one, if all is well."""
+    sessions = adapter.sessions
+    if not sessions:
+        reason, state = adapter.endpoint, adapter.state
+        return [(adapter.adapter_name, SessionHealth("", state, 0, reason))]
+    if low and len(sessions) > 1 and {each.state for each in sessions} == {ConnectionState.READY}:
+        newest = max(sessions, key=lambda each: each.since_ns)
+        lost = sum(each.reconnects for each in sessions)
+        whole = msgspec.structs.replace(newest, name="all", reconnects=lost)
+        return [(adapter.adapter_name, whole)]
+    return [(adapter.adapter_name, each) for each in sessions]
+
+
+def _connections(rows: Sequence[tuple[str, SessionHealth]], now_ns: int) -> Panel:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, expand=True, pad_edge=False, padding=(0, 1))
     table.add_column("venue", style="bold", no_wrap=True)
     table.add_column("session", no_wrap=True)
@@ -267,18 +281,10 @@ def _connections(adapters: Sequence[AdapterHealth], now_ns: int) -> Panel:
     table.add_column("for", justify="right", no_wrap=True)
     table.add_column("lost", justify="right", no_wrap=True)
     table.add_column("reason", no_wrap=True, overflow="ellipsis", ratio=1)
-    for adapter in adapters:
-        if not adapter.sessions:
-            table.add_row(adapter.adapter_name, "", _state(adapter.state), "", "", adapter.endpoint)
-        for session in adapter.sessions:
-            table.add_row(
-                adapter.adapter_name,
-                session.name,
-                _state(session.state),
-                duration((now_ns - session.since_ns) / NS_PER_S),
-                str(session.reconnects),
-                session.reason,
-            )
+    for venue, session in rows:
+        since = duration((now_ns - session.since_ns) / NS_PER_S) if session.name else ""
+        lost = str(session.reconnects) if session.name else ""
+        table.add_row(venue, session.name, _state(session.state), since, lost, session.reason)
     return Panel(table, title="connections", border_style="dim", padding=(0, 1))
 
 

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import logging
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from foxtrot.simulator.ib import SimulatedIb
 
 
-_TWS, _OPEND = "TWS gateway", "Futu OpenD"
+Serving = Coroutine[object, object, None]
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What is served, and for how long."""
+    """What is served, and for how long; `key` and `secret` are of Binance's customer."""
 
     port: int
     seed: int
@@ -36,6 +36,8 @@ class Plan(msgspec.Struct, frozen=True):
     full_speed: bool
     seconds: float | None
     json: bool
+    key: str | None = None
+    secret: str | None = None
 
 
 def open_binance(
@@ -68,76 +70,75 @@ def open_futu(stack: ExitStack, *, seed: int = 0, rate_hz: float = 10.0) -> Simu
     return venue
 
 
-def serve_binance(plan: Plan, key: str | None = None, secret: str | None = None) -> None:
-    """Serve a Binance until a signal or the deadline; with the simulated key, if none is given.
+def serve(name: str, plan: Plan) -> None:
+    """Serve a venue until a signal or the deadline.
+
+    Args:
+        name: binance, ib or futu.
+        plan: How; the port may be below zero for the venue's usual one.
 
     Raises:
-        ConfigurationError: The port is taken or a symbol is none.
+        ConfigurationError: There is no such venue, the port is taken, a symbol is none, there is a
+            key where none is used, or futu-api is not installed.
     """
-    from foxtrot.simulator.binance import serve
-    from foxtrot.simulator.binance_keys import SIMULATED_KEY, SIMULATED_SECRET, ApiKey
-
-    one = ApiKey(key or SIMULATED_KEY, secret or SIMULATED_SECRET)
-    serving = serve(
-        plan.symbols,
-        seed=plan.seed,
-        rate_hz=plan.rate_hz,
-        port=plan.port,
-        full_speed=plan.full_speed,
-        keys=(one,),
-        on_ready=lambda venue: _announce_binance(venue, one, json=plan.json),
-    )
-    _run(plan, serving)
-
-
-def serve_ib(plan: Plan) -> None:
-    """Serve a TWS gateway until a signal or the deadline.
-
-    Raises:
-        ConfigurationError: The port is taken or a symbol is none.
-    """
-    from foxtrot.simulator.ib import serve
-
-    serving = serve(
-        plan.symbols,
-        seed=plan.seed,
-        rate_hz=plan.rate_hz,
-        port=plan.port,
-        full_speed=plan.full_speed,
-        on_ready=lambda venue, faults: _announce_host(venue, faults, _TWS, json=plan.json),
-    )
-    _run(plan, serving)
-
-
-def serve_futu(plan: Plan) -> None:
-    """Serve an OpenD of Futu until a signal or the deadline.
-
-    Raises:
-        ConfigurationError: The port is taken, a symbol is none, or futu-api is not installed.
-    """
-    from foxtrot.simulator.futu import serve
-    from foxtrot.simulator.futu_accounts import SIMULATED_PASSWORD as PASSWORD
-
-    serving = serve(
-        plan.symbols,
-        seed=plan.seed,
-        rate_hz=plan.rate_hz,
-        port=plan.port,
-        full_speed=plan.full_speed,
-        on_ready=lambda venue, faults: _announce_host(
-            venue, faults, _OPEND, json=plan.json, password=PASSWORD
-        ),
-    )
-    _run(plan, serving)
-
-
-def _run(plan: Plan, serving: Coroutine[object, object, None]) -> None:
+    if name not in _SERVED:
+        raise ConfigurationError("command line", "venue", f"must be one of {', '.join(_SERVED)}")
+    if name != "binance" and (plan.key or plan.secret):
+        raise ConfigurationError("command line", "--key", "is for Binance alone")
+    usual_port, serving = _SERVED[name]
+    if plan.port < 0:
+        plan = msgspec.structs.replace(plan, port=usual_port)
     logs.configure(level="WARNING")
     _silence_server()
-    asyncio.run(_until_told(plan, serving))
+    asyncio.run(_until_told(plan, serving(plan)))
 
 
-async def _until_told(plan: Plan, serving: Coroutine[object, object, None]) -> None:
+def _serve_binance(plan: Plan) -> Serving:
+    """With the simulated key, if none is given."""
+    from foxtrot.simulator.binance import SimulatedBinance
+    from foxtrot.simulator.binance_keys import SIMULATED_KEY, SIMULATED_SECRET, ApiKey
+
+    key = ApiKey(plan.key or SIMULATED_KEY, plan.secret or SIMULATED_SECRET)
+    venue = SimulatedBinance(
+        plan.symbols, seed=plan.seed, rate_hz=plan.rate_hz, port=plan.port, keys=(key,)
+    )
+    if plan.full_speed:
+        venue.blast()
+    return venue.serve(lambda faults: _announce_binance(venue, faults, key, json=plan.json))
+
+
+def _serve_ib(plan: Plan) -> Serving:
+    from foxtrot.simulator.ib import SimulatedIb
+
+    venue = SimulatedIb(plan.symbols, seed=plan.seed, rate_hz=plan.rate_hz, port=plan.port)
+    if plan.full_speed:
+        venue.blast()
+    return venue.serve(lambda faults: _announce_host(venue, faults, "TWS gateway", json=plan.json))
+
+
+def _serve_futu(plan: Plan) -> Serving:
+    from foxtrot.simulator.futu import SimulatedFutu
+    from foxtrot.simulator.futu_accounts import SIMULATED_PASSWORD as PASSWORD
+
+    venue = SimulatedFutu(plan.symbols, seed=plan.seed, rate_hz=plan.rate_hz, port=plan.port)
+    if plan.full_speed:
+        venue.blast()
+    return venue.serve(
+        lambda faults: _announce_host(
+            venue, faults, "Futu OpenD", json=plan.json, password=PASSWORD
+        )
+    )
+
+
+_SERVED: Mapping[str, tuple[int, Callable[[Plan], Serving]]] = {
+    "binance": (9001, _serve_binance),
+    "ib": (9002, _serve_ib),
+    "futu": (9003, _serve_futu),
+}
+"""The venues, with the ports that they have unless another one is wanted."""
+
+
+async def _until_told(plan: Plan, serving: Serving) -> None:
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
@@ -163,8 +164,7 @@ def _silence_server() -> None:
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 
 
-def _announce_binance(venue: SimulatedBinance, key: ApiKey, *, json: bool) -> None:
-    faults = f"{venue.rest_url}/control/faults"
+def _announce_binance(venue: SimulatedBinance, faults: str, key: ApiKey, *, json: bool) -> None:
     connect = {
         "environment": "simulated",
         "rest_url": venue.rest_url,

@@ -13,6 +13,9 @@ from foxtrot.model.constants import ConnectionState
 from foxtrot.model.health import AdapterHealth, TradingHealth
 from foxtrot.model.objects import AccountData, OrderData, TradeData
 
+_FILLS_LEAST = 3
+"""Fills that are shown before anything else asks for the room of older ones."""
+
 _FLAGS = frozenset({"inited", "trading"})
 
 
@@ -27,19 +30,27 @@ class Book(msgspec.Struct, frozen=True):
 
 def trading_panel(book: Book, adapters: Sequence[AdapterHealth], rows: int) -> Panel:
     """Draw as much of it as fits in so many rows; what matters most stands first."""
-    lines = list(_lines(book, adapters))
+    fills = _FILLS_LEAST + max(rows - rows_wanted(book, adapters), 0)
+    lines = list(_lines(msgspec.structs.replace(book, trades=book.trades[-fills:]), adapters))
     hidden = len(lines) - rows
     note = f"{hidden} more lines do not fit" if hidden > 0 else None
     body = Group(*lines[: max(rows, 1)])
     return Panel(body, title="trading", subtitle=note, border_style="dim", padding=(0, 1))
 
 
+def rows_wanted(book: Book, adapters: Sequence[AdapterHealth]) -> int:
+    """Rows for all of it, but of the fills only the newest."""
+    return sum(1 for _ in _lines(book, adapters)) - max(len(book.trades) - _FILLS_LEAST, 0)
+
+
 def _lines(book: Book, adapters: Sequence[AdapterHealth]) -> Iterator[Text]:
     for adapter in adapters:
         if adapter.trading is not None:
             yield _whole(_venue(adapter.adapter_name, adapter.trading))
+    watching = [name for name, variables in book.strategies if _only_watches(variables)]
     for name, variables in book.strategies:
-        yield _whole(_strategy(name, variables))
+        if name not in watching:
+            yield _whole(_strategy(name, variables))
     for order in reversed(book.orders):
         yield _whole(_order(order))
     for trade in reversed(book.trades):
@@ -49,6 +60,8 @@ def _lines(book: Book, adapters: Sequence[AdapterHealth]) -> Iterator[Text]:
     if book.accounts:
         parts = (f"{each.accountid} {each.available:,.10g}" for each in book.accounts)
         yield _whole(Text("free   " + "  ".join(parts), style="dim"))
+    if watching:
+        yield _whole(Text("watch  " + "  ".join(watching), style="dim"))
 
 
 def _venue(name: str, trading: TradingHealth) -> Text:
@@ -65,6 +78,12 @@ def _venue(name: str, trading: TradingHealth) -> Text:
     if trading.journal:
         line.append(f"  no new orders: {trading.journal}", style="bold red")
     return line
+
+
+def _only_watches(variables: Mapping[str, object]) -> bool:
+    """Whether a strategy holds nothing and shows nothing; one that failed is no such."""
+    shown = {key: value for key, value in variables.items() if key not in _FLAGS}
+    return bool(variables.get("trading", True)) and shown == {"pos": {}}
 
 
 def _strategy(name: str, variables: Mapping[str, object]) -> Text:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -213,3 +214,23 @@ def test_trading_leaves_room_for_prices(height: int, prices: int) -> None:
     assert "BINANCE  ready" in text
     assert "what happened" in text
     assert len(text.splitlines()) <= height
+
+
+def test_a_low_terminal_folds_the_sessions_of_a_venue_that_is_well() -> None:
+    """Three venues fit on 24 rows; a session that is not ready has its row again."""
+
+    def venue(name: str, trading: ConnectionState) -> AdapterHealth:
+        sessions = (
+            SessionHealth("websocket", ConnectionState.READY, NOW_NS, "held", reconnects=1),
+            SessionHealth("trading", trading, NOW_NS, "why", reconnects=2),
+        )
+        return AdapterHealth(name, trading, sessions=sessions)
+
+    well, ill = venue("IB", ConnectionState.READY), venue("FUTU", ConnectionState.RECONNECTING)
+    picture = msgspec.structs.replace(
+        view(quote()), health=Health(EngineHealth(True), BridgeHealth(True), (well, ill))
+    )
+    low = [line.split() for line in drawn(picture, 80, 24).splitlines()]
+    assert ["│", "IB", "all", "ready", "0:00", "3", "held", "│"] in low
+    assert ["│", "FUTU", "trading", "reconnecting", "0:00", "2", "why", "│"] in low
+    assert "│ IB       trading" in drawn(picture, 80, 40)

@@ -79,6 +79,17 @@ def test_a_halt_says_why_and_how_many_cancels_are_pending() -> None:
         assert words in text
 
 
+def test_who_only_watches_takes_one_row_at_the_end() -> None:
+    """Who trades is above them; one that was stopped is never among those who watch."""
+    idle: dict[str, object] = {"inited": True, "trading": True, "pos": {}}
+    stopped = idle | {"trading": False}
+    book = Book(strategies=(("one", idle), ("two", idle), ("three", stopped), *BOOK.strategies))
+    lines = [line.strip("│ ") for line in drawn(book).splitlines()]
+    assert "watch  one  two" in lines[-2]
+    assert any(line.startswith("three  not trading") for line in lines)
+    assert any(line.startswith("maker") for line in lines)
+
+
 def test_a_low_terminal_keeps_the_venue_and_counts_what_is_hidden() -> None:
     """The state of trading is never what is left out."""
     text = drawn(rows=1)
