@@ -23,6 +23,9 @@ from foxtrot import MainEngine
 from foxtrot.adapter.binance import BinanceAdapter
 from foxtrot.adapter.binance.client import BinanceClient
 from foxtrot.adapter.binance.orders import OrderSession
+from foxtrot.adapter.futu import FutuAdapter, limits
+from foxtrot.adapter.futu.client import FutuClient
+from foxtrot.adapter.futu.schema import Proto
 from foxtrot.adapter.ib import IbAdapter
 from foxtrot.adapter.ib.client import IbClient
 from foxtrot.app.stop import Stop
@@ -49,10 +52,16 @@ from tests.support.rig import QUICK, SHORT
 
 TOLD = (EVENT_ORDER, EVENT_TRADE, EVENT_ACCOUNT, EVENT_POSITION, EVENT_LOG)
 STATE, TRADED, LOOKED = "state", "traded", "looked"
-_LOTS = {"BTCUSDT": 0.002, "ETHUSDT": 0.02, "ETHBTC": 0.02}
-_DIGITS = {"BTCUSDT": 2, "ETHUSDT": 2, "ETHBTC": 5}
+_LOTS = {
+    "BTCUSDT": 0.002, "ETHUSDT": 0.02, "ETHBTC": 0.02,
+    "00700": 100.0, "09988": 100.0, "00005": 400.0,
+}  # fmt: skip
+_DIGITS = {"BTCUSDT": 2, "ETHUSDT": 2, "ETHBTC": 5, "00700": 0, "09988": 1, "00005": 1}
 _STOCK_LOT, _STOCK_DIGITS = 1.0, 2
-_ADAPTERS: Mapping[str, type[BaseAdapter]] = {"BINANCE": BinanceAdapter, "IB": IbAdapter}
+_ADAPTERS: Mapping[str, type[BaseAdapter]] = {
+    "BINANCE": BinanceAdapter, "IB": IbAdapter, "FUTU": FutuAdapter
+}  # fmt: skip
+_EXCHANGES = {"BINANCE": Exchange.BINANCE, "IB": Exchange.SMART, "FUTU": Exchange.SEHK}
 _TURN_S = 0.02
 _UNDER_WAY_S = 0.003
 
@@ -60,8 +69,8 @@ _UNDER_WAY_S = 0.003
 class Errand(msgspec.Struct, frozen=True):
     """What the program is to do: so many acts, and to die at the `passes`-th pass of a point.
 
-    `prices` are those of the market that stands still, by symbol. IB has a port and no URLs. After
-    `grace_s` an order that nobody lists has never arrived.
+    `prices` are those of the market that stands still, by symbol. IB and Futu have a port and no
+    URLs. After `grace_s` an order that nobody lists has never arrived.
     """
 
     rest_url: str
@@ -79,13 +88,15 @@ class Errand(msgspec.Struct, frozen=True):
     @property
     def exchange(self) -> Exchange:
         """Where everything is traded."""
-        return Exchange.SMART if self.venue == "IB" else Exchange.BINANCE
+        return _EXCHANGES[self.venue]
 
     @property
     def setting(self) -> dict[str, str | int]:
         """What `connect` is given."""
         if self.venue == "IB":
             return {"environment": "simulated", "port": self.port, "account": "DU1234567"}
+        if self.venue == "FUTU":
+            return {"environment": "simulated", "port": self.port, "password": "123456"}
         return {
             "environment": "simulated",
             "rest_url": self.rest_url,
@@ -114,6 +125,10 @@ def _changes_something(client: object, method: str, *rest: object, **options: ob
 
 def _is_of_an_order(*arguments: object, order: bool = False) -> bool:
     return order
+
+
+def _is_an_order(client: object, proto: Proto, *rest: object, **options: object) -> bool:
+    return proto in (Proto.Trd_PlaceOrder, Proto.Trd_ModifyOrder)
 
 
 Place = tuple[type, str, Callable[..., bool]]
@@ -150,8 +165,12 @@ POINTS: Mapping[str, int] = {
 }
 """Where the program may be killed, and how many passes to choose from there are, about."""
 
-_IB_PLACES: dict[str, Place] = {"request": (IbClient, "tell", _is_of_an_order)}
-IB_POINTS = (
+_REQUESTS: Mapping[str, Place] = {
+    "BINANCE": _PLACES["request"],
+    "IB": (IbClient, "tell", _is_of_an_order),
+    "FUTU": (FutuClient, "ask", _is_an_order),
+}
+LINE_POINTS = (
     "request, during",
     _COMMIT,
     "telling, before",
@@ -161,7 +180,7 @@ IB_POINTS = (
     "fill, before",
     "report, after",
 )
-"""Where a program that trades at IB is killed."""
+"""Where a program that trades over a line of its own is killed."""
 
 
 def install(point: str, passes: int, places: Mapping[str, Place]) -> None:
@@ -288,9 +307,11 @@ def main() -> None:
     """Trade, then do as is asked until the end."""
     errand = msgspec.json.decode(sys.argv[1], type=Errand)
     if errand.point:
-        install(errand.point, errand.passes, _PLACES | _IB_PLACES if errand.port else _PLACES)
+        places = _PLACES | {"request": _REQUESTS[errand.venue]}
+        install(errand.point, errand.passes, places)
     reconciler.GRACE_NS = round(errand.grace_s * NS_PER_S)
     reconciler.APART_NS = min(reconciler.APART_NS, reconciler.GRACE_NS)
+    limits.PER_WINDOW = dict.fromkeys(limits.PER_WINDOW, 1_000)  # what is killed has no time
     flags = {**QUICK, "journal.directory": errand.directory, "orders.max_per_second": 1000}
     with Stop() as stop, MainEngine(settings=flags) as engine:
         adapter = engine.add_adapter(_ADAPTERS[errand.venue], config=SHORT)
