@@ -7,8 +7,8 @@ import datetime as dt
 from foxtrot.adapter.binance import mapping
 from foxtrot.adapter.binance.client import BinanceClient
 from foxtrot.adapter.binance.session import Venue
-from foxtrot.errors import ConfigurationError
 from foxtrot.gateway.base import Progress
+from foxtrot.gateway.history import Span, check_interval
 from foxtrot.model.objects import BarData
 from foxtrot.model.requests import HistoryRequest
 
@@ -25,7 +25,9 @@ async def fetch(
         ConfigurationError: The interval or the times make no sense.
         UnknownSymbol: The venue does not trade the symbol.
     """
-    start_ms, end_ms = _span(request, venue.port.clock.time_ns() // mapping.NS_PER_MS)
+    check_interval(request.interval, mapping.INTERVALS)
+    span = Span.of(request, venue.port.clock.time_ns())
+    start_ms, end_ms = (int(each.timestamp() * 1000) for each in (span.start, span.end))
     source = venue.contracts.source(request.symbol)
     now_ms = venue.port.clock.time_ns() // mapping.NS_PER_MS
     bars: list[BarData] = []
@@ -42,26 +44,8 @@ async def fetch(
         if not fresh:
             break
         at_ms = fresh[-1][0] + 1
-        progress(min(at_ms, end_ms) - start_ms, end_ms - start_ms)
+        span.tell(progress, dt.timedelta(milliseconds=at_ms - start_ms))
         if len(rows) < PAGE:
             break
-    progress(end_ms - start_ms, end_ms - start_ms)
+    span.tell(progress, dt.timedelta.max)
     return bars
-
-
-def _span(request: HistoryRequest, now_ms: int) -> tuple[int, int]:
-    if request.interval not in mapping.INTERVALS:
-        allowed = ", ".join(interval.value for interval in mapping.INTERVALS)
-        raise ConfigurationError("history", "interval", f"is not offered; allowed: {allowed}")
-    start_ms = _ms(request.start, "start")
-    end_ms = _ms(request.end, "end") if request.end is not None else now_ms
-    if start_ms > end_ms:
-        raise ConfigurationError("history", "start", "lies after the end")
-    return start_ms, min(end_ms, now_ms)
-
-
-def _ms(moment: dt.datetime, field: str) -> int:
-    if moment.tzinfo is None:
-        problem = "has no time zone; give one, such as datetime(2026, 1, 1, tzinfo=UTC)"
-        raise ConfigurationError("history", field, problem)
-    return max(int(moment.timestamp() * 1000), 0)  # the venue takes no negative times

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 from foxtrot.adapter.futu import mapping
@@ -15,35 +13,20 @@ from foxtrot.adapter.futu.limits import BARS_PER_PAGE
 from foxtrot.adapter.futu.schema import Proto, c2s_of
 from foxtrot.adapter.futu.session import Venue
 from foxtrot.core.logs import get_logger
-from foxtrot.errors import ConfigurationError, StreamingError
+from foxtrot.errors import StreamingError
 from foxtrot.gateway.base import Progress
+from foxtrot.gateway.history import Span, check_interval
 from foxtrot.model.constants import Interval
-from foxtrot.model.objects import NS_PER_S, BarData
+from foxtrot.model.objects import BarData
 from foxtrot.model.requests import HistoryRequest
 
 log = get_logger("foxtrot.futu.history")
 
 _DAYS = {Interval.DAILY: 1, Interval.WEEKLY: 7}
-_NEVER = dt.datetime(1970, 1, 2, tzinfo=dt.UTC)
 
 
 class _Row(mapping.WireBar, Protocol):
     isBlank: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """What is asked for, cut off at now; both ends belong to it."""
-
-    start: dt.datetime
-    end: dt.datetime
-    now: dt.datetime
-
-    def tell(self, progress: Progress, reached: dt.datetime) -> None:
-        """Say how much is done, in seconds of the span."""
-        total = max(math.ceil((self.end - self.start).total_seconds()), 1)
-        done = math.ceil((reached - self.start).total_seconds())
-        progress(min(max(done, 0), total), total)
 
 
 async def fetch(
@@ -61,11 +44,8 @@ async def fetch(
         VenueUnavailable: The quota of contracts whose past may be asked for is used up.
     """
     interval = request.interval
-    if interval not in mapping.BAR_KINDS:
-        allowed = ", ".join(each.value for each in mapping.BAR_KINDS)
-        raise ConfigurationError("history", "interval", f"is not offered; allowed: {allowed}")
-    now = dt.datetime.fromtimestamp(venue.port.clock.time_ns() / NS_PER_S, dt.UTC)
-    span = _span(request, now)
+    check_interval(interval, mapping.BAR_KINDS)
+    span = Span.of(request, venue.port.clock.time_ns())
     known = await venue.contracts.resolve(client, request.symbol, request.exchange)
     found: dict[dt.datetime, BarData] = {}
     refused = 0
@@ -78,17 +58,17 @@ async def fetch(
                 continue
             start = mapping.start_of(row, interval)
             if span.start <= start <= span.end:
-                closed = _end(start, interval, known) <= now
+                closed = _end(start, interval, known) <= span.now
                 found[start] = mapping.bar(row, known.source, interval, closed=closed)
-        span.tell(progress, max(found, default=span.start))
+        span.tell(progress, max(found, default=span.start) - span.start)
     if refused:
         log.warning("bars_refused", symbol=known.vt_symbol, bars=refused)
-    span.tell(progress, span.end)
+    span.tell(progress, dt.timedelta.max)
     return [found[start] for start in sorted(found)]
 
 
 async def _pages(
-    client: FutuClient, known: Instrument, interval: Interval, span: _Span
+    client: FutuClient, known: Instrument, interval: Interval, span: Span
 ) -> AsyncIterator[list[_Row]]:
     """Rows, oldest first, a page at a time; only the first counts in OpenD's windows."""
     length = mapping.LENGTHS.get(interval, dt.timedelta())
@@ -109,18 +89,6 @@ async def _pages(
         if answer.nextReqKey == key:
             raise StreamingError("OpenD's pages of the past do not advance")
         key = answer.nextReqKey
-
-
-def _span(request: HistoryRequest, now: dt.datetime) -> _Span:
-    for field, moment in (("start", request.start), ("end", request.end)):
-        if moment is not None and moment.tzinfo is None:
-            problem = "has no time zone; give one, such as datetime(2026, 1, 1, tzinfo=UTC)"
-            raise ConfigurationError("history", field, problem)
-    start, end = request.start, request.end or now
-    if start > end:
-        raise ConfigurationError("history", "start", "lies after the end")
-    start = max(start.astimezone(dt.UTC), _NEVER)
-    return _Span(start, max(min(end.astimezone(dt.UTC), now), start), now)
 
 
 def _end(start: dt.datetime, interval: Interval, known: Instrument) -> dt.datetime:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
-from dataclasses import dataclass
 from typing import cast
 
 from foxtrot.adapter.ib import mapping, pages
@@ -13,8 +11,9 @@ from foxtrot.adapter.ib.client import IbClient
 from foxtrot.adapter.ib.instruments import Instrument
 from foxtrot.adapter.ib.session import Venue
 from foxtrot.core.logs import get_logger
-from foxtrot.errors import ConfigurationError, VenueError
+from foxtrot.errors import VenueError
 from foxtrot.gateway.base import Progress
+from foxtrot.gateway.history import Span, check_interval
 from foxtrot.model.constants import Interval
 from foxtrot.model.objects import NS_PER_S, BarData, TickData
 from foxtrot.model.requests import HistoryRequest
@@ -24,20 +23,6 @@ log = get_logger("foxtrot.ib.history")
 _SECOND = dt.timedelta(seconds=1)
 _LONG_AGO = dt.timedelta(days=7)
 """Where a short span is empty that ended later, the market was closed, and nothing is asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """What is asked for, cut off at now; both ends belong to it."""
-
-    start: dt.datetime
-    end: dt.datetime
-    now: dt.datetime
-
-    def tell(self, progress: Progress, done: dt.timedelta) -> None:
-        """Say how much is done, in seconds of the span."""
-        total = max(math.ceil((self.end - self.start).total_seconds()), 1)
-        progress(min(max(math.ceil(done.total_seconds()), 0), total), total)
 
 
 async def fetch(
@@ -53,9 +38,7 @@ async def fetch(
         PermissionDenied: The account has not subscribed to its data.
         RateLimited: TWS says again and again that the pace is too fast.
     """
-    if request.interval not in mapping.INTERVALS:
-        allowed = ", ".join(interval.value for interval in mapping.INTERVALS)
-        raise ConfigurationError("history", "interval", f"is not offered; allowed: {allowed}")
+    check_interval(request.interval, mapping.INTERVALS)
     archive, span = await _archive(venue, client, request)
     found = await _rows(archive, span, request.interval, progress)
     span.tell(progress, dt.timedelta.max)
@@ -102,27 +85,14 @@ async def head_timestamp(
     return await Archive(venue, client, instrument).head()
 
 
-async def _archive(
-    venue: Venue, client: IbClient, request: HistoryRequest
-) -> tuple[Archive, _Span]:
-    span = _span(request, dt.datetime.fromtimestamp(venue.port.clock.time_ns() / NS_PER_S, dt.UTC))
+async def _archive(venue: Venue, client: IbClient, request: HistoryRequest) -> tuple[Archive, Span]:
+    span = Span.of(request, venue.port.clock.time_ns())
     instrument = await venue.contracts.resolve(client, request.symbol, request.exchange)
     return Archive(venue, client, instrument), span
 
 
-def _span(request: HistoryRequest, now: dt.datetime) -> _Span:
-    for field, moment in (("start", request.start), ("end", request.end)):
-        if moment is not None and moment.tzinfo is None:
-            problem = "has no time zone; give one, such as datetime(2026, 1, 1, tzinfo=UTC)"
-            raise ConfigurationError("history", field, problem)
-    start, end = request.start, request.end or now
-    if start > end:
-        raise ConfigurationError("history", "start", "lies after the end")
-    return _Span(start.astimezone(dt.UTC), min(end, now).astimezone(dt.UTC), now)
-
-
 async def _rows(
-    archive: Archive, span: _Span, interval: Interval, progress: Progress
+    archive: Archive, span: Span, interval: Interval, progress: Progress
 ) -> list[mapping.Row]:
     """Page after page, the newest first, as TWS counts back from an end."""
     known, found = archive.instrument, dict[dt.datetime, mapping.Row]()
@@ -148,7 +118,7 @@ async def _rows(
     return [found[start] for start in sorted(found)]
 
 
-async def _head(archive: Archive, span: _Span) -> dt.datetime:
+async def _head(archive: Archive, span: Span) -> dt.datetime:
     """Where the data begins; who asked for nothing but what lies before is told so."""
     try:
         head = await archive.head()
@@ -192,7 +162,7 @@ def _cut(page: list[SdkTick], at: dt.datetime) -> tuple[list[SdkTick], dt.dateti
     return page, last + _SECOND
 
 
-async def _resumes(archive: Archive, at: dt.datetime, span: _Span, kind: TickKind) -> dt.datetime:
+async def _resumes(archive: Archive, at: dt.datetime, span: Span, kind: TickKind) -> dt.datetime:
     """Where trading goes on after `at`, where no ticks are: bars of an hour tell, a week at once.
 
     TWS seeks no further than the end of the trading day, and tick by tick over a weekend would
