@@ -148,8 +148,8 @@ def simulate(
     """Serve a simulated venue on this machine, with orders and faults at will, until Ctrl-C."""
     from foxtrot.app.simulate import Plan, serve
 
-    wanted, at = listed(symbols) or None, -1 if port is None else port
-    serve(venue, Plan(at, seed, rate, wanted, full_speed, seconds, json, key, secret))
+    wanted = listed(symbols) or None
+    serve(venue, Plan(port, seed, rate, wanted, full_speed, seconds, json, key, secret))
 
 
 @app.command()

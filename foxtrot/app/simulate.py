@@ -27,9 +27,12 @@ Serving = Coroutine[object, object, None]
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What is served, and for how long; `key` and `secret` are of Binance's customer."""
+    """What is served, and for how long; without a port, at the usual one of the venue.
 
-    port: int
+    `key` and `secret` are of Binance's customer.
+    """
+
+    port: int | None
     seed: int
     rate_hz: float
     symbols: list[str] | None
@@ -75,7 +78,7 @@ def serve(name: str, plan: Plan) -> None:
 
     Args:
         name: binance, ib or futu.
-        plan: How; the port may be below zero for the venue's usual one.
+        plan: How.
 
     Raises:
         ConfigurationError: There is no such venue, the port is taken, a symbol is none, there is a
@@ -86,41 +89,40 @@ def serve(name: str, plan: Plan) -> None:
     if name != "binance" and (plan.key or plan.secret):
         raise ConfigurationError("command line", "--key", "is for Binance alone")
     usual_port, serving = _SERVED[name]
-    if plan.port < 0:
-        plan = msgspec.structs.replace(plan, port=usual_port)
+    port = usual_port if plan.port is None else plan.port
     logs.configure(level="WARNING")
     _silence_server()
-    asyncio.run(_until_told(plan, serving(plan)))
+    asyncio.run(_until_told(plan.seconds, port, serving(plan, port)))
 
 
-def _serve_binance(plan: Plan) -> Serving:
+def _serve_binance(plan: Plan, port: int) -> Serving:
     """With the simulated key, if none is given."""
     from foxtrot.simulator.binance import SimulatedBinance
     from foxtrot.simulator.binance_keys import SIMULATED_KEY, SIMULATED_SECRET, ApiKey
 
     key = ApiKey(plan.key or SIMULATED_KEY, plan.secret or SIMULATED_SECRET)
     venue = SimulatedBinance(
-        plan.symbols, seed=plan.seed, rate_hz=plan.rate_hz, port=plan.port, keys=(key,)
+        plan.symbols, seed=plan.seed, rate_hz=plan.rate_hz, port=port, keys=(key,)
     )
     if plan.full_speed:
         venue.blast()
     return venue.serve(lambda faults: _announce_binance(venue, faults, key, json=plan.json))
 
 
-def _serve_ib(plan: Plan) -> Serving:
+def _serve_ib(plan: Plan, port: int) -> Serving:
     from foxtrot.simulator.ib import SimulatedIb
 
-    venue = SimulatedIb(plan.symbols, seed=plan.seed, rate_hz=plan.rate_hz, port=plan.port)
+    venue = SimulatedIb(plan.symbols, seed=plan.seed, rate_hz=plan.rate_hz, port=port)
     if plan.full_speed:
         venue.blast()
     return venue.serve(lambda faults: _announce_host(venue, faults, "TWS gateway", json=plan.json))
 
 
-def _serve_futu(plan: Plan) -> Serving:
+def _serve_futu(plan: Plan, port: int) -> Serving:
     from foxtrot.simulator.futu import SimulatedFutu
     from foxtrot.simulator.futu_accounts import SIMULATED_PASSWORD as PASSWORD
 
-    venue = SimulatedFutu(plan.symbols, seed=plan.seed, rate_hz=plan.rate_hz, port=plan.port)
+    venue = SimulatedFutu(plan.symbols, seed=plan.seed, rate_hz=plan.rate_hz, port=port)
     if plan.full_speed:
         venue.blast()
     return venue.serve(
@@ -130,7 +132,7 @@ def _serve_futu(plan: Plan) -> Serving:
     )
 
 
-_SERVED: Mapping[str, tuple[int, Callable[[Plan], Serving]]] = {
+_SERVED: Mapping[str, tuple[int, Callable[[Plan, int], Serving]]] = {
     "binance": (9001, _serve_binance),
     "ib": (9002, _serve_ib),
     "futu": (9003, _serve_futu),
@@ -138,7 +140,7 @@ _SERVED: Mapping[str, tuple[int, Callable[[Plan], Serving]]] = {
 """The venues, with the ports that they have unless another one is wanted."""
 
 
-async def _until_told(plan: Plan, serving: Serving) -> None:
+async def _until_told(seconds: float | None, port: int, serving: Serving) -> None:
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
@@ -146,14 +148,14 @@ async def _until_told(plan: Plan, serving: Serving) -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, task.cancel)
     try:
-        async with asyncio.timeout(plan.seconds):
+        async with asyncio.timeout(seconds):
             await serving
     except TimeoutError:
         return
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        problem = f"{plan.port} is in use; choose another one, or 0 for any that is free"
+        problem = f"{port} is in use; choose another one, or 0 for any that is free"
         raise ConfigurationError("command line", "--port", problem) from None
     except asyncio.CancelledError:
         task.uncancel()

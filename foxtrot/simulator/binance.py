@@ -24,6 +24,7 @@ from foxtrot.simulator.binance_seen import Seen
 from foxtrot.simulator.binance_streams import LastPublished, Publisher
 from foxtrot.simulator.binance_strikes import strike
 from foxtrot.simulator.binance_user import UserStreams
+from foxtrot.simulator.fault_routes import PATH
 from foxtrot.simulator.faults import Fault
 from foxtrot.simulator.listings import DEFAULT_SYMBOLS
 from foxtrot.simulator.market import Market, Step
@@ -31,7 +32,7 @@ from foxtrot.simulator.matching import Matching, Report, What
 from foxtrot.simulator.threads import VenueThread
 from foxtrot.simulator.venue import SimulatedVenue, clock_ms, last_turns
 
-__all__ = ["ApiKey", "Limits", "SimulatedBinance", "SimulatedBinanceThread", "serve"]
+__all__ = ["ApiKey", "Limits", "SimulatedBinance", "SimulatedBinanceThread"]
 
 DEFAULT_BALANCES: Mapping[str, Amount] = MappingProxyType(
     {"USDT": 100_000, "BTC": 2, "ETH": 20, "BNB": 50}
@@ -142,6 +143,12 @@ class SimulatedBinance(SimulatedVenue):
         """Flood whoever subscribes to the plan's channel from now on; by default, quotes."""
         self._blast = Blast(self.market, self.faults, plan or BlastPlan())
 
+    async def serve(self, on_ready: Callable[[str], None]) -> None:
+        """See `SimulatedVenue`; faults are injected at the same port."""
+        async with self:
+            on_ready(self.rest_url + PATH)
+            await asyncio.get_running_loop().create_future()
+
     def subscriptions(self) -> set[str]:
         """The streams that are live now, over all connections."""
         return set(self._listeners)
@@ -239,41 +246,3 @@ class SimulatedBinance(SimulatedVenue):
 
 class SimulatedBinanceThread(VenueThread[SimulatedBinance]):
     """A simulated Binance in a thread of its own; `venue` is the simulator."""
-
-
-async def serve(
-    symbols: Sequence[str] | None = None,
-    *,
-    seed: int = 0,
-    rate_hz: float = 10.0,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    limits: Limits | None = None,
-    keys: Sequence[ApiKey] = (ApiKey(),),
-    full_speed: bool = False,
-    blast_hz: float | None = None,
-    on_ready: Callable[[SimulatedBinance], None] | None = None,
-) -> None:
-    """Run a venue until cancelled.
-
-    Args:
-        symbols: As for `SimulatedBinance`, like the next six.
-        seed: Same seed, same prices.
-        rate_hz: Steps of the market per second and symbol.
-        host: A loopback address.
-        port: 0 takes a free one.
-        limits: The rules for clients.
-        keys: Who may trade.
-        full_speed: Flood the subscribers of book tickers.
-        blast_hz: Flood them with so many frames a second.
-        on_ready: Called with the venue once it listens.
-    """
-    venue = SimulatedBinance(
-        symbols, seed=seed, rate_hz=rate_hz, host=host, port=port, limits=limits, keys=keys
-    )
-    if full_speed or blast_hz is not None:
-        venue.blast(BlastPlan(rate_hz=blast_hz))
-    async with venue:
-        if on_ready is not None:
-            on_ready(venue)
-        await asyncio.get_running_loop().create_future()

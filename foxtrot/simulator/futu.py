@@ -7,10 +7,8 @@ tests.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from foxtrot.simulator.control import Control
 from foxtrot.simulator.faults import Fault
 from foxtrot.simulator.futu_account_room import AccountRoom
 from foxtrot.simulator.futu_accounts import DEFAULT_ACCOUNTS, SIMULATED_PASSWORD, AccountSpec
@@ -34,7 +32,7 @@ from foxtrot.simulator.socket_venue import SocketVenue
 from foxtrot.simulator.threads import VenueThread
 from foxtrot.simulator.venue import clock_ms
 
-__all__ = ["FutuLimits", "SimulatedFutu", "SimulatedFutuThread", "serve"]
+__all__ = ["FutuLimits", "SimulatedFutu", "SimulatedFutuThread"]
 
 
 class SimulatedFutu(SocketVenue[Connection]):
@@ -130,35 +128,3 @@ class SimulatedFutu(SocketVenue[Connection]):
 
 class SimulatedFutuThread(VenueThread[SimulatedFutu]):
     """A simulated OpenD in a thread of its own; `venue` is the simulator."""
-
-
-async def serve(
-    symbols: Sequence[str] | None = None,
-    *,
-    seed: int = 0,
-    rate_hz: float = 10.0,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    limits: FutuLimits | None = None,
-    full_speed: bool = False,
-    on_ready: Callable[[SimulatedFutu, str], None] | None = None,
-) -> None:
-    """Run an OpenD until cancelled.
-
-    Args:
-        symbols: As for `SimulatedFutu`, like the next five.
-        seed: Same seed, same prices.
-        rate_hz: Steps of the market per second and symbol.
-        host: A loopback address.
-        port: 0 takes a free one.
-        limits: The rules for clients.
-        full_speed: Flood whoever subscribes.
-        on_ready: Called once it listens, with the OpenD and where to inject faults.
-    """
-    venue = SimulatedFutu(symbols, seed=seed, rate_hz=rate_hz, host=host, port=port, limits=limits)
-    if full_speed:
-        venue.blast()
-    async with venue, Control(venue.faults, host) as control:
-        if on_ready is not None:
-            on_ready(venue, control.url)
-        await asyncio.get_running_loop().create_future()

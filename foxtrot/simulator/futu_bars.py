@@ -28,7 +28,8 @@ _MONTHS = {MONTH: 1, QUARTER: 3, YEAR: 12}
 _ALL = 1_023
 _HIGH, _OPEN, _LOW, _CLOSE, _LAST_CLOSE, _VOLUME, _TURNOVER = 1, 2, 4, 8, 16, 32, 64
 _RATE, _CHANGE = 128, 512
-_SHARES = 9_000_000_000
+SHARES = 9_000_000_000
+"""How many there are of every company."""
 
 
 def start_ms(kind: int, market: int, at_ms: int) -> int:
@@ -115,7 +116,7 @@ def write(
     if wanted & _VOLUME:
         line.volume = bar.volume_e8 // E8
     if wanted & _RATE:
-        line.turnoverRate = bar.volume_e8 / E8 / _SHARES
+        line.turnoverRate = bar.volume_e8 / E8 / SHARES
     if wanted & _CHANGE and last_close_e8:
         line.changeRate = (bar.close_e8 / last_close_e8 - 1) * 100
 

@@ -47,7 +47,6 @@ FORWARD = 1
 _BUYER, _SELLER = 1, 2
 _AUTOMATCH = 1
 _NORMAL = 1
-_SHARES = 9_000_000_000
 
 
 def quote(market: Market, contract: FutuContract) -> Message:
@@ -169,4 +168,4 @@ def _write_day(basic: Message, market: Market, contract: FutuContract) -> None:
     basic.lowPrice, basic.curPrice = day.low_e8 / E8, day.close_e8 / E8
     basic.lastClosePrice = day.open_e8 / E8
     basic.volume, basic.turnover = day.volume_e8 // E8, day.turnover_e8 / E8
-    basic.turnoverRate = day.volume_e8 / E8 / _SHARES * 100
+    basic.turnoverRate = day.volume_e8 / E8 / futu_bars.SHARES * 100

@@ -6,14 +6,12 @@ Cruel: faults can be switched on by `faults`. It knows nothing of the adapter it
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from foxtrot.errors import ConfigurationError, UnknownSymbol
 from foxtrot.simulator.accounts import Amount
-from foxtrot.simulator.control import Control
 from foxtrot.simulator.faults import Fault
 from foxtrot.simulator.ib_account_room import AccountRoom
 from foxtrot.simulator.ib_blast import Blast, BlastPlan
@@ -37,7 +35,7 @@ from foxtrot.simulator.socket_venue import SocketVenue
 from foxtrot.simulator.threads import VenueThread
 from foxtrot.simulator.venue import clock_ms
 
-__all__ = ["IbLimits", "SimulatedIb", "SimulatedIbThread", "serve"]
+__all__ = ["IbLimits", "SimulatedIb", "SimulatedIbThread"]
 
 DEFAULT_BALANCES: Mapping[str, Amount] = MappingProxyType({"USD": 1_000_000})
 
@@ -154,35 +152,3 @@ class SimulatedIb(SocketVenue[Connection]):
 
 class SimulatedIbThread(VenueThread[SimulatedIb]):
     """A simulated gateway in a thread of its own; `venue` is the simulator."""
-
-
-async def serve(
-    symbols: Sequence[str] | None = None,
-    *,
-    seed: int = 0,
-    rate_hz: float = 10.0,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    limits: IbLimits | None = None,
-    full_speed: bool = False,
-    on_ready: Callable[[SimulatedIb, str], None] | None = None,
-) -> None:
-    """Run a gateway until cancelled.
-
-    Args:
-        symbols: As for `SimulatedIb`, like the next five.
-        seed: Same seed, same prices.
-        rate_hz: Steps of the market per second and symbol.
-        host: A loopback address.
-        port: 0 takes a free one.
-        limits: The rules for clients.
-        full_speed: Flood whoever subscribes to quotes.
-        on_ready: Called once it listens, with the gateway and where to inject faults.
-    """
-    venue = SimulatedIb(symbols, seed=seed, rate_hz=rate_hz, host=host, port=port, limits=limits)
-    if full_speed:
-        venue.blast()
-    async with venue, Control(venue.faults, host) as control:
-        if on_ready is not None:
-            on_ready(venue, control.url)
-        await asyncio.get_running_loop().create_future()

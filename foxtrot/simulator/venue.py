@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import ClassVar, Self, TypeVar
 
 from foxtrot.errors import ConfigurationError, InvalidState
+from foxtrot.simulator.control import Control
 from foxtrot.simulator.faults import Fault, FaultBoard
 from foxtrot.simulator.log import log
 from foxtrot.simulator.market import Market, Step
@@ -103,6 +104,16 @@ class SimulatedVenue(ABC):
         await self._pulse.stop()
         await self._close()
         log.info("simulated_venue_stopped", venue=self.exchange, port=self.port)
+
+    async def serve(self, on_ready: Callable[[str], None]) -> None:
+        """Run until cancelled.
+
+        Args:
+            on_ready: Called once it listens, with the URL where faults are injected.
+        """
+        async with self, Control(self.faults, self.host) as control:
+            on_ready(control.url)
+            await asyncio.get_running_loop().create_future()
 
     def tick(self, symbol: str, count: int = 1) -> None:
         """Advance a symbol by hand; everything that can be published is, at once.

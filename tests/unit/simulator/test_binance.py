@@ -10,7 +10,7 @@ import pytest
 
 from foxtrot.errors import ConfigurationError, InvalidState, UnknownSymbol
 from foxtrot.simulator import pulse
-from foxtrot.simulator.binance import SimulatedBinance, SimulatedBinanceThread, serve
+from foxtrot.simulator.binance import SimulatedBinance, SimulatedBinanceThread
 from foxtrot.simulator.binance_limits import Limits
 
 
@@ -146,12 +146,11 @@ def test_it_runs_in_a_thread_of_its_own() -> None:
 
 async def test_serve_runs_until_it_is_cancelled(session: aiohttp.ClientSession) -> None:
     """The command line's entry: it says when it listens, and ends without a trace."""
-    ready: asyncio.Future[SimulatedBinance] = asyncio.get_running_loop().create_future()
-    task = asyncio.ensure_future(
-        serve(["BTCUSDT"], limits=Limits.none(), full_speed=True, on_ready=ready.set_result)
-    )
+    venue = SimulatedBinance(["BTCUSDT"], limits=Limits.none())
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    task = asyncio.ensure_future(venue.serve(ready.set_result))
     async with asyncio.timeout(5):
-        venue = await ready
+        assert await ready == venue.rest_url + "/control/faults"
         async with session.ws_connect(venue.websocket_url + "/ws/btcusdt@bookTicker") as socket:
             await socket.receive_json()
         task.cancel()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 
 import pytest
 from Crypto.PublicKey import RSA
 
 from foxtrot.errors import ConfigurationError, InvalidState
-from foxtrot.simulator.futu import FutuLimits, SimulatedFutu, SimulatedFutuThread, serve
+from foxtrot.simulator.futu import FutuLimits, SimulatedFutu, SimulatedFutuThread
 from foxtrot.simulator.futu_schema import Proto, module
-from tests.unit.simulator.futu_raw import DEADLINE_S, connected
+from tests.unit.simulator.futu_raw import connected
 
 
 @pytest.mark.parametrize(
@@ -82,23 +81,6 @@ async def test_its_clock_can_be_wrong() -> None:
         right = (await client.ask(Proto.KeepAlive, time=1)).s2c.time
         venue.faults.inject("clock_skew", seconds=3600)
         assert (await client.ask(Proto.KeepAlive, time=1)).s2c.time - right >= 3600
-
-
-async def test_it_is_served_until_it_is_told_to_end() -> None:
-    """It says where it listens and where faults are injected."""
-    ready: asyncio.Future[tuple[SimulatedFutu, str]] = asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(
-        serve(["HK.00700"], rate_hz=0.0, on_ready=lambda *told: ready.set_result(told))
-    )
-    async with asyncio.timeout(DEADLINE_S):
-        venue, faults = await ready
-        assert faults.startswith("http://127.0.0.1:")
-        async with connected(venue):
-            pass
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-    assert venue.connections == ()
 
 
 def test_a_message_that_the_installed_sdk_lacks_is_named() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from foxtrot.errors import ConfigurationError, InvalidState
-from foxtrot.simulator.ib import IbLimits, SimulatedIb, SimulatedIbThread, serve
+from foxtrot.simulator.ib import IbLimits, SimulatedIb, SimulatedIbThread
 from tests.support.ib_venue import running_ib
 from tests.unit.simulator.ib_raw import AAPL, raw
 
@@ -95,12 +95,11 @@ async def test_a_silent_snapshot_ends_when_its_time_is_over() -> None:
 
 async def test_it_is_served_until_it_is_told_to_end() -> None:
     """`serve` opens a gateway with an address for faults beside it, and closes both."""
-    opened: asyncio.Future[tuple[SimulatedIb, str]] = asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(
-        serve(["AAPL"], rate_hz=0, on_ready=lambda sim, url: opened.set_result((sim, url)))
-    )
+    sim = SimulatedIb(["AAPL"], rate_hz=0)
+    opened: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(sim.serve(opened.set_result))
     async with asyncio.timeout(5):
-        sim, url = await opened
+        url = await opened
     assert url.startswith("http://127.0.0.1:")
     async with raw(sim) as client:
         assert await client.settled() == []
