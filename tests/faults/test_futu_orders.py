@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from foxtrot.adapter.futu import limits
+from foxtrot.adapter.futu.schema import Proto
 from foxtrot.adapter.futu.sdk import sdk
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.constants import OrderType, Status
 from foxtrot.simulator.futu import FutuLimits
-from foxtrot.simulator.futu_schema import Proto
 from tests.support.futu_house import (
     BABA,
     FUTU_SHORT,
