@@ -11,6 +11,7 @@ from pathlib import Path
 
 from foxtrot.model.health import ProcessHealth
 
+_STARTED_NS = time.time_ns()
 _STATM = Path("/proc/self/statm")
 _DESCRIPTORS = next((each for each in ("/proc/self/fd", "/dev/fd") if os.path.isdir(each)), "")
 
@@ -26,6 +27,7 @@ def process_health() -> ProcessHealth:
         cpu_s=time.process_time(),
         threads=tuple(sorted(thread.name for thread in _threads())),
         descriptors=len(os.listdir(_DESCRIPTORS)) if _DESCRIPTORS else 0,
+        started_ns=_STARTED_NS,
     )
 
 

@@ -231,6 +231,7 @@ class ProcessHealth(msgspec.Struct, frozen=True):
     cpu_s: float = 0.0
     threads: tuple[str, ...] = ()
     descriptors: int = 0
+    started_ns: int = 0
 
 
 class Alert(msgspec.Struct, frozen=True):
