@@ -127,10 +127,10 @@ def resume() -> None:
 
 @app.command("sim")
 def simulate(
-    venue: Annotated[str, typer.Argument(help="binance, ib or futu.", show_default=False)],
+    venue: Annotated[str, typer.Argument(help="binance, ib, futu or proxy.", show_default=False)],
     port: Annotated[
         int | None,
-        typer.Option("--port", min=0, max=65_535, help="0: a free one. Usual: 9001, 9002, 9003."),
+        typer.Option("--port", min=0, max=65_535, help="0: a free one. Usual: 9001 to 9004."),
     ] = None,
     seed: Seed = 0,
     rate: Rate = 10.0,
@@ -144,12 +144,13 @@ def simulate(
         str | None, typer.Option("--key", help="Of the simulated Binance; never a real one.")
     ] = None,
     secret: Annotated[str | None, typer.Option("--secret", help="Its secret.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="HOST:PORT behind the proxy.")] = None,
 ) -> None:
     """Serve a simulated venue on this machine, with orders and faults at will, until Ctrl-C."""
     from foxtrot.app.simulate import Plan, serve
 
     wanted = listed(symbols) or None
-    serve(venue, Plan(port, seed, rate, wanted, full_speed, seconds, json, key, secret))
+    serve(venue, Plan(port, seed, rate, wanted, full_speed, seconds, json, key, secret, to))
 
 
 @app.command()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from foxtrot.simulator.binance_keys import ApiKey
     from foxtrot.simulator.futu import SimulatedFutu
     from foxtrot.simulator.ib import SimulatedIb
+    from foxtrot.simulator.proxy import TcpProxy
 
 
 Serving = Coroutine[object, object, None]
@@ -29,7 +30,7 @@ Serving = Coroutine[object, object, None]
 class Plan(msgspec.Struct, frozen=True):
     """What is served, and for how long; without a port, at the usual one of the venue.
 
-    `key` and `secret` are of Binance's customer.
+    `key` and `secret` are of Binance's customer; `to` is whom the proxy stands in front of.
     """
 
     port: int | None
@@ -41,6 +42,7 @@ class Plan(msgspec.Struct, frozen=True):
     json: bool
     key: str | None = None
     secret: str | None = None
+    to: str | None = None
 
 
 def open_binance(
@@ -77,7 +79,7 @@ def serve(name: str, plan: Plan) -> None:
     """Serve a venue until a signal or the deadline.
 
     Args:
-        name: binance, ib or futu.
+        name: binance, ib or futu; or proxy, which stands in front of one of them.
         plan: How.
 
     Raises:
@@ -88,6 +90,8 @@ def serve(name: str, plan: Plan) -> None:
         raise ConfigurationError("command line", "venue", f"must be one of {', '.join(_SERVED)}")
     if name != "binance" and (plan.key or plan.secret):
         raise ConfigurationError("command line", "--key", "is for Binance alone")
+    if (name == "proxy") != (plan.to is not None):
+        raise ConfigurationError("command line", "--to", "is what the proxy needs, and no other")
     usual_port, serving = _SERVED[name]
     port = usual_port if plan.port is None else plan.port
     logs.configure(level="WARNING")
@@ -132,10 +136,21 @@ def _serve_futu(plan: Plan, port: int) -> Serving:
     )
 
 
+def _serve_proxy(plan: Plan, port: int) -> Serving:
+    from foxtrot.simulator.proxy import TcpProxy, serve
+
+    host, _, number = (plan.to or "").rpartition(":")
+    if not host or not number.isdecimal():
+        raise ConfigurationError("command line", "--to", f"{plan.to!r} is no HOST:PORT")
+    proxy = TcpProxy(int(number), host=host.strip("[]"), seed=plan.seed, listen=port)
+    return serve(proxy, lambda toxics: _announce_proxy(proxy, toxics, json=plan.json))
+
+
 _SERVED: Mapping[str, tuple[int, Callable[[Plan, int], Serving]]] = {
     "binance": (9001, _serve_binance),
     "ib": (9002, _serve_ib),
     "futu": (9003, _serve_futu),
+    "proxy": (9004, _serve_proxy),
 }
 """The venues, with the ports that they have unless another one is wanted."""
 
@@ -214,6 +229,18 @@ def _announce_host(
         f"  faults     {faults}\n"
         f"{secret}\n"
         f"{_handling(msgspec.json.encode(connect).decode(), faults)}"
+    )
+
+
+def _announce_proxy(proxy: TcpProxy, toxics: str, *, json: bool) -> None:
+    if json:
+        facts = {"event": "open", "host": "127.0.0.1", "port": proxy.port, "faults_url": toxics}
+        typer.echo(msgspec.json.encode(facts).decode())
+        return
+    typer.echo(
+        f"A proxy is open at 127.0.0.1:{proxy.port}; Ctrl-C closes it.\n\n"
+        f'To make it late:       curl -d \'{{"name": "latency", "delay_s": 0.5}}\' {toxics}\n'
+        f"To put it right again: curl -X DELETE {toxics}"
     )
 
 

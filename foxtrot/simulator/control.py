@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from foxtrot.simulator.fault_routes import PATH, fault_routes
-from foxtrot.simulator.faults import FaultBoard
+from foxtrot.simulator.fault_routes import PATH, Board, fault_routes
 
 _STOP_S = 2.0
 
 
 class Control:
-    """The fault board of a venue over HTTP.
+    """A fault board over HTTP.
 
     Args:
         faults: What is switched.
         host: A loopback address.
     """
 
-    def __init__(self, faults: FaultBoard, host: str) -> None:
+    def __init__(self, faults: Board, host: str) -> None:
         self.url = ""
         self._faults, self._host = faults, host
         self._runner: web.AppRunner | None = None

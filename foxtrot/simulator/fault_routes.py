@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 from aiohttp import web
 
 from foxtrot.errors import ConfigurationError
-from foxtrot.simulator.faults import FaultBoard, fault_from_json
+from foxtrot.simulator.faults import fault_from_json
 
 PATH = "/control/faults"
 
 
-def fault_routes(faults: FaultBoard) -> Sequence[web.RouteDef]:
+class Board(Protocol):
+    """Where faults are switched: of a venue, or of a line."""
+
+    def faults(self) -> Sequence[msgspec.Struct]:
+        """Those that stand."""
+
+    def inject(self, name: str, /, **params: object) -> msgspec.Struct:
+        """Switch one on."""
+
+    def clear(self, name: str | None = None) -> None:
+        """Switch them off."""
+
+
+def fault_routes(faults: Board) -> Sequence[web.RouteDef]:
     """GET lists the faults that stand, POST injects one, DELETE clears all or those of a name."""
 
     async def show(_request: web.Request) -> web.Response:

@@ -376,12 +376,13 @@ def fault_from_json(raw: bytes) -> tuple[str, dict[str, object]]:
     """The name and the parameters for `FaultBoard.inject`, from a JSON object.
 
     Raises:
-        ConfigurationError: The text is not a JSON object with a known name.
+        ConfigurationError: The text is not a JSON object with a name.
     """
     try:
         params = msgspec.json.decode(raw, type=dict[str, object])
     except msgspec.DecodeError as error:
         raise ConfigurationError("fault", "", str(error)) from error
     name = params.pop("name", None)
-    _check_name(name)
-    return str(name), params
+    if not isinstance(name, str):
+        raise ConfigurationError("fault", "name", "it is missing, or no text")
+    return name, params

@@ -416,6 +416,25 @@ def test_sim_serves_an_opend(start: Start) -> None:
     assert program.errors() == ""
 
 
+def test_sim_puts_a_proxy_in_front_of_a_venue(start: Start) -> None:
+    """What is sent to the proxy reaches the venue, until a toxic is injected beside it."""
+    program = start("sim", "ib", "--port", "0", "--rate", "0", "--symbols", "AAPL", "--json")
+    at = f"127.0.0.1:{program.wait_for(event='open')['port']}"
+    proxy = start("sim", "proxy", "--port", "0", "--to", at, "--json")
+    opened = proxy.wait_for(event="open")
+    with socket.create_connection((opened["host"], opened["port"]), WAIT_S) as line:
+        line.sendall(b"API\0\0\0\0\x09v157..176")
+        line.settimeout(WAIT_S)
+        assert b"176\0" in line.recv(100)
+        toxic = urllib.request.Request(str(opened["faults_url"]), b'{"name": "down"}')
+        with urllib.request.urlopen(toxic, timeout=WAIT_S) as answer:
+            assert answer.status == 201
+        with pytest.raises(ConnectionResetError):
+            line.recv(100)
+    assert (proxy.end(), program.end()) == (0, 0)
+    assert foxtrot("sim", "proxy", "--port", "0").stderr.startswith("error: command line: --to")
+
+
 def test_ib_tells_of_a_gateway_and_of_its_ids(start: Start) -> None:
     """A look at a gateway names the option that is wrong, or what the gateway answers."""
     ended = foxtrot("ib", "status")
@@ -427,6 +446,21 @@ def test_ib_tells_of_a_gateway_and_of_its_ids(start: Start) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
     assert json.loads(ended.stdout)["accounts"] == ["DU1234567"]
     assert foxtrot("ib", "ids", "--json").stdout == "", "its id is given back"
+
+
+def test_futu_tells_of_an_opend(start: Start) -> None:
+    """A look says why there is no OpenD, or what one answers; the password opens its orders."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        free = str(server.getsockname()[1])
+    ended = foxtrot("futu", "status", "--port", free)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(f"error: cannot connect to 127.0.0.1:{free}: refused; is OpenD")
+    program = start("sim", "futu", "--port", "0", "--rate", "0", "--json")
+    opened = program.wait_for(event="open")
+    assert opened["simulated_password"] == "123456"
+    ended = foxtrot("futu", "contracts", "00700.SEHK", "--port", str(opened["port"]), "--json")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout)["lot_size"] == 100
 
 
 def test_version_is_shown() -> None:

@@ -148,7 +148,7 @@ def test_a_fault_can_be_read_from_json() -> None:
     assert fault_from_json(b'{"name":"latency","seconds":2}') == ("latency", {"seconds": 2})
 
 
-@pytest.mark.parametrize("raw", [b"", b"[]", b"{", b"{}", b'{"name":"nothing"}', b'{"name":[]}'])
+@pytest.mark.parametrize("raw", [b"", b"[]", b"{", b"{}", b'{"name":[]}'])
 def test_json_that_is_no_fault_is_refused(raw: bytes) -> None:
     """Anything else is a configuration error."""
     with pytest.raises(ConfigurationError):
