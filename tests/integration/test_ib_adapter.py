@@ -4,43 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import ClassVar
 
 import pytest
 
 from foxtrot.adapter.ib import IbAdapter
 from foxtrot.adapter.ib.client_ids import leases
-from foxtrot.gateway.base import BaseAdapter
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.events import EVENT_STREAM
-from foxtrot.simulator.ib import SimulatedIb, SimulatedIbThread
-from tests.support.ib_books import IbBooks
+from foxtrot.simulator.ib import IbLimits
+from tests.support.ib_venue import IbUnderTest
 from tests.support.rig import WAIT_S, eventually, nothing_left
 from tests.support.trading_rig import TRADING, TradingRig, trading
 
 AAPL, MSFT, IBM = "AAPL-USD-STK", "MSFT-USD-STK", "IBM-USD-STK"
 
 
-class IbHouse(IbBooks):
-    """The simulated gateway and the adapter as users have it."""
-
-    adapter_class: ClassVar[type[BaseAdapter]] = IbAdapter
-
-    def __init__(self, account: str = "DU1234567") -> None:
-        super().__init__()
-        self.sim = SimulatedIb(("AAPL", "MSFT", "IBM"), seed=7, rate_hz=0.0, accounts=(account,))
-        self._thread = SimulatedIbThread(self.sim)
-
-    @property
-    def ids(self) -> set[int]:
-        """Client ids that are connected now."""
-        return {each.client_id for each in self.sim.connections if each.joined}
-
-
 @pytest.fixture
-def house() -> Iterator[IbHouse]:
+def house() -> Iterator[IbUnderTest]:
     """A gateway that listens."""
-    house = IbHouse()
+    house = IbUnderTest(limits=IbLimits())
     house.start()
     try:
         yield house
@@ -49,7 +31,7 @@ def house() -> Iterator[IbHouse]:
 
 
 @pytest.fixture
-def rig(house: IbHouse) -> Iterator[TradingRig]:
+def rig(house: IbUnderTest) -> Iterator[TradingRig]:
     """Connected, trading, and with ticks of one stock."""
     with trading(house) as rig:
         rig.subscribe(AAPL)
@@ -60,7 +42,7 @@ def rig(house: IbHouse) -> Iterator[TradingRig]:
         yield rig
 
 
-def test_a_life_leaves_nothing_behind(house: IbHouse) -> None:
+def test_a_life_leaves_nothing_behind(house: IbUnderTest) -> None:
     """Connect, stream, ask for the past, close: no thread, socket, connection or id is left."""
     with nothing_left(), trading(house) as rig:
         rig.subscribe(AAPL)
@@ -77,7 +59,7 @@ def test_a_life_leaves_nothing_behind(house: IbHouse) -> None:
     assert not house.sim.violations
 
 
-def test_the_nightly_restart_is_survived(house: IbHouse, rig: TradingRig) -> None:
+def test_the_nightly_restart_is_survived(house: IbUnderTest, rig: TradingRig) -> None:
     """TWS ends every line and comes back: every stream is there, under the same trading id."""
     rig.subscribe(MSFT)
     rig.subscribe(IBM)
@@ -91,7 +73,7 @@ def test_the_nightly_restart_is_survived(house: IbHouse, rig: TradingRig) -> Non
     assert not house.sim.violations
 
 
-def test_a_stuck_client_id_is_waited_for(house: IbHouse, rig: TradingRig) -> None:
+def test_a_stuck_client_id_is_waited_for(house: IbUnderTest, rig: TradingRig) -> None:
     """TWS holds the id of a dead line: trading comes back with that id, and with no other."""
     since = len(rig.log)
     house.faults.inject("ghost_client", seconds=0.5, path="client/1")
@@ -104,7 +86,7 @@ def test_a_stuck_client_id_is_waited_for(house: IbHouse, rig: TradingRig) -> Non
     assert not rig.states(since=since)
 
 
-def test_a_half_open_line_is_replaced(house: IbHouse, rig: TradingRig) -> None:
+def test_a_half_open_line_is_replaced(house: IbUnderTest, rig: TradingRig) -> None:
     """TWS is connected and says nothing any more: the probe finds out, and both sessions renew."""
     since = len(rig.log)
     house.faults.inject("mute")
@@ -136,7 +118,7 @@ def test_a_laptop_that_slept_asks_before_it_believes(
 
 
 @pytest.mark.parametrize("fault", ["corrupt_length", "rst", "eof"])
-def test_a_line_that_breaks_is_replaced(house: IbHouse, rig: TradingRig, fault: str) -> None:
+def test_a_line_that_breaks_is_replaced(house: IbUnderTest, rig: TradingRig, fault: str) -> None:
     """Garbage, a reset or an end of one line: a fresh one has every stream."""
     since = len(rig.log)
     house.faults.inject(fault)
@@ -149,7 +131,7 @@ def test_a_line_that_breaks_is_replaced(house: IbHouse, rig: TradingRig, fault: 
 
 def test_a_live_account_is_never_taken_for_another() -> None:
     """The setting says simulated, TWS has a live account: nothing is traded, and it says why."""
-    house = IbHouse(account="U7654321")
+    house = IbUnderTest(accounts=("U7654321",))
     house.start()
     try:
         with trading(house) as rig:

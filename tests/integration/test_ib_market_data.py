@@ -10,30 +10,17 @@ import pytest
 from foxtrot.model.constants import Channel, ConnectionState, Mode, StreamState
 from foxtrot.model.events import EVENT_BAR, EVENT_TICK
 from foxtrot.model.objects import BarData, DepthData, MarketTradeData, TickData
-from foxtrot.simulator.ib import SimulatedIb, SimulatedIbThread
-from tests.support.ib_books import IbBooks
+from foxtrot.simulator.ib import IbLimits
+from tests.support.ib_venue import IbUnderTest
 from tests.support.rig import SHORT, Rig, running
 
 AAPL, MSFT = "AAPL-USD-STK", "MSFT-USD-STK"
 
 
-class House(IbBooks):
-    """A gateway whose market moves; nobody trades."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sim = SimulatedIb(("AAPL", "MSFT", "IBM"), seed=7, rate_hz=20.0)
-        self._thread = SimulatedIbThread(self.sim)
-
-    def setting(self) -> dict[str, str | int | float | bool | list[str] | None]:
-        """See `VenueUnderTest`."""
-        return {**super().setting(), "read_only": True}
-
-
 @pytest.fixture
-def house() -> Iterator[House]:
+def house() -> Iterator[IbUnderTest]:
     """It listens; in the end, no client broke a rule of it."""
-    house = House()
+    house = IbUnderTest(rate_hz=20.0, limits=IbLimits())
     house.start()
     try:
         yield house
@@ -43,7 +30,7 @@ def house() -> Iterator[House]:
 
 
 @pytest.fixture
-def rig(house: House) -> Iterator[Rig]:
+def rig(house: IbUnderTest) -> Iterator[Rig]:
     """Connected, with all four channels of one stock and the ticks of another."""
     flags = {"liveness.stream_idle_s": 1.0}
     with running(house, flags, replace(SHORT, stream_look_s=0.1)) as rig:
@@ -78,7 +65,7 @@ def test_every_channel_flows(rig: Rig) -> None:
     assert rig.adapter.health().malformed == rig.adapter.health().rejected == 0
 
 
-def test_one_refused_stream_leaves_the_others(house: House) -> None:
+def test_one_refused_stream_leaves_the_others(house: IbUnderTest) -> None:
     """Data that the account has not paid for: the user reads why, and the rest flows."""
     house.sim.streams.unsubscribed.add("MSFT")
     with running(house) as rig:
@@ -91,7 +78,7 @@ def test_one_refused_stream_leaves_the_others(house: House) -> None:
         assert wait_tick(rig, AAPL)
 
 
-def test_all_streams_come_back_when_tws_has_lost_them(house: House, rig: Rig) -> None:
+def test_all_streams_come_back_when_tws_has_lost_them(house: IbUnderTest, rig: Rig) -> None:
     """1100, then 1101: every stream is asked for again on the same connection."""
     wait_tick(rig, AAPL)
     since, connections = len(rig.log), house.sim.seen.connections
@@ -108,7 +95,7 @@ def test_all_streams_come_back_when_tws_has_lost_them(house: House, rig: Rig) ->
 
 
 @pytest.mark.parametrize("data_lost", [False, True])
-def test_a_farm_that_fails_and_comes_back(house: House, rig: Rig, data_lost: bool) -> None:
+def test_a_farm_that_fails_and_comes_back(house: IbUnderTest, rig: Rig, data_lost: bool) -> None:
     """Its streams are stale meanwhile, and flow again though TWS may have dropped them."""
     wait_tick(rig, AAPL)
     since = len(rig.log)
@@ -120,7 +107,7 @@ def test_a_farm_that_fails_and_comes_back(house: House, rig: Rig, data_lost: boo
     assert wait_tick(rig, AAPL)
 
 
-def test_a_stream_that_dies_in_silence_is_found(house: House, rig: Rig) -> None:
+def test_a_stream_that_dies_in_silence_is_found(house: IbUnderTest, rig: Rig) -> None:
     """The market moves and one stream stands still: a snapshot shows it."""
     wait_tick(rig, MSFT)
     since = len(rig.log)
@@ -130,7 +117,7 @@ def test_a_stream_that_dies_in_silence_is_found(house: House, rig: Rig) -> None:
     rig.wait_stream(MSFT, StreamState.ACTIVE, since=since)
 
 
-def test_ticks_and_bars_can_be_polled(house: House) -> None:
+def test_ticks_and_bars_can_be_polled(house: IbUnderTest) -> None:
     """With the websocket switched off, snapshots and requests bring them."""
     with running(house, {"websocket.enabled": False}) as rig:
         rig.subscribe(AAPL, Channel.TICK, Channel.BAR)

@@ -12,18 +12,19 @@ from foxtrot.model.constants import ConnectionState, Direction, OrderType, Statu
 from foxtrot.model.events import EVENT_CONNECTION
 from foxtrot.model.health import ConnectionStatus
 from foxtrot.model.objects import NS_PER_S
-from tests.support.ib_books import IbBooks
+from foxtrot.simulator.ib import IbLimits
+from tests.support.ib_venue import IbUnderTest
 from tests.support.rig import eventually
 from tests.support.trading_rig import TradingRig, trading
 
 VOLUME = 10.0
-AAPL = IbBooks.symbols[0]
+AAPL = IbUnderTest.symbols[0]
 
 
 @pytest.fixture
-def books() -> Iterator[IbBooks]:
+def books() -> Iterator[IbUnderTest]:
     """A gateway that listens."""
-    books = IbBooks()
+    books = IbUnderTest(limits=IbLimits())
     books.start()
     try:
         yield books
@@ -32,7 +33,7 @@ def books() -> Iterator[IbBooks]:
 
 
 @pytest.fixture
-def rig(books: IbBooks, monkeypatch: pytest.MonkeyPatch) -> Iterator[TradingRig]:
+def rig(books: IbUnderTest, monkeypatch: pytest.MonkeyPatch) -> Iterator[TradingRig]:
     """An engine that may send orders to it; a request is late after a fraction of a second."""
     monkeypatch.setattr(reconciler, "GRACE_NS", NS_PER_S // 2)
     monkeypatch.setattr(reconciler, "APART_NS", NS_PER_S // 5)
@@ -46,7 +47,7 @@ def session(status: object) -> tuple[str, ConnectionState]:
     return status.session, status.state
 
 
-def test_an_order_lives_fills_and_is_cancelled(books: IbBooks, rig: TradingRig) -> None:
+def test_an_order_lives_fills_and_is_cancelled(books: IbUnderTest, rig: TradingRig) -> None:
     """Send, fill a part, cancel the rest: each step is told once, and both sides agree."""
     orderid = rig.rest(volume=VOLUME)
     books.fill(orderid, 4)
@@ -66,7 +67,7 @@ def test_an_order_lives_fills_and_is_cancelled(books: IbBooks, rig: TradingRig) 
     assert not books.sim.violations
 
 
-def test_orders_do_not_mind_that_prices_are_polled(books: IbBooks, rig: TradingRig) -> None:
+def test_orders_do_not_mind_that_prices_are_polled(books: IbUnderTest, rig: TradingRig) -> None:
     """TWS pushes orders either way, so the switch leaves the account's line alone."""
     orderid, since = rig.rest(volume=VOLUME), len(rig.log)
     rig.adapter.apply_settings(Settings.parse({"websocket.enabled": False}))
@@ -84,7 +85,9 @@ def test_orders_do_not_mind_that_prices_are_polled(books: IbBooks, rig: TradingR
 
 
 @pytest.mark.parametrize("kind", [OrderType.MARKET, OrderType.STOP, OrderType.STOP_LIMIT])
-def test_every_kind_of_order_reaches_tws(books: IbBooks, rig: TradingRig, kind: OrderType) -> None:
+def test_every_kind_of_order_reaches_tws(
+    books: IbUnderTest, rig: TradingRig, kind: OrderType
+) -> None:
     """Orders at market trade at once, stops wait; each is what was asked for."""
     _, ask = books.newest(AAPL)
     above = round(ask * 1.1, 2)
@@ -101,7 +104,7 @@ def test_every_kind_of_order_reaches_tws(books: IbBooks, rig: TradingRig, kind: 
     rig.wait_agreed()
 
 
-def test_a_nightly_restart_loses_no_order_and_no_fill(books: IbBooks, rig: TradingRig) -> None:
+def test_a_nightly_restart_loses_no_order_and_no_fill(books: IbUnderTest, rig: TradingRig) -> None:
     """Five orders rest; TWS restarts, and one fills, one ends meanwhile: all is told after it."""
     orderids = [rig.rest(volume=VOLUME) for _ in range(5)]
     since = len(rig.log)
@@ -120,7 +123,7 @@ def test_a_nightly_restart_loses_no_order_and_no_fill(books: IbBooks, rig: Tradi
 
 
 def test_a_swallowed_order_is_proved_lost_and_never_sent_again(
-    books: IbBooks, rig: TradingRig
+    books: IbUnderTest, rig: TradingRig
 ) -> None:
     """TWS drops an order in silence: it is in doubt, then rejected by proof, and was sent once."""
     books.faults.inject("request_swallowed", request="place")
@@ -131,7 +134,7 @@ def test_a_swallowed_order_is_proved_lost_and_never_sent_again(
     assert rig.rest(volume=VOLUME) != orderid
 
 
-def test_the_next_run_knows_the_orders_of_the_last(books: IbBooks, rig: TradingRig) -> None:
+def test_the_next_run_knows_the_orders_of_the_last(books: IbUnderTest, rig: TradingRig) -> None:
     """A program that ends with open orders finds them again, with what happened meanwhile."""
     kept, filled = rig.rest(volume=VOLUME), rig.rest(volume=VOLUME)
     rig.adapter.close()
@@ -147,7 +150,7 @@ def test_the_next_run_knows_the_orders_of_the_last(books: IbBooks, rig: TradingR
         assert set(books.received().values()) == {1}
 
 
-def test_a_notice_on_a_live_order_ends_nothing(books: IbBooks, rig: TradingRig) -> None:
+def test_a_notice_on_a_live_order_ends_nothing(books: IbUnderTest, rig: TradingRig) -> None:
     """10349 is shown to people; the order lives, and can be cancelled."""
     books.faults.inject("order_notice", code=10349, body="Order TIF was set to DAY")
     orderid = rig.rest(volume=VOLUME)
@@ -157,7 +160,7 @@ def test_a_notice_on_a_live_order_ends_nothing(books: IbBooks, rig: TradingRig) 
     rig.wait_agreed()
 
 
-def test_an_order_made_in_tws_is_shown_and_left_alone(books: IbBooks, rig: TradingRig) -> None:
+def test_an_order_made_in_tws_is_shown_and_left_alone(books: IbUnderTest, rig: TradingRig) -> None:
     """What the user does by hand appears as external, and cancel_all does not touch it."""
     other = books.place_by_hand(AAPL, 5, books.resting_price(AAPL))
     rig.adapter.query_account()

@@ -47,11 +47,6 @@ class House(IbUnderTest):
         limits = IbLimits(tick_by_tick_again_s=0.0, snapshot_s=0.3)
         super().__init__(TEN, limits=limits)
 
-    @property
-    def ids(self) -> set[int]:
-        """Client ids that are connected now."""
-        return {each.client_id for each in self.sim.connections if each.joined}
-
     def end_stream(self, symbol: str, code: int, text: str) -> None:
         """End the quotes of a symbol with an error."""
 

@@ -102,6 +102,7 @@ class IbUnderTest(VenueUnderTest):
         symbols: What it trades, US stocks; a few by default.
         rate_hz: How often its market moves by itself.
         limits: Its rules for clients.
+        accounts: Those of its user; the first is traded.
     """
 
     adapter_class: ClassVar[type[BaseAdapter]] = IbAdapter
@@ -145,6 +146,7 @@ class IbUnderTest(VenueUnderTest):
         *,
         rate_hz: float = 0.0,
         limits: IbLimits | None = None,
+        accounts: Sequence[str] = (_ACCOUNT, _OTHER_ACCOUNT),
     ) -> None:
         self._names = {symbol: symbol.partition("-")[0] for symbol in symbols or self.symbols}
         self._symbols = {name: symbol for symbol, name in self._names.items()}
@@ -153,7 +155,7 @@ class IbUnderTest(VenueUnderTest):
             seed=7,
             rate_hz=rate_hz,
             limits=limits or _LIMITS,
-            accounts=(_ACCOUNT, _OTHER_ACCOUNT),
+            accounts=accounts,
             balances={"USD": 10_000},
         )
         self.sim.desk.set_fractions(True)
@@ -215,6 +217,11 @@ class IbUnderTest(VenueUnderTest):
         return [key for key, given_back in self._requests() if given_back]
 
     @property
+    def ids(self) -> set[int]:
+        """Client ids that are connected now."""
+        return {each.client_id for each in self.sim.connections if each.joined}
+
+    @property
     def connections(self) -> int:
         """Of all kinds."""
         return self.sim.seen.connections
@@ -223,7 +230,7 @@ class IbUnderTest(VenueUnderTest):
 
     def keys(self) -> dict[str, str]:
         """None are needed, as TWS is logged in: only that one wants to trade."""
-        return {"read_only": "false", "account": _ACCOUNT}
+        return {"read_only": "false", "account": self.sim.account_names[0]}
 
     def other_keys(self) -> dict[str, str]:
         """The user's other account."""
