@@ -72,20 +72,25 @@ def _read(file: Path) -> str:
         if state.st_uid != os.getuid() or state.st_mode & 0o077:
             raise _unusable(file, "may be read by others; remove it, and a new one is made")
         text = source.read(_LONGEST_FILE).decode("ascii", "replace").strip()
-    if len(text) < _SHORTEST_TOKEN or not text.isprintable() or " " in text:
+    if len(text) < _SHORTEST_TOKEN or not text.isascii() or not text.isprintable() or " " in text:
         raise _unusable(file, "holds no token of 128 bits; remove it, and a new one is made")
     return text
 
 
 def _make(file: Path) -> str:
     value = secrets.token_urlsafe(_TOKEN_BYTES)
+    draft = file.with_name(f"{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         make_private(file.parent)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(file, flags, 0o600), "w", encoding="ascii") as target:
+        with os.fdopen(os.open(draft, flags, 0o600), "w", encoding="ascii") as target:
             target.write(f"{value}\n")
-    except FileExistsError:
-        return _read(file)  # another process was faster
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            return _read(file)  # another process was faster
+        finally:
+            draft.unlink()
     except OSError as error:
         raise _unusable(file, f"cannot be written: {error.strerror}") from None
     return value

@@ -10,10 +10,9 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from foxtrot.model.health import AdapterHealth, Health
+from foxtrot.model.health import AdapterHealth, Fact, Health
 
 T = TypeVar("T")
-Fact = str | int | float
 Scalar = Fact | bool | None
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.exceptions import HTTPException
 
 from foxtrot.core.logs import get_logger
 from foxtrot.core.redaction import scrub
 from foxtrot.errors import ConfigurationError, FoxtrotError, InvalidState
 from foxtrot.monitoring import views
+from foxtrot.monitoring.acts import Acts, acting
 from foxtrot.monitoring.answers import (
     AdaptersView,
     Answer,
@@ -29,6 +33,7 @@ from foxtrot.monitoring.answers import (
     StreamsView,
     failure,
 )
+from foxtrot.monitoring.metrics import registry
 from foxtrot.monitoring.openapi import document, shows
 from foxtrot.monitoring.readings import NoAnswer, Readings, View
 
@@ -41,12 +46,14 @@ PREFIX = "/api/v1"
 _NOTHING_SUCH = "no venue of this process has that"
 
 
-def make_app(engine: MainEngine, readings: Readings) -> FastAPI:
+def make_app(engine: MainEngine, readings: Readings, acts: Acts) -> FastAPI:
     """The application behind the door, for one engine."""
+    exposed = registry(engine)
     app = FastAPI(title="foxtrot", openapi_url=None, docs_url=None, redoc_url=None)
     app.include_router(_reading(readings), prefix=PREFIX)
     app.include_router(_pools(readings), prefix=PREFIX)
-    app.include_router(_around(readings, app))
+    app.include_router(acting(acts), prefix=PREFIX)
+    app.include_router(_around(readings, app, partial(generate_latest, exposed)))
     app.exception_handler(HTTPException)(_on_http)
     app.exception_handler(RequestValidationError)(_on_invalid)
     app.exception_handler(FoxtrotError)(_on_foxtrot)
@@ -153,7 +160,7 @@ def _pools(readings: Readings) -> APIRouter:
     return router
 
 
-def _around(readings: Readings, app: FastAPI) -> APIRouter:
+def _around(readings: Readings, app: FastAPI, exposition: Callable[[], bytes]) -> APIRouter:
     router = APIRouter()
 
     @router.get("/live", tags=["state"], **shows(Life, 503, token=False))
@@ -161,6 +168,12 @@ def _around(readings: Readings, app: FastAPI) -> APIRouter:
         """Whether the process works; the one thing that is told without the token."""
         reading = await readings.of(views.life)
         return json_answer(reading.body, 200 if reading.data.ok else 503)
+
+    @router.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        """Everything in Prometheus' text format."""
+        text = await readings.shared(exposition, exposition)
+        return Response(text, 200, {"cache-control": "no-store"}, CONTENT_TYPE_PLAIN_0_0_4)
 
     @router.get(f"{PREFIX}/openapi.json", include_in_schema=False)
     async def openapi() -> Response:

@@ -147,12 +147,13 @@ class MonitorServer:
             self._begun.set()
 
     async def _serve(self, place: socket.socket) -> None:
+        from foxtrot.monitoring.acts import Acts
         from foxtrot.monitoring.api import make_app
         from foxtrot.monitoring.listening import make_server
         from foxtrot.monitoring.readings import Readings
 
         readings = Readings(self._engine)
-        app = make_app(self._engine, readings)
+        app = make_app(self._engine, readings, Acts(self._engine, readings))
         hosts = () if self._host in LOOPBACK else (self._host, socket.gethostname())
         door = Door(app, self.token, hosts=hosts, per_s=self._per_s)
         self._server = make_server(door, self._begun, _GRACE_S)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from foxtrot.core.directories import data_directory
 from foxtrot.model.constants import ConnectionState, StreamState
+from foxtrot.model.objects import NS_PER_S
 from foxtrot.monitoring.answers import (
     AdaptersView,
     AdapterView,
     Condition,
     ConfigView,
     DataView,
-    Fact,
     FactsView,
     Freshness,
     HealthView,
@@ -37,10 +37,9 @@ if TYPE_CHECKING:
 
     from foxtrot.engine.main_engine import MainEngine
     from foxtrot.gateway.base import BaseAdapter
-    from foxtrot.model.health import Health, StreamStatus
+    from foxtrot.model.health import Fact, Health, StreamStatus
     from foxtrot.model.objects import OrderData
 
-NS_PER_S = 1_000_000_000
 MOST_ORDERS = 1000
 
 _FRESHNESS = {
@@ -53,14 +52,23 @@ _FRESHNESS = {
 }
 _SERVING = frozenset({ConnectionState.READY})
 _RESTING = frozenset({ConnectionState.DISCONNECTED, ConnectionState.CLOSED})
-_STATUS_OF_POOL = frozenset({"in_use", "idle"})
-_STARTED = time.monotonic()
+_OF_NOW = (
+    "in_use",
+    "idle",
+    "most",
+    "left",
+    "_last_s",
+    "_last_10_min",
+    "_open",
+    "_waiting",
+    "_paused_s",
+)
 
 
 def health(engine: MainEngine) -> HealthView:
     """The state of everything."""
     seen = engine.health()
-    uptime_s = round(time.monotonic() - _STARTED, 1)
+    uptime_s = round((time.time_ns() - seen.process.started_ns) / NS_PER_S, 1)
     return HealthView(condition(seen, engine.halted), engine.halted, uptime_s, _version(), seen)
 
 
@@ -237,13 +245,13 @@ def _free(place: Path) -> int:
 
 
 def pool_status(engine: MainEngine) -> FactsView:
-    """The connections of a pool as they are now."""
-    return _grouped(engine, "pool.", lambda name: not _counts(name))
+    """The connections of a pool and their client ids, as they are now."""
+    return _grouped(engine, "pool.", _of_now, beside="client_ids.")
 
 
 def pool_metrics(engine: MainEngine) -> FactsView:
     """What a pool of connections has done since it began."""
-    return _grouped(engine, "pool.", _counts)
+    return _grouped(engine, "pool.", lambda name: not _of_now(name))
 
 
 def pool_health(engine: MainEngine) -> PoolsView:
@@ -253,35 +261,35 @@ def pool_health(engine: MainEngine) -> PoolsView:
     for name, facts in _grouped(engine, "pool.", lambda _: True).adapters.items():
         state = states.get(name, ConnectionState.FAILED)
         healthy = state in _SERVING
-        reason = "" if healthy else f"{name} is {state.value}"
-        shown[name] = PoolHealth(healthy, reason, facts)
+        shown[name] = PoolHealth(healthy, "" if healthy else f"{name} is {state.value}", facts)
     return PoolsView(shown)
 
 
 def pace_status(engine: MainEngine) -> FactsView:
-    """What of a venue's allowance is used now, and who waits."""
-    return _grouped(engine, "pace.", lambda _: True)
+    """What of a venue's allowance is used and left now, and who waits."""
+    return _grouped(engine, "pace.", _of_now, beside="limits.")
 
 
 def pace_stats(engine: MainEngine) -> FactsView:
     """What was sent to a venue, and what had to wait, since it began."""
-    return _grouped(engine, "pace.", _counts)
+    return _grouped(engine, "pace.", lambda name: not _of_now(name))
 
 
-def _counts(name: str) -> bool:
-    return name.partition(".")[0] not in _STATUS_OF_POOL
+def _of_now(name: str) -> bool:
+    """Whether a fact is of the moment; the others count since the start."""
+    return name.endswith(_OF_NOW)
 
 
-def _grouped(engine: MainEngine, prefix: str, wanted: Callable[[str], bool]) -> FactsView:
+def _grouped(
+    engine: MainEngine, prefix: str, wanted: Callable[[str], bool], *, beside: str = "\0"
+) -> FactsView:
     shown: dict[str, dict[str, Fact]] = {}
     for name, adapter in adapters_of(engine).items():
-        facts = {
-            key.removeprefix(prefix): value
-            for key, value in facts_of(adapter).items()
-            if key.startswith(prefix)
-        }
-        if facts:
-            shown[name] = {key: value for key, value in facts.items() if wanted(key)}
+        facts = facts_of(adapter)
+        own = {key.removeprefix(prefix): facts[key] for key in facts if key.startswith(prefix)}
+        more = {key: value for key, value in facts.items() if key.startswith(beside)}
+        if own:
+            shown[name] = {key: value for key, value in own.items() if wanted(key)} | more
     return FactsView(shown)
 
 

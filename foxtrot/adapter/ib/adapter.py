@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from foxtrot.adapter.ib import history
@@ -121,6 +121,13 @@ class IbAdapter(Lookups):
         facts["limits.market_data_lines.left"] = max(lines - wanted.count(Channel.TICK), 0)
         facts["limits.market_data_lines.most"] = lines
         return facts
+
+    def actions(self) -> Mapping[str, Callable[[], None]]:
+        """What any adapter offers, and to close the connections that nobody uses."""
+        venue, offered = self._venue, super().actions()
+        if not offered or venue is None:
+            return offered
+        return {**offered, "pool.cleanup": lambda: self.bridge.call_soon(venue.close_idle)}
 
     def last_data_ns(self, key: StreamKey) -> int:
         """When anything of a stream came, by streams or by polling."""

@@ -201,6 +201,12 @@ class IbConnectionPool(Generic[C]):
             facts[f"client_ids.{name}"] = ", ".join(map(str, ids))
         return facts
 
+    def close_idle(self) -> None:
+        """Close the connections that nobody uses at the moment."""
+        for lane in self._lanes.values():
+            while lane.idle:
+                self._retire(lane.idle.pop())
+
     async def close(self, timeout_s: float = _CLOSE_S) -> None:
         """Close every connection; who holds one, or waits for one, gets `ConnectionClosed`."""
         self._closed = True
@@ -209,9 +215,7 @@ class IbConnectionPool(Generic[C]):
         for held in tuple(self._taken.values()):
             self._retire(held, then=held.lane.slots.release)
         self._taken.clear()
-        for lane in self._lanes.values():
-            while lane.idle:
-                self._retire(lane.idle.pop())
+        self.close_idle()
         deadline = asyncio.get_running_loop().time() + timeout_s
         while pending := self._under_way():
             left_s = deadline - asyncio.get_running_loop().time()

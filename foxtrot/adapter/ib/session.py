@@ -89,6 +89,11 @@ class Venue:
         facts = pool.facts() if pool is not None else {}
         return facts | (pace.facts(now) if pace is not None else {})
 
+    def close_idle(self) -> None:
+        """Close the connections that nobody uses at the moment; on the loop thread."""
+        if self._pool is not None:
+            self._pool.close_idle()
+
     async def release(self) -> None:
         """Close the connections; the next question makes new ones."""
         pool, self._pool = self._pool, None

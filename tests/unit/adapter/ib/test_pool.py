@@ -223,6 +223,18 @@ async def test_a_cancellation_from_outside_is_stronger_than_a_loss(rig: Rig) -> 
         await task
 
 
+async def test_what_nobody_uses_is_closed_when_asked(rig: Rig) -> None:
+    """What is in use stays, and the next question gets a fresh connection."""
+    async with rig.pool.acquire("history") as used:
+        async with rig.pool.acquire("history"):
+            pass
+        rig.pool.close_idle()
+        await until(lambda: rig.open_lines == [used])
+    async with rig.pool.acquire("history") as again:
+        assert again is used
+    assert rig.pool.metrics().idle == 1
+
+
 async def test_a_connection_that_dies_while_idle_is_forgotten(rig: Rig) -> None:
     """Nobody gets it, and its id is free again."""
     async with rig.pool.acquire("history") as connection:
