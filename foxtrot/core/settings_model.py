@@ -106,6 +106,56 @@ class FeatureFlags(BaseModel):
         ge=0.01,
         le=86_400,
     )
+    rollout_enabled: bool = Field(
+        default=False,
+        alias="rollout.enabled",
+        description="Rolls the websocket out stage by stage, and back to polling by itself; "
+        "websocket.enabled and websocket.symbols do not count then.",
+    )
+    rollout_symbols: tuple[Symbol, ...] = Field(
+        default=(),
+        alias="rollout.symbols",
+        description="The majors, the first one first: the stages are the first symbol, the first "
+        "five, all of these, and everything.",
+        max_length=_LIST_LIMIT,
+        strict=False,
+    )
+    rollout_polling_s: float = Field(
+        default=300.0,
+        alias="rollout.polling_s",
+        description="Seconds of polling at the begin, with whose latency the first stage is "
+        "compared.",
+        ge=1,
+        le=31_536_000,
+    )
+    rollout_first_s: float = Field(
+        default=259_200.0,
+        alias="rollout.first_s",
+        description="Seconds in which the first symbol has to prove itself.",
+        ge=1,
+        le=31_536_000,
+    )
+    rollout_top_s: float = Field(
+        default=604_800.0,
+        alias="rollout.top_s",
+        description="Seconds in which the first five symbols have to prove themselves.",
+        ge=1,
+        le=31_536_000,
+    )
+    rollout_majors_s: float = Field(
+        default=1_209_600.0,
+        alias="rollout.majors_s",
+        description="Seconds in which all of rollout.symbols have to prove themselves.",
+        ge=1,
+        le=31_536_000,
+    )
+    rollout_all_s: float = Field(
+        default=1_209_600.0,
+        alias="rollout.all_s",
+        description="Seconds in which everything has to prove itself; then the roll-out is over.",
+        ge=1,
+        le=31_536_000,
+    )
     subscriptions_individual: tuple[StreamedChannel, ...] = Field(
         default=(),
         alias="subscriptions.individual",

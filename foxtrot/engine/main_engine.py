@@ -18,12 +18,13 @@ from foxtrot.core.process import process_health
 from foxtrot.core.settings import Changes, RiskLimits, Settings, changes
 from foxtrot.core.settings_watch import SettingsWatcher
 from foxtrot.engine.oms import OmsEngine
+from foxtrot.engine.rollout import RollOuts
 from foxtrot.engine.strategies import StrategyEngine
 from foxtrot.engine.strategy import Strategy
 from foxtrot.errors import ConfigurationError, FoxtrotError, InvalidState
 from foxtrot.gateway.base import BaseAdapter, Progress
 from foxtrot.gateway.connect_fields import Setting
-from foxtrot.model.constants import ConnectionState, Exchange
+from foxtrot.model.constants import ConnectionState, Exchange, Mode
 from foxtrot.model.events import EVENT_LOG, Event
 from foxtrot.model.health import (
     AdapterHealth,
@@ -103,11 +104,13 @@ class MainEngine:
         self._closed = False
         self._halted = ""
         self._closing = threading.Lock()
+        self._reaching = threading.Lock()
         self.alerts: Callable[[], tuple[Alert, ...]] = tuple
         """Where `health` finds the alerts of now; `monitoring.watch` puts itself here."""
         self.oms = OmsEngine(self.event_engine, self._halt_after)
         self._engines: dict[str, Closable] = {self.oms.name: self.oms}
         self._strategies = StrategyEngine(self, self._halt_after)
+        self.rollouts = RollOuts(self, self._reach_adapters)
         self.event_engine.start()  # first: it refuses to start twice, and nothing leaks then
         self.bridge.start()
         if self._path is not None:
@@ -131,6 +134,8 @@ class MainEngine:
             self.event_engine, name, bridge=self.bridge, settings=self.settings, config=config
         )
         self._adapters[name.upper()] = adapter
+        if self.settings.for_adapter(name).rollout_enabled:
+            self._reach_adapters()
         if self._halted:
             adapter.halt(self._halted)
         return adapter
@@ -430,20 +435,37 @@ class MainEngine:
         self._apply(settings, difference)
         return difference
 
+    def override_mode(self, adapter_name: str, mode: Mode | None) -> None:
+        """Stream everything of an adapter, or poll it, whatever the settings say; None: as they do.
+
+        A roll-out that is under way is taken back by POLLING, and begins anew with None.
+
+        Raises:
+            ConfigurationError: There is no such adapter.
+        """
+        self.rollouts.override_mode(adapter_name, mode)
+
     def _watch(self, path: Path) -> None:
         watcher = SettingsWatcher(path, self._apply, self._bad_settings, current=self.settings)
         self.bridge.submit(watcher.watch(), name="settings.watch")
 
     def _apply(self, settings: Settings, difference: Changes) -> None:
-        self.settings = settings
         log.info("settings_applied", applied=difference.applied, later=difference.needs_restart)
-        for adapter in list(self._adapters.values()):
-            adapter.apply_settings(settings)
+        self._reach_adapters(settings)
         if difference.applied:
             self.write_log(f"settings applied: {', '.join(difference.applied)}", "settings")
         if difference.needs_restart:
             keys = ", ".join(difference.needs_restart)
             self.write_log(f"settings that need a restart: {keys}", "settings")
+
+    def _reach_adapters(self, settings: Settings | None = None) -> None:
+        """Let the adapters follow new settings, or those of now under other roll-outs."""
+        with self._reaching:  # whoever comes last has the newest of both
+            self.settings = settings or self.settings
+            self.rollouts.follow(self.settings, self.get_all_adapter_names())
+            seen = self.rollouts.over(self.settings)
+            for adapter in list(self._adapters.values()):
+                adapter.apply_settings(seen)
 
     def _bad_settings(self, error: ConfigurationError) -> None:
         log.error("settings_refused", reason=str(error))
@@ -470,7 +492,8 @@ class MainEngine:
             tuple(problems),
             process,
             alerts,
-            halted=self._halted,
+            self.rollouts.health(),
+            self._halted,
         )
 
     def close(self) -> None:

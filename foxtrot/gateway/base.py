@@ -368,8 +368,8 @@ class BaseAdapter(OrderPort):
             return ConnectionState.DISCONNECTED
         return feeds.state if desk is None else worst([feeds.state, desk.state])
 
-    def health(self) -> AdapterHealth:
-        """A snapshot, from any thread."""
+    def health(self, *, streams: bool = True) -> AdapterHealth:
+        """A snapshot, from any thread; without the streams it is cheap, however many there are."""
         feeds, state, sessions = self._feeds, self.state, self._sessions()
         counters = self.counters.values()
         return AdapterHealth(
@@ -379,7 +379,7 @@ class BaseAdapter(OrderPort):
             environment=self.environment,
             endpoint=self.endpoint,
             sessions=sessions,
-            streams=self._streams(feeds),
+            streams=self._streams(feeds) if streams else (),
             received=sum(c.received for c in counters),
             rejected=sum(c.rejected for c in counters),
             malformed=sum(c.malformed for c in counters),

@@ -8,15 +8,13 @@ from foxtrot.core.clock import Clock, SystemClock
 from foxtrot.core.event_engine import EventEngine
 from foxtrot.core.logs import get_logger
 from foxtrot.engine.main_engine import MainEngine
+from foxtrot.engine.rollout import WATCH_LANE
 from foxtrot.model.events import EVENT_TIMER, Event
 from foxtrot.model.health import Alert
 from foxtrot.monitoring.alerts import CRITICAL, AlertBook
 
 LOOK_S: Final = 10.0
 """Between two looks; each reads the whole of `health()`."""
-
-WATCH_LANE: Final = "watch"
-"""The thread that looks, so that no handler of the market waits for it."""
 
 log = get_logger("foxtrot.monitoring")
 

@@ -63,4 +63,4 @@ def test_the_public_face_is_sorted_and_complete() -> None:
         "model",
     }
     public = {name for name in vars(foxtrot) if not name.startswith("_")}
-    assert public - rooms - {"simulator"} == set(foxtrot.__all__)
+    assert public - rooms - {"simulator", "monitoring"} == set(foxtrot.__all__)
