@@ -12,7 +12,12 @@ import threading
 import time
 from collections.abc import Callable
 
-from foxtrot.adapter.futu.errors import error_of, no_handshake, not_connected
+from foxtrot.adapter.futu.errors import (
+    UNANSWERED_HANDSHAKE,
+    error_of,
+    no_handshake,
+    not_connected,
+)
 from foxtrot.adapter.futu.limits import Pace
 from foxtrot.adapter.futu.line import Line, Sink
 from foxtrot.adapter.futu.schema import Message, Proto, c2s_of, read, request, response_class
@@ -109,7 +114,7 @@ class FutuClient:
                 await self._shake_hands()
         except TimeoutError:
             self._give_up()
-            raise ConnectTimeout(self._settings.endpoint, timeout_s) from None
+            raise ConnectTimeout(self._settings.endpoint, timeout_s, UNANSWERED_HANDSHAKE) from None
         except BaseException:  # boundary: however it ended, no socket is left
             self._give_up()
             raise

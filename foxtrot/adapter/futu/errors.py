@@ -70,6 +70,10 @@ _KEY_ADVICE = (
 )
 
 
+UNANSWERED_HANDSHAKE = "handshake (is OpenD logged in? does it encrypt, with rsa_key_file?)"
+"""What is missing when a line opens and nothing comes."""
+
+
 def error_of(venue: str, proto: int, ret_type: int, code: int, text: str) -> VenueError:
     """The error that an answer means.
 
