@@ -11,6 +11,7 @@ import pytest
 
 from foxtrot.model.constants import Status
 from foxtrot.simulator.binance import SimulatedBinance, SimulatedBinanceThread
+from tests.support.futu_venue import running_futu
 from tests.support.ib_venue import running_ib
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +45,7 @@ def run_at_binance(code: str) -> list[str]:
         return run(code)
 
 
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("number", [0, 1, 2])
 def test_an_example_has_fifteen_lines(number: int) -> None:
     """The examples that show ticks are as short as their heading says."""
     assert len([line for line in examples()[number].splitlines() if line.strip()]) == 15
@@ -63,9 +64,17 @@ def test_the_example_of_ib_prints_a_tick_and_ends() -> None:
         assert " AAPL-USD-STK.SMART " in run(code)[0]
 
 
+def test_the_example_of_futu_prints_a_tick_and_ends() -> None:
+    """The same against the simulated OpenD of Futu."""
+    with running_futu(rate_hz=50.0) as venue:
+        code = examples()[2].replace('"port": 9003', f'"port": {venue.port}')
+        assert str(venue.port) in code
+        assert " 00700.SEHK " in run(code)[0]
+
+
 def test_the_order_example_is_filled_and_ends() -> None:
-    """Copied and run, the second example sends an order, sees it filled and ends cleanly."""
-    told = run_at_binance(examples()[2])
+    """Copied and run, the last example sends an order, sees it filled and ends cleanly."""
+    told = run_at_binance(examples()[3])
     assert f" {Status.SUBMITTING.value} 0" in told[0]
     assert any(f" {Status.ALLTRADED.value} 0.01" in line for line in told)
 
