@@ -193,7 +193,7 @@ class OrderPort(Publisher, Listener, ABC):
         if reason := self.unconnected():
             return f"not_ready: {reason}"
         if not self.account:
-            return "no_account: connect was given no keys, or read_only: this is for market data only"
+            return "no_account: connect was given no keys, or read_only: there is market data only"
         return "" if self._desk is not None else "not_ready: trading is about to start"
 
     def _refuse(self, request: OrderRequest, refusal: str) -> str:
