@@ -23,6 +23,7 @@ SUITES = (
     "ib_session",
     "ib_pool",
     "futu",
+    "futu_orders",
 )
 STORED = Path(__file__).with_name("baseline.json")
 

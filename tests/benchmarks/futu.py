@@ -4,6 +4,8 @@ Both read such a flood, each in a process of its own; OpenD is in another one. f
 objects through its engine to a handler on another thread, after its checks. The SDK calls a handler
 that has its base class read the push, with its log as it ships (to a file) and once without one.
 The SDK gets fewer messages, as its queue is without a bound and its speed does not depend on them.
+At a pace there is a third peer: a socket that is read, which says what the machine takes to wake
+anybody.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from foxtrot.adapter.futu.adapter import FutuAdapter
 from foxtrot.model.constants import Channel
 from foxtrot.model.events import EVENT_DEPTH, EVENT_MARKET_TRADE, EVENT_TICK
 from tests.benchmarks.clients import Meter, Run
+from tests.benchmarks.futu_bare import bare_client
 from tests.benchmarks.futu_flood import (
     BOOK,
     QUOTE,
@@ -36,7 +39,13 @@ SDK_MESSAGES = {QUOTE: 1_500, BOOK: 15_000, TICKER: 5_000}
 GOALS = {QUOTE: (30.0, 60.0), TICKER: (10.0, 20.0), BOOK: (2.2, 3.0)}
 """Floor and aim, against the SDK as it ships."""
 
-PACED_HZ, PACED_MESSAGES = 2_000.0, 6_000
+LEVELS = 10
+"""Of each side of a book."""
+
+PACED_HZ, PACED_MESSAGES = 2_000.0, 4_000
+SLICES = 3
+"""In each round: many short ones, for who shares the machine spoils a 99th percentile at once."""
+
 WAIT_S = 60.0
 _CHANNELS = {
     QUOTE: (Channel.TICK, EVENT_TICK),
@@ -54,12 +63,13 @@ _STAMPED_BEFORE_NS = int(STAMPED_BEFORE_S * 1e9)
 
 def run(rounds: int) -> list[Comparison]:
     """All figures of this file."""
-    with Worker() as ours, Worker() as sdk:
+    with Worker() as ours, Worker() as sdk, Worker() as bare:
         return [
             *_flood(rounds, QUOTE, ours, sdk),
             *_flood(rounds, TICKER, ours, sdk),
             *_flood(rounds, BOOK, ours, sdk),
-            *_paced(rounds, ours, sdk),
+            *_new_books(rounds, ours, sdk),
+            *_paced(rounds, ours, sdk, bare),
         ]
 
 
@@ -87,14 +97,34 @@ def _flood(rounds: int, kind: str, ours: Worker, sdk: Worker) -> list[Comparison
     ]  # fmt: skip
 
 
-def _paced(rounds: int, ours: Worker, sdk: Worker) -> list[Comparison]:
-    """The tape at a pace that the SDK's own path cannot keep up with."""
-    with flooding_opend(TICKER, PACED_MESSAGES, PACED_HZ) as port:
+def _new_books(rounds: int, ours: Worker, sdk: Worker) -> list[Comparison]:
+    """Books of which no level stood in the one before."""
+    many, few = MESSAGES[BOOK], SDK_MESSAGES[BOOK]
+    with (
+        flooding_opend(BOOK, many, new_levels=LEVELS) as port,
+        flooding_opend(BOOK, few, new_levels=LEVELS) as sdk_port,
+    ):
         runs = interleave(
             rounds,
             {
+                "ours": lambda: ours.run(foxtrot_client, port, BOOK, many),
+                "sdk": lambda: sdk.run(sdk_client, sdk_port, BOOK, few),
+            },
+        )
+    rate = {who: [each.per_second for each in runs[who]] for who in runs}
+    name = "Futu order_book, every level new"
+    return [Comparison(name, "pushes/s", rate["ours"], "futu-api", rate["sdk"])]
+
+
+def _paced(rounds: int, ours: Worker, sdk: Worker, bare: Worker) -> list[Comparison]:
+    """The tape at a pace that the SDK's own path can hardly keep up with."""
+    with flooding_opend(TICKER, PACED_MESSAGES, PACED_HZ) as port:
+        runs = interleave(
+            rounds * SLICES,
+            {
                 "ours": lambda: ours.run(foxtrot_client, port, TICKER, PACED_MESSAGES),
-                "sdk": lambda: sdk.run(sdk_client, port, TICKER, PACED_MESSAGES),
+                "futu-api": lambda: sdk.run(sdk_client, port, TICKER, PACED_MESSAGES),
+                "a bare socket": lambda: bare.run(bare_client, port, PACED_MESSAGES),
             },
         )
     return [
@@ -102,11 +132,12 @@ def _paced(rounds: int, ours: Worker, sdk: Worker) -> list[Comparison]:
             f"Futu ticker at 2,000/s, {share}",
             "us",
             [getattr(each, f"{share}_us") for each in runs["ours"]],
-            "futu-api",
-            [getattr(each, f"{share}_us") for each in runs["sdk"]],
-            0.01 if share == "p99" else None,
+            peer,
+            [getattr(each, f"{share}_us") for each in runs[peer]],
+            0.01 if share == "p99" and peer == "futu-api" else None,
             smaller_is_better=True,
         )
+        for peer in ("futu-api", "a bare socket")
         for share in ("p50", "p99")
     ]
 
