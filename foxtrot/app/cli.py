@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from foxtrot.app import brokers
+from foxtrot.app.monitor import completed, place_of
 from foxtrot.app.options import (
     BarLength,
     Config,
@@ -19,6 +20,7 @@ from foxtrot.app.options import (
     End,
     Json,
     LogFile,
+    Monitor,
     Rate,
     Seconds,
     Seed,
@@ -83,13 +85,14 @@ def demo(
     seed: Seed = 0,
     rate: Rate = 10.0,
     log_file: LogFile = None,
+    monitor: Monitor = None,
 ) -> None:
     """Show simulated venues at work: no account, no network."""
     from foxtrot.app.demo import Demo
     from foxtrot.app.program import Options, run
 
     composition = Demo(listed(symbols), venues=listed(venues), seed=seed, rate_hz=rate)
-    run(composition, Options(seconds, json, log_file))
+    run(composition, Options(seconds, json, log_file, monitor=place_of(monitor)))
 
 
 @app.command("run")
@@ -98,6 +101,7 @@ def run_settings(
     seconds: Seconds = None,
     json: Json = False,
     log_file: LogFile = None,
+    monitor: Monitor = None,
     cancel_on_exit: Annotated[
         bool, typer.Option("--cancel-on-exit", help="Cancel every open order at the end.")
     ] = False,
@@ -106,7 +110,7 @@ def run_settings(
     from foxtrot.app.program import Options, run
     from foxtrot.app.venues import Venues
 
-    run(Venues(config), Options(seconds, json, log_file, cancel_on_exit))
+    run(Venues(config), Options(seconds, json, log_file, cancel_on_exit, place_of(monitor)))
 
 
 @app.command()
@@ -219,7 +223,7 @@ def _exit_code(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
         with interruptible():
-            code = app(arguments, standalone_mode=False)
+            code = app(completed(arguments), standalone_mode=False)
             sys.stdout.flush()
     except (Interrupted, KeyboardInterrupt):
         return 0

@@ -41,6 +41,15 @@ Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="Its API po
 Remote = Annotated[bool, typer.Option("--allow-remote", help="Let it be another machine.")]
 Account = Annotated[str, typer.Option("--account", help="If the login has several.")]
 World = Annotated[str, typer.Option("--environment", help="paper, live or simulated.")]
+Monitor = Annotated[
+    str | None,
+    typer.Option(
+        "--monitor",
+        metavar="[[HOST:]PORT]",
+        help="Serve the dashboard and the API, on this machine alone unless a host is named; "
+        "port 8650 if none is.",
+    ),
+]
 LogFile = Annotated[
     Path | None, typer.Option("--log-file", help="Write the log there too, as JSON lines.")
 ]

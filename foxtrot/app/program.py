@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 from rich.console import Console
 
+from foxtrot.app.monitor import Place, monitoring
 from foxtrot.app.output import JsonOutput, Output, ScreenOutput, open_orders
 from foxtrot.app.stop import Stop
 from foxtrot.app.switch import switch
@@ -33,6 +34,7 @@ class Options(msgspec.Struct, frozen=True):
     json: bool = False
     log_file: Path | None = None
     cancel_on_exit: bool = False
+    monitor: Place | None = None
 
 
 class Composition(Protocol):
@@ -67,7 +69,7 @@ def run(composition: Composition, options: Options) -> None:
             tune()
             engine = composition.open(parts)
             output.attach(engine)
-            with switch(engine):
+            with switch(engine), monitoring(engine, options.monitor):
                 composition.start(engine)
                 _turn(composition, engine, output, stop)
                 if options.cancel_on_exit:
