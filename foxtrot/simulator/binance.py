@@ -62,6 +62,7 @@ class SimulatedBinance(SimulatedVenue):
     """
 
     title, exchange = "simulated Binance", "BINANCE"
+    seen: Seen
 
     def __init__(
         self,

@@ -10,7 +10,6 @@ from typing import Generic, TypeVar
 from foxtrot.simulator.log import log
 from foxtrot.simulator.market import Market, Step
 from foxtrot.simulator.rooms import Room
-from foxtrot.simulator.seen import Seen
 from foxtrot.simulator.socket_connection import SocketConnection, SocketLimits
 from foxtrot.simulator.venue import SimulatedVenue, last_turns
 
@@ -26,12 +25,10 @@ class SocketVenue(SimulatedVenue, Generic[C]):
 
     Attributes:
         limits: The rules for clients.
-        seen: What clients did.
         violations: What a client did that no client should ever do.
     """
 
     limits: SocketLimits
-    seen: Seen[object]
 
     def __init__(self, market: Market, *, host: str, port: int, rate_hz: float) -> None:
         super().__init__(market, host=host, port=port, rate_hz=rate_hz)

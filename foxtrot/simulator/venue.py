@@ -15,6 +15,7 @@ from foxtrot.simulator.faults import Fault, FaultBoard
 from foxtrot.simulator.log import log
 from foxtrot.simulator.market import Market, Step
 from foxtrot.simulator.pulse import Pulse
+from foxtrot.simulator.seen import Seen
 from foxtrot.simulator.threads import is_loopback, on_loop
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ class SimulatedVenue(ABC):
     Attributes:
         title: What people call it.
         exchange: What the log calls it.
+        seen: What clients did.
 
     Thread safety: lives on the loop that `start` ran on; `faults`, `tick` and `on_loop` may be used
     from any thread.
@@ -44,6 +46,7 @@ class SimulatedVenue(ABC):
 
     title: ClassVar[str]
     exchange: ClassVar[str]
+    seen: Seen[object]
 
     def __init__(self, market: Market, *, host: str, port: int, rate_hz: float) -> None:
         if not is_loopback(host):

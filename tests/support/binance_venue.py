@@ -13,11 +13,11 @@ from foxtrot.gateway.connect_fields import Setting
 from foxtrot.model.constants import Channel, Exchange
 from foxtrot.model.health import StreamKey
 from foxtrot.simulator.accounts import Order
-from foxtrot.simulator.binance import ApiKey, Limits, SimulatedBinance, SimulatedBinanceThread
+from foxtrot.simulator.binance import ApiKey, Limits, SimulatedBinance
 from foxtrot.simulator.binance_keys import SIMULATED_KEY, SIMULATED_SECRET, Keys
-from foxtrot.simulator.faults import FaultBoard
 from foxtrot.simulator.listings import E8
-from tests.support.venues import Held, Quote, Traded, VenueUnderTest
+from tests.support.simulated import SimulatedUnderTest
+from tests.support.venues import Held, Traded
 
 _CHANNELS = {
     "ticker": Channel.TICK,
@@ -32,7 +32,7 @@ _SECOND_KEY = "SECOND-KEY-OPENS-NOTHING"
 _LOCAL: dict[str, str] = {"environment": "simulated", "rest_url": "http://127.0.0.1:1"}
 
 
-class BinanceUnderTest(VenueUnderTest):
+class BinanceUnderTest(SimulatedUnderTest[SimulatedBinance]):
     """A simulated Binance on a thread.
 
     Args:
@@ -70,26 +70,14 @@ class BinanceUnderTest(VenueUnderTest):
     ) -> None:
         listed = list(symbols or self.symbols)
         keys = (ApiKey(may_trade=may_trade), ApiKey(_SECOND_KEY, account="second"))
-        self.sim = SimulatedBinance(listed, seed=7, rate_hz=rate_hz, limits=limits, keys=keys)
-        self._thread = SimulatedBinanceThread(self.sim)
+        super().__init__(
+            SimulatedBinance(listed, seed=7, rate_hz=rate_hz, limits=limits, keys=keys)
+        )
 
     @classmethod
     def many(cls, count: int) -> list[str]:
         """Two letters, XUSDT."""
         return [f"{chr(65 + n // 26)}{chr(65 + n % 26)}XUSDT" for n in range(count)]
-
-    @property
-    def faults(self) -> FaultBoard:
-        """See `VenueUnderTest`, like all below."""
-        return self.sim.faults
-
-    def start(self) -> None:
-        """Listen."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Be gone."""
-        self._thread.stop()
 
     def setting(self) -> dict[str, str | int | float | bool | list[str] | None]:
         """REST and websocket of the simulator."""
@@ -98,24 +86,6 @@ class BinanceUnderTest(VenueUnderTest):
             "rest_url": self.sim.rest_url,
             "websocket_url": self.sim.websocket_url,
         }
-
-    def move(self, symbol: str, count: int = 1) -> None:
-        """Step the market on the venue's thread."""
-        self.sim.tick(symbol, count)
-
-    def trade(self, symbol: str) -> str:
-        """Step the market until its tape is longer."""
-        before = self._last_trade(symbol)
-        for _ in range(1_000):
-            self.move(symbol)
-            if self._last_trade(symbol) != before:
-                return str(self._last_trade(symbol))
-        raise AssertionError(f"nobody trades {symbol}")
-
-    def newest(self, symbol: str) -> Quote:
-        """The best prices of the market itself."""
-        quote = self.sim.market.quote(symbol)
-        return quote.bid_e8 / E8, quote.ask_e8 / E8
 
     def live(self) -> set[StreamKey]:
         """Live streams over all connections."""
@@ -128,11 +98,6 @@ class BinanceUnderTest(VenueUnderTest):
     def returned(self) -> list[StreamKey]:
         """Streams of every UNSUBSCRIBE."""
         return _keys([name for _, names in self.sim.seen.unsubscribes for name in names])
-
-    @property
-    def connections(self) -> int:
-        """Handshakes that were answered."""
-        return self.sim.seen.connections
 
     # -- trading ----------------------------------------------------------------------------
 
@@ -156,10 +121,6 @@ class BinanceUnderTest(VenueUnderTest):
         """A tenth below the best bid, on the grid of prices."""
         return round(self.newest(symbol)[0] * 0.9, 2 if symbol.endswith("USDT") else 5)
 
-    def crossing_price(self, symbol: str) -> float:
-        """The best ask."""
-        return self.newest(symbol)[1]
-
     def fill(self, orderid: str, volume: float | None = None) -> None:
         """At its limit."""
         self.sim.desk.fill(orderid, volume)
@@ -172,8 +133,8 @@ class BinanceUnderTest(VenueUnderTest):
         """Another one at its place, as the testnet is once a month."""
         self.stop()
         port = self.sim.port
-        self.sim = SimulatedBinance(list(self.sim.market.listings), seed=7, rate_hz=0.0, port=port)
-        self._thread = SimulatedBinanceThread(self.sim)
+        listed = list(self.sim.market.listings)
+        super().__init__(SimulatedBinance(listed, seed=7, rate_hz=0.0, port=port))
         self.start()
 
     def place_by_hand(self, symbol: str, volume: float, price: float) -> str:
@@ -217,10 +178,6 @@ class BinanceUnderTest(VenueUnderTest):
     def position(self, symbol: str) -> float:
         """The balance of what is traded."""
         return self.balances()[self.sim.market.listings[symbol].base][0]
-
-    def _last_trade(self, symbol: str) -> int:
-        trades = self.sim.market.trades(symbol)
-        return trades[-1].trade_id if trades else 0
 
 
 def _held(order: Order) -> Held:

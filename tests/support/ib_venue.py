@@ -15,12 +15,12 @@ from foxtrot.gateway.connect_fields import Setting
 from foxtrot.model.constants import Channel, Exchange
 from foxtrot.model.health import StreamKey
 from foxtrot.simulator import ib_requests as asked
-from foxtrot.simulator.faults import FaultBoard
 from foxtrot.simulator.ib import IbLimits, SimulatedIb, SimulatedIbThread
 from foxtrot.simulator.ib_history import UPDATES
 from foxtrot.simulator.ib_orders import IbOrder
 from foxtrot.simulator.listings import E8
-from tests.support.venues import Fault, Held, Quote, Traded, VenueUnderTest
+from tests.support.simulated import SimulatedUnderTest
+from tests.support.venues import Fault, Held, Traded
 
 SYMBOLS = ("AAPL", "MSFT", "IBM", "EUR.USD", "SPX")
 """A universe for tests that need no futures and options, so that it is made at once."""
@@ -95,7 +95,7 @@ def running_ib(
         yield venue
 
 
-class IbUnderTest(VenueUnderTest):
+class IbUnderTest(SimulatedUnderTest[SimulatedIb]):
     """A simulated gateway on a thread; its user has two accounts.
 
     Args:
@@ -150,7 +150,7 @@ class IbUnderTest(VenueUnderTest):
     ) -> None:
         self._names = {symbol: symbol.partition("-")[0] for symbol in symbols or self.symbols}
         self._symbols = {name: symbol for symbol, name in self._names.items()}
-        self.sim = SimulatedIb(
+        sim = SimulatedIb(
             list(self._symbols),
             seed=7,
             rate_hz=rate_hz,
@@ -158,48 +158,26 @@ class IbUnderTest(VenueUnderTest):
             accounts=accounts,
             balances={"USD": 10_000},
         )
-        self.sim.desk.set_fractions(True)
-        self._thread = SimulatedIbThread(self.sim)
+        sim.desk.set_fractions(True)
+        super().__init__(sim)
 
     @classmethod
     def many(cls, count: int) -> list[str]:
         """See `VenueUnderTest`, like all below."""
         return [f"T{number:03d}-USD-STK" for number in range(count)]
 
-    @property
-    def faults(self) -> FaultBoard:
-        """Its board."""
-        return self.sim.faults
-
-    def start(self) -> None:
-        """Listen."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Be gone; orders and fills are kept."""
-        self._thread.stop()
+    def name(self, symbol: str) -> str:
+        """Of a stock that trades in US dollars."""
+        return self._names[symbol]
 
     def setting(self) -> dict[str, str | int | float | bool | list[str] | None]:
         """Where it listens, and that it is only looked at."""
         return {"environment": "simulated", "port": self.sim.port, "read_only": True}
 
-    def move(self, symbol: str, count: int = 1) -> None:
-        """Step the market on the venue's thread."""
-        self.sim.tick(self._names[symbol], count)
-
     def trade(self, symbol: str) -> str:
-        """Step the market until its tape is longer; IB numbers no prints."""
-        before = self._last_trade(symbol)
-        for _ in range(1_000):
-            self.move(symbol)
-            if self._last_trade(symbol) != before:
-                return ""
-        raise AssertionError(f"nobody trades {symbol}")
-
-    def newest(self, symbol: str) -> Quote:
-        """The best prices of the market itself."""
-        quote = self.sim.market.quote(self._names[symbol])
-        return quote.bid_e8 / E8, quote.ask_e8 / E8
+        """IB numbers no prints."""
+        super().trade(symbol)
+        return ""
 
     def live(self) -> set[StreamKey]:
         """The lines of all clients."""
@@ -221,11 +199,6 @@ class IbUnderTest(VenueUnderTest):
         """Client ids that are connected now."""
         return {each.client_id for each in self.sim.connections if each.joined}
 
-    @property
-    def connections(self) -> int:
-        """Of all kinds."""
-        return self.sim.seen.connections
-
     # -- trading ----------------------------------------------------------------------------
 
     def keys(self) -> dict[str, str]:
@@ -242,10 +215,6 @@ class IbUnderTest(VenueUnderTest):
     def resting_price(self, symbol: str) -> float:
         """A tenth below the best bid, in cents."""
         return round(self.newest(symbol)[0] * 0.9, 2)
-
-    def crossing_price(self, symbol: str) -> float:
-        """The best ask."""
-        return self.newest(symbol)[1]
 
     def fill(self, orderid: str, volume: float | None = None) -> None:
         """At its limit."""
@@ -327,10 +296,6 @@ class IbUnderTest(VenueUnderTest):
                 key = self.key(self._symbols[str(name)], _CHANNELS[request.kind])
                 streams[client, request.req_id] = key
                 yield key, False
-
-    def _last_trade(self, symbol: str) -> int:
-        trades = self.sim.market.trades(self._names[symbol])
-        return trades[-1].trade_id if trades else 0
 
     def _held(self, order: IbOrder) -> Held:
         return Held(
