@@ -33,7 +33,6 @@ from tests.support.futu_house import (
     standing,
 )
 from tests.support.rig import eventually
-from tests.support.tcp_proxy import TcpProxy, TcpProxyThread
 from tests.support.trading_rig import TRADING, TradingRig
 
 WEBSOCKET = "websocket"
@@ -143,32 +142,6 @@ def test_a_silent_opend_is_given_up(house: House, fault: str, params: dict[str, 
         assert S.READY not in rig.states() + rig.states(TRADING)
         healed(rig)
         eventually(lambda: len(house.sim.connections) <= 3, "no line of an attempt is left")
-
-
-def test_a_handshake_byte_by_byte_meets_the_deadline(house: House) -> None:
-    """F05: something comes all the time, but the deadline is for the whole."""
-    flags = {"connect.timeout_s": 0.4, "websocket.fallback_on_error": False}
-    with TcpProxyThread(TcpProxy(house.sim.port)) as thread, living(house, flags) as rig:
-        proxy = thread.venue
-        proxy.largest, proxy.pause_s = 1, 0.1
-        rig.subscribe(TENCENT)
-        rig.connect({**house.setting(), **house.keys(), "port": proxy.port})
-        rig.wait_state(S.RECONNECTING)
-        assert rig.error_kinds()[0] == "ConnectTimeout"
-        proxy.largest, proxy.pause_s = 0, 0.0
-        healed(rig)
-
-
-def test_bytes_in_small_pieces_are_no_matter(house: House) -> None:
-    """F30: frames come in pieces of one to seven bytes: nothing is seen."""
-    with TcpProxyThread(TcpProxy(house.sim.port)) as thread, living(house) as rig:
-        thread.venue.largest = 7
-        rig.subscribe(TENCENT, *Channel)
-        rig.connect({**house.setting(), **house.keys(), "port": thread.venue.port})
-        rig.wait_trading(S.READY)
-        rig.rest(volume=LOT)
-        healed(rig)
-        assert (rig.adapter.health().malformed, rig.error_kinds()) == (0, [])
 
 
 def test_accept_then_close_backs_off(rig: TradingRig) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from foxtrot.model.constants import Channel
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.events import EVENT_MARKET_TRADE
 from foxtrot.simulator.binance import Limits
+from foxtrot.simulator.proxy import HOST
 from tests.support.binance_venue import BinanceUnderTest
 from tests.support.faults import everything, healed
 from tests.support.rig import Rig, eventually, running
-from tests.support.tcp_proxy import HOST, TcpProxy, TcpProxyThread
 from tests.support.tls_door import TlsDoor
 
 HOSTILE = (
@@ -28,13 +26,6 @@ HOSTILE = (
 )
 """Words that a venue might use to write into our logs, as JSON."""
 LINE = 500
-
-
-@pytest.fixture
-def proxy(venue: BinanceUnderTest) -> Iterator[TcpProxy]:
-    """Between the client and the venue; passes everything on as it is, at first."""
-    with TcpProxyThread(TcpProxy(venue.sim.port)) as thread:
-        yield thread.venue
 
 
 def connect(rig: Rig, address: str, *, secure: bool = False) -> None:
@@ -50,33 +41,6 @@ def send(venue: BinanceUnderTest, payload: bytes) -> None:
     assert loop is not None
     for connection in venue.sim.connections:
         loop.call_soon_threadsafe(connection.send, payload)
-
-
-def test_bytes_in_small_pieces_are_no_matter(rig: Rig, proxy: TcpProxy) -> None:
-    """Handshakes, answers and frames come in pieces of one to seven bytes: nothing is seen."""
-    proxy.largest = 7
-    for symbol in rig.venue.symbols:
-        rig.subscribe(symbol, *Channel)
-    connect(rig, f"{HOST}:{proxy.port}")
-    rig.wait_served()
-    rig.wait_flowing()
-    assert rig.states() == [S.CONNECTING, S.SYNCING, S.READY]
-    assert (rig.fact("websocket.malformed"), rig.error_kinds()) == (0, [])
-
-
-def test_a_handshake_byte_by_byte_meets_the_deadline(
-    venue: BinanceUnderTest, proxy: TcpProxy
-) -> None:
-    """Something comes all the time, but the deadline is for the whole; then it is tried again."""
-    with running(venue, {"connect.timeout_s": 0.4, "websocket.fallback_on_error": False}) as rig:
-        proxy.largest, proxy.pause_s = 1, 0.05
-        rig.subscribe("BTCUSDT")
-        connect(rig, f"{HOST}:{proxy.port}")
-        rig.wait_state(S.RECONNECTING)
-        assert rig.error_kinds()[0] == "ConnectTimeout"
-        proxy.largest, proxy.pause_s = 0, 0.0
-        rig.wait_state(S.READY)
-        rig.wait_fresh("BTCUSDT")
 
 
 def test_a_name_without_an_address_is_asked_for_again(

@@ -1,0 +1,99 @@
+"""Every simulated venue behind a proxy, for what a line does to all of them alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+
+from foxtrot.model.constants import ConnectionState as S
+from foxtrot.simulator.proxy import HOST, TcpProxy, TcpProxyThread
+from tests.support import faults, futu_house, ib_house
+from tests.support.binance_venue import BinanceUnderTest
+from tests.support.rig import eventually
+from tests.support.trading_rig import VOLUME, Setting, TradingRig, trading
+from tests.support.venues import VenueUnderTest
+
+VENUES = ("binance", "ib", "futu")
+
+Healed = Callable[[TradingRig], None]
+Living = Callable[[Mapping[str, object]], AbstractContextManager[TradingRig]]
+
+
+class Behind:
+    """A venue, a proxy in front of it, and how the venue's own house makes and judges a rig."""
+
+    def __init__(
+        self, venue: VenueUnderTest, proxy: TcpProxy, living: Living, healed: Healed
+    ) -> None:
+        self.venue, self.proxy = venue, proxy
+        self.living, self._healed = living, healed
+        lots = isinstance(venue, futu_house.House)
+        self._volume = futu_house.LOT / venue.unit if lots else VOLUME
+
+    def connect(self, rig: TradingRig) -> None:
+        """Want the quotes of a symbol and to trade, all of it through the proxy."""
+        rig.subscribe(self.venue.symbols[0])
+        rig.connect(self._setting())
+
+    def ready(self, rig: TradingRig) -> None:
+        """Connect, and wait until quotes come and orders are taken."""
+        self.connect(rig)
+        rig.wait_served()
+        eventually(lambda: rig.trading().state is S.READY, "trading is ready")
+
+    def rest(self, rig: TradingRig) -> str:
+        """Send an order that rests, and wait until it does."""
+        return rig.rest(volume=self._volume)
+
+    def healed(self, rig: TradingRig) -> None:
+        """The line is as lines should be; the books in the end are, too."""
+        self.proxy.toxics.clear()
+        self._healed(rig)
+
+    def _setting(self) -> Setting:
+        setting = {**self.venue.setting(), **self.venue.keys()}
+        if "port" in setting:
+            return {**setting, "port": self.proxy.port}
+        address = f"{HOST}:{self.proxy.port}"
+        return {**setting, "rest_url": f"http://{address}", "websocket_url": f"ws://{address}"}
+
+
+@contextmanager
+def behind(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Behind]:
+    """A venue of that name that listens behind a proxy; no client broke a rule of it."""
+    with _standing(name, monkeypatch) as (venue, living, healed):
+        sim: object = getattr(venue, "sim")  # noqa: B009 - of every venue under test
+        port = getattr(sim, "port")  # noqa: B009
+        with TcpProxyThread(TcpProxy(port, seed=7)) as thread:
+            yield Behind(venue, thread.venue, living, healed)
+
+
+@contextmanager
+def _standing(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[VenueUnderTest, Living, Healed]]:
+    if name == "ib":
+        ib_house.hasten(monkeypatch)
+        with ib_house.standing() as at_ib:
+            yield at_ib, lambda flags: ib_house.living(at_ib, flags), ib_house.healed
+        return
+    if name == "futu":
+        futu_house.hasten(monkeypatch)
+        with futu_house.standing() as at_futu:
+            yield at_futu, lambda flags: futu_house.living(at_futu, flags), futu_house.healed
+        return
+    venue = BinanceUnderTest()
+    venue.start()
+    try:
+        yield venue, lambda flags: trading(venue, flags), _healed_binance
+    finally:
+        venue.faults.clear()
+        venue.stop()
+
+
+def _healed_binance(rig: TradingRig) -> None:
+    faults.healed(rig)
+    eventually(lambda: rig.trading().state is S.READY, "trading is ready")
+    rig.wait_agreed()
