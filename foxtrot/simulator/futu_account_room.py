@@ -41,7 +41,7 @@ class AccountRoom(Room):
 
     def __init__(self, venue: Venue, specs: Sequence[AccountSpec], password: str) -> None:
         self._venue, self._specs = venue, tuple(specs)
-        self._key = hashlib.md5(password.encode(), usedforsecurity=False).hexdigest()
+        self.change_password(password)
         self.reports = Reports(venue)
         self.unlocked = False
         self.unlocks = 0
@@ -52,6 +52,10 @@ class AccountRoom(Room):
         """Every account is as it was in the beginning."""
         universe, market = self._venue.universe, self._venue.market
         self.accounts = {spec.acc_id: FutuAccount(spec, universe, market) for spec in self._specs}
+
+    def change_password(self, password: str) -> None:
+        """Unlock trading for who knows this one from now on."""
+        self._key = hashlib.md5(password.encode(), usedforsecurity=False).hexdigest()
 
     def handlers(self) -> Mapping[Proto, Handler]:
         """See `Room`."""

@@ -8,6 +8,7 @@ right; prices are those of no particular day.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,8 @@ HK, US, SH, SZ = 1, 11, 21, 22
 """QotMarket."""
 STOCK, FUND = 3, 4
 """SecurityType."""
+
+_MADE_UP = re.compile(r"HK\.90\d{3}")
 
 _MAIN_BOARD, _NYSE, _NASDAQ, _AMEX, _SHANGHAI, _SHENZHEN = 1, 4, 5, 7, 14, 15
 
@@ -137,12 +140,17 @@ class Universe:
     def of(cls, names: Sequence[str] | None = None) -> Universe:
         """The securities of these names, such as HK.00700; all by default.
 
+        Whoever needs more has the stocks HK.90000 to HK.90999, which are not among them.
+
         Raises:
             ConfigurationError: There is no such name.
         """
         known = {item.name: item for item in CONTRACTS}
         for name in names or ():
-            if name not in known:
+            invented = _made_up(name)
+            if invented is not None:
+                known[name] = invented
+            elif name not in known:
                 problem = f"{name!r} is not listed; listed are: {', '.join(sorted(known))}"
                 raise ConfigurationError("simulated Futu OpenD", "symbols", problem)
         return cls(known[name] for name in (known if names is None else names))
@@ -165,6 +173,14 @@ class Universe:
             if place.trd_sec_market == trd_sec_market:
                 return self.find(place.number, code)
         return None
+
+
+def _made_up(name: str) -> FutuContract | None:
+    """The stock HK.90000, HK.90001, … HK.90999: nobody lists it unless it is named."""
+    if not _MADE_UP.fullmatch(name):
+        return None
+    code = name.partition(".")[2]
+    return _hong_kong(code, f"TEST COMPANY {code}", 20.0 + int(code[2:]), 0.02, 100)
 
 
 def _hong_kong(code: str, title: str, price: float, tick: float, lot_size: int) -> FutuContract:

@@ -63,6 +63,8 @@ class Reports:
             self._tell(deal.order, DEALS, payloads.deal_push(deal))
 
     def _tell(self, order: FutuOrder, channel: str, message: Message) -> None:
+        if self._venue.faults.active("silent", symbol=order.name, channel=channel):
+            return
         acc_id = order.account.spec.acc_id
         for connection, accounts in tuple(self._subscribed.items()):
             if acc_id not in accounts:

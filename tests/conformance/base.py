@@ -31,8 +31,8 @@ class Cards:
     @pytest.fixture(autouse=True)
     def hastened(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What an adapter waits for without need is a matter of fractions of a second."""
-        for name, seconds in self.venue_class.waits.items():
-            monkeypatch.setattr(name, seconds)
+        for name, value in self.venue_class.waits.items():
+            monkeypatch.setattr(name, value)
 
     @pytest.fixture
     def venue(self) -> Iterator[VenueUnderTest]:
@@ -114,9 +114,9 @@ class TradingCards(Cards):
             pytest.skip(f"{rig.name} has no {type_.value} orders")
 
     @staticmethod
-    def look(rig: TradingRig) -> None:
-        """Ask for all orders now, where those of other hands are not told otherwise."""
-        if "other_hands" in rig.venue.lacks:
+    def look(rig: TradingRig, untold: str = "other_hands") -> None:
+        """Ask for all now, where what other hands do is not told otherwise."""
+        if untold in rig.venue.lacks:
             rig.adapter.query_account()
 
     @staticmethod
@@ -129,7 +129,7 @@ class TradingCards(Cards):
     @staticmethod
     def above(rig: Rig) -> float:
         """A price above the market, at which a limit order trades at once."""
-        return round(rig.venue.crossing_price(rig.venue.symbols[0]) * 1.01, 2)
+        return rig.venue.on_grid(rig.venue.crossing_price(rig.venue.symbols[0]) * 1.01)
 
 
 class _Started:

@@ -51,7 +51,7 @@ class ConditionCards(TradingCards):
         rig.wait_order(orderid, FILLED)
         taker = rig.send(OrderType.MARKET, volume=0.01)
         rig.wait_order(taker, FILLED)
-        new = rig.adapter.modify_order(other, volume=0.2).removeprefix(f"{rig.name}.")
+        new = rig.modify(other, volume=0.2)
         rig.wait_order(new, RESTS)
         rig.cancel(new)
         rig.wait_order(new, CANCELLED)
@@ -75,6 +75,7 @@ class ConditionCards(TradingCards):
         rig.wait_order(orderid, CANCELLED)
         cash = rig.venue.cash
         rig.venue.deposit(cash, 7.0)
+        self.look(rig, "deposits")
         eventually(lambda: rig.account(cash) == rig.venue.balances()[cash], "the balance")
         rig.wait_agreed()
 

@@ -25,3 +25,6 @@ def left(sdk: None) -> Iterator[None]:
 def sdk() -> None:
     """The SDKs are imported once, before anything is counted."""
     from foxtrot.adapter.binance import wire  # noqa: F401
+    from foxtrot.adapter.futu.sdk import sdk
+
+    sdk()  # its thread lives as long as the process

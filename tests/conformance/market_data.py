@@ -156,6 +156,7 @@ class MarketDataCards(Cards):
         stream is told afterwards.
         """
         self.needs_channel(rig, channel)
+        self.needs(rig.venue, f"own_{channel.value}")
         symbol = rig.venue.symbols[0]
         streamed = sorted(rig.adapter.capabilities.streamed, key=lambda each: each.value)
         rig.subscribe(symbol, *streamed)

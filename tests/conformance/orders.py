@@ -58,7 +58,7 @@ class OrderCards(TradingCards):
         rig.wait_order(orderid, FILLED)
         rig.wait_agreed()
         assert rig.statuses_of(orderid)[0] is SUBMITTING
-        assert sum(fill.volume for fill in rig.fills(orderid)) == pytest.approx(0.01)
+        assert sum(rig.filled(orderid)) == pytest.approx(0.01)
 
     @pytest.mark.parametrize("type_", [OrderType.FAK, OrderType.FOK], ids=lambda each: each.name)
     def test_OR030_what_cannot_be_filled_at_once_ends(
@@ -89,7 +89,7 @@ class OrderCards(TradingCards):
             rig.venue.fill(orderid, volume)
         rig.wait_order(orderid, FILLED)
         rig.wait_agreed()
-        assert [round(fill.volume, 8) for fill in rig.fills(orderid)] == [0.1, 0.15, 0.25]
+        assert rig.filled(orderid) == [0.1, 0.15, 0.25]
         traded = [order.traded for order in rig.orders(orderid)]
         assert traded == sorted(traded)
         told = [e.type for e in rig.log.items if e.type in (EVENT_ORDER, EVENT_TRADE)]
@@ -214,8 +214,8 @@ class OrderCards(TradingCards):
         """
         rig.trade()
         orderid = rig.rest()
-        price = round(rig.venue.resting_price(rig.venue.symbols[0]) * 0.99, 2)
-        new = rig.adapter.modify_order(orderid, price=price).removeprefix(f"{rig.name}.")
+        price = rig.venue.on_grid(rig.venue.resting_price(rig.venue.symbols[0]) * 0.99)
+        new = rig.modify(orderid, price=price)
         rig.wait_order(new, RESTS)
         rig.wait_order(orderid, CANCELLED)
         assert rig.last_of_each()[-1].price == price
@@ -231,8 +231,8 @@ class OrderCards(TradingCards):
         orderid = rig.rest()
         rig.venue.fill(orderid, 0.2)
         rig.wait_order(orderid, PART)
-        price = round(rig.venue.resting_price(rig.venue.symbols[0]) * 0.99, 2)
-        new = rig.adapter.modify_order(orderid, price=price).removeprefix(f"{rig.name}.")
+        price = rig.venue.on_grid(rig.venue.resting_price(rig.venue.symbols[0]) * 0.99)
+        new = rig.modify(orderid, price=price)
         rig.wait_order(new, RESTS)
         rig.wait_order(orderid, CANCELLED)
         assert rig.held(new).volume == pytest.approx(0.3)
@@ -248,7 +248,7 @@ class OrderCards(TradingCards):
         orderid = rig.rest()
         rig.cancel(orderid)
         rig.wait_order(orderid, CANCELLED)
-        new = rig.adapter.modify_order(orderid, volume=0.1).removeprefix(f"{rig.name}.")
+        new = rig.modify(orderid, volume=0.1)
         assert "is not open, so it cannot be modified" in rig.refused(new)
         assert new not in rig.venue.received()
         rig.wait_agreed()
@@ -262,7 +262,7 @@ class OrderCards(TradingCards):
         rig.trade()
         orderid = rig.rest()
         rig.venue.faults.inject("cancel_race")
-        new = rig.adapter.modify_order(orderid, volume=0.1).removeprefix(f"{rig.name}.")
+        new = rig.modify(orderid, volume=0.1)
         assert "not attempted" in rig.refused(new)
         rig.wait_order(orderid, FILLED)
         rig.wait_agreed()
@@ -277,7 +277,7 @@ class OrderCards(TradingCards):
         rig.trade()
         orderid = rig.rest()
         volume = rig.venue.too_much
-        new = rig.adapter.modify_order(orderid, volume=volume).removeprefix(f"{rig.name}.")
+        new = rig.modify(orderid, volume=volume)
         assert rig.venue.poor in rig.refused(new)
         rig.wait_order(orderid, CANCELLED)
         rig.wait_agreed()
@@ -290,7 +290,7 @@ class OrderCards(TradingCards):
         Pass: the venue received none of them.
         """
         flags: dict[str, object] = {
-            "orders.max_volume": 1.0,
+            "orders.max_volume": venue.unit,
             "orders.max_notional": 1_000_000.0,
             "orders.price_collar": 0.2,
         }
@@ -299,11 +299,11 @@ class OrderCards(TradingCards):
             rig.trade(venue.symbols[0])
             rig.wait_fresh(venue.symbols[0])
             listed = rig.adapter.capabilities.lists_contracts
-            high = round(venue.crossing_price(venue.symbols[0]) * 1.5, 2)
+            high = venue.on_grid(venue.crossing_price(venue.symbols[0]) * 1.5)
             cases = {
                 "local:volume: nan is not": {"volume": math.nan},
                 "local:volume: 0.0 is not": {"volume": 0.0},
-                "local:max_volume: 1.5 is above": {"volume": 1.5},
+                f"local:max_volume: {1.5 * venue.unit} is above": {"volume": 1.5},
                 "local:price: -1.0 is not": {"price": -1.0},
                 f"local:price: {venue.resting_price(venue.symbols[0])}0000001": {
                     "price": venue.resting_price(venue.symbols[0]) + 0.00000001
@@ -392,6 +392,7 @@ class OrderCards(TradingCards):
         rig.venue.fill(orderid)
         self.same_balances(rig)
         rig.venue.deposit(rig.venue.cash, 123.0)
+        self.look(rig, "deposits")
         self.same_balances(rig)
         eventually(
             lambda: rig.position(symbol) == rig.venue.position(symbol), "the position is told"

@@ -159,7 +159,7 @@ class OutcomeCards(TradingCards):
         rig.trade()
         orderid = rig.rest()
         self.strike(rig, fault, "place" if "replace" in rig.venue.lacks else "replace")
-        new = rig.adapter.modify_order(orderid, volume=0.25).removeprefix(f"{rig.name}.")
+        new = rig.modify(orderid, volume=0.25)
         rig.wait_order(new, RESTS)
         rig.wait_order(orderid, CANCELLED)
         rig.wait_agreed()
@@ -175,7 +175,7 @@ class OutcomeCards(TradingCards):
         rig.trade()
         orderid = rig.rest()
         self.strike(rig, fault, "replace")
-        new = rig.adapter.modify_order(orderid, volume=0.25).removeprefix(f"{rig.name}.")
+        new = rig.modify(orderid, volume=0.25)
         assert rig.refused(new) == "never reached the venue"
         rig.wait_agreed()
         assert rig.held(orderid).open
@@ -192,7 +192,7 @@ class OutcomeCards(TradingCards):
         rig.trade()
         orderid = rig.rest()
         self.strike(rig, fault, "place")
-        new = rig.adapter.modify_order(orderid, volume=0.25).removeprefix(f"{rig.name}.")
+        new = rig.modify(orderid, volume=0.25)
         assert rig.refused(new) == "never reached the venue"
         rig.wait_order(orderid, CANCELLED)
         rig.wait_agreed()

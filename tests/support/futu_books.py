@@ -47,7 +47,7 @@ class FutuBooks(VenueUnderTest):
     def __init__(self, *, paper: bool = False) -> None:
         self.paper = paper
         self.sim = SimulatedFutu(
-            tuple(map(_name, self.symbols)), seed=7, rate_hz=0.0, limits=ANY_NUMBER
+            tuple(map(self.name, self.symbols)), seed=7, rate_hz=0.0, limits=ANY_NUMBER
         )
         self._thread = SimulatedFutuThread(self.sim)
 
@@ -75,7 +75,7 @@ class FutuBooks(VenueUnderTest):
 
     def move(self, symbol: str, count: int = 1) -> None:
         """Step the market on the venue's thread."""
-        self.sim.tick(_name(symbol), count)
+        self.sim.tick(self.name(symbol), count)
 
     def trade(self, symbol: str) -> str:
         """Nothing streams."""
@@ -83,7 +83,7 @@ class FutuBooks(VenueUnderTest):
 
     def newest(self, symbol: str) -> Quote:
         """The best prices of the market itself."""
-        quote = self.sim.market.quote(_name(symbol))
+        quote = self.sim.market.quote(self.name(symbol))
         return quote.bid_e8 / E8, quote.ask_e8 / E8
 
     def live(self) -> set[StreamKey]:
@@ -110,7 +110,7 @@ class FutuBooks(VenueUnderTest):
 
     def resting_price(self, symbol: str) -> float:
         """Twenty steps below the best bid."""
-        step_e8 = self.sim.universe.contracts[_name(symbol)].tick_e8
+        step_e8 = self.sim.universe.contracts[self.name(symbol)].tick_e8
         return (to_e8(self.newest(symbol)[0]) - 20 * step_e8) / E8
 
     def crossing_price(self, symbol: str) -> float:
@@ -119,7 +119,7 @@ class FutuBooks(VenueUnderTest):
 
     def fill(self, orderid: str, volume: float | None = None) -> None:
         """At its limit."""
-        self.sim.desk.fill(orderid, volume)
+        self.sim.desk.fill(orderid, None if volume is None else volume * self.unit)
 
     def end(self, orderid: str, *, expired: bool = False) -> None:
         """By the desk."""
@@ -131,11 +131,12 @@ class FutuBooks(VenueUnderTest):
 
     def place_by_hand(self, symbol: str, volume: float, price: float) -> str:
         """In Futu's own app."""
-        return self.sim.desk.place_by_hand(_name(symbol), volume, price).order_id_ex
+        shares = volume * self.unit
+        return self.sim.desk.place_by_hand(self.name(symbol), shares, price).order_id_ex
 
     def held(self) -> list[Held]:
         """The books of Futu."""
-        return self.sim.on_loop(lambda: [_held(order) for order in self.sim.desk.held()])
+        return self.sim.on_loop(lambda: [self._held(order) for order in self.sim.desk.held()])
 
     def traded(self) -> list[Traded]:
         """Every deal; in paper trading, as they are told without one."""
@@ -147,7 +148,8 @@ class FutuBooks(VenueUnderTest):
             order = deal.order
             total = done[order.order_id_ex] = done.get(order.order_id_ex, 0) + deal.quantity_e8
             name = f"{order.order_id_ex}-{total // E8}" if self.paper else deal.deal_id_ex
-            told.append(Traded(order.contract.code, name, order.remark, deal.quantity_e8 / E8))
+            volume = deal.quantity_e8 / E8 / self.unit
+            told.append(Traded(order.contract.code, name, order.remark, volume))
         return told
 
     def received(self) -> Mapping[str, int]:
@@ -158,17 +160,17 @@ class FutuBooks(VenueUnderTest):
         """As OpenD heard them."""
         return self.sim.desk.cancels()
 
+    @staticmethod
+    def name(symbol: str) -> str:
+        """What the simulator calls a symbol."""
+        return f"HK.{symbol}"
 
-def _name(symbol: str) -> str:
-    return f"HK.{symbol}"
-
-
-def _held(order: FutuOrder) -> Held:
-    return Held(
-        order.order_id_ex,
-        order.remark,
-        order.contract.code,
-        order.terms.quantity_e8 / E8,
-        order.filled_e8 / E8,
-        order.open,
-    )
+    def _held(self, order: FutuOrder) -> Held:
+        return Held(
+            order.order_id_ex,
+            order.remark,
+            order.contract.code,
+            order.terms.quantity_e8 / E8 / self.unit,
+            order.filled_e8 / E8 / self.unit,
+            order.open,
+        )

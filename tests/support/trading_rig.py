@@ -71,7 +71,7 @@ class TradingRig(Rig):
             self.venue.exchange,
             direction,
             type_,
-            volume,
+            volume * self.venue.unit,
             price,
             stop_price=stop_price,
             reference="card",
@@ -83,6 +83,12 @@ class TradingRig(Rig):
         orderid = self.send(**terms)  # type: ignore[arg-type]
         self.wait_order(orderid, Status.NOTTRADED)
         return orderid
+
+    def modify(self, orderid: str, *, price: float = 0.0, volume: float = 0.0) -> str:
+        """Replace an order; returns the orderid of the new one."""
+        volume *= self.venue.unit
+        new = self.adapter.modify_order(orderid, price=price, volume=volume)
+        return new.removeprefix(f"{self.name}.")
 
     def cancel(self, orderid: str, symbol: str = "") -> None:
         """Cancel an order."""
@@ -163,6 +169,10 @@ class TradingRig(Rig):
         told = [data for data in self.log.of(EVENT_TRADE) if isinstance(data, TradeData)]
         return [each for each in told if orderid in ("", each.orderid)]
 
+    def filled(self, orderid: str) -> list[float]:
+        """The volume of each fill of an order that was told."""
+        return [round(fill.volume / self.venue.unit, 8) for fill in self.fills(orderid)]
+
     def trading(self) -> TradingHealth:
         """The health of trading."""
         health = self.adapter.health().trading
@@ -186,7 +196,8 @@ class TradingRig(Rig):
     def position(self, symbol: str) -> float:
         """What is held by a contract, as it was told last."""
         told = [data for data in self.log.of(EVENT_POSITION) if isinstance(data, PositionData)]
-        return next((d.volume for d in reversed(told) if d.symbol == symbol), 0.0)
+        held = next((d.volume for d in reversed(told) if d.symbol == symbol), 0.0)
+        return held / self.venue.unit
 
     # -- what must hold in the end ----------------------------------------------------------
 
@@ -217,7 +228,7 @@ class TradingRig(Rig):
         if not held:
             assert order.status is Status.REJECTED, order
             return
-        assert order.traded == held[-1].traded, order
+        assert order.traded == held[-1].traded * self.venue.unit, order
         assert order.is_active() is held[-1].open, order
 
     def _open_here(self) -> set[str]:
@@ -227,8 +238,9 @@ class TradingRig(Rig):
         return {_name(each) for each in self.venue.held() if each.open}
 
     def _told(self) -> Counter[Traded]:
+        unit = self.venue.unit
         return Counter(
-            Traded(t.symbol, t.tradeid, t.orderid, round(t.volume, 8)) for t in self.fills()
+            Traded(t.symbol, t.tradeid, t.orderid, round(t.volume / unit, 8)) for t in self.fills()
         )
 
     def _there(self, since: int) -> Counter[Traded]:

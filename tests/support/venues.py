@@ -68,8 +68,10 @@ class VenueUnderTest(ABC):
         "subscribe": ("no_ack", {"count": 0}),
     }
     """The faults with which a session never gets beyond a step."""
-    waits: ClassVar[Mapping[str, float]] = {}
+    waits: ClassVar[Mapping[str, object]] = {}
     """Waits of the adapter that no setting reaches, and how long they are in a test."""
+    unit: ClassVar[float] = 1.0
+    """What the cards and this class call a volume of 1: who trades in lots needs large numbers."""
     cash: ClassVar[str] = "USDT"
     """An asset that can be paid in."""
     too_much: ClassVar[float] = 5.0
@@ -80,6 +82,11 @@ class VenueUnderTest(ABC):
     """The faults that cut every line and let nobody back."""
     refusal: ClassVar[Fault] = ("http_error", {"status": 503})
     """The fault by which a `request` comes to nothing, until it is cleared."""
+
+    @classmethod
+    def on_grid(cls, price: float) -> float:
+        """The next price that an order for the first symbol may have."""
+        return round(price, 2)
 
     @classmethod
     def many(cls, count: int) -> list[str]:

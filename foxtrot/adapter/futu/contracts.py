@@ -10,6 +10,7 @@ from foxtrot.adapter.futu import symbols
 from foxtrot.adapter.futu.client import FutuClient
 from foxtrot.adapter.futu.instruments import Instrument, Name, RawStatic, instrument
 from foxtrot.adapter.futu.limits import SNAPSHOT_CODES
+from foxtrot.adapter.futu.nearest import Nearest
 from foxtrot.adapter.futu.schema import Message, Proto, c2s_of
 from foxtrot.adapter.futu.symbols import Security
 from foxtrot.core.logs import get_logger
@@ -51,6 +52,7 @@ class Contracts:
         self._known: dict[Name, Instrument] = {}
         self._names: dict[Security, Name] = {}
         self._lock = asyncio.Lock()
+        self._nearest = Nearest(adapter_name)
 
     def __len__(self) -> int:
         return len(self._known)
@@ -120,7 +122,8 @@ class Contracts:
             raise
         except VenueError as refusal:
             if len(asked) == 1:
-                return dict.fromkeys(asked, self._unknown(next(iter(asked)), refusal))
+                ((name, security),) = asked.items()
+                return {name: await self._unknown(client, name, security, refusal)}
             answers: dict[Name, Instrument | VenueError] = {}
             for name, security in asked.items():
                 answers |= await self._look_up(client, {name: security})
@@ -129,7 +132,7 @@ class Contracts:
         return {
             name: self._take(name, security, rows[security], steps.get(security, 0.0))
             if security in rows
-            else self._unknown(name, None)
+            else await self._unknown(client, name, security, None)
             for name, security in asked.items()
         }
 
@@ -177,11 +180,15 @@ class Contracts:
             self._told(found.data)
         return found
 
-    def _unknown(self, name: Name, refusal: VenueError | None) -> VenueError:
+    async def _unknown(
+        self, client: FutuClient, name: Name, security: Security, refusal: VenueError | None
+    ) -> VenueError:
         if refusal is not None and not isinstance(refusal, UnknownSymbol):
             return refusal
         code, said = (refusal.code, f": {refusal.text}") if refusal else ("", "")
-        text = f"{name[0]!r} is not traded at {name[1].value}{said}"
+        near = await self._nearest.to(client, security)
+        hint = f"; did you mean {near}?" if near else ""
+        text = f"{name[0]!r} is not traded at {name[1].value}{said}{hint}"
         return UnknownSymbol(self._adapter_name, code, text)
 
 

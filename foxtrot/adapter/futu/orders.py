@@ -19,7 +19,13 @@ from foxtrot.adapter.futu.schema import Message, Proto, c2s_of
 from foxtrot.adapter.futu.session import FutuSession, Venue
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
-from foxtrot.errors import Action, ConnectionClosed, FoxtrotError, VenueUnavailable
+from foxtrot.errors import (
+    Action,
+    AuthenticationError,
+    ConnectionClosed,
+    FoxtrotError,
+    VenueUnavailable,
+)
 from foxtrot.execution.reports import (
     FillReport,
     Known,
@@ -166,7 +172,11 @@ class OrderSession(FutuSession):
         c2s = c2s_of(Proto.Trd_UnlockTrade)
         c2s.unlock, c2s.securityFirm = True, account.firm
         c2s.pwdMD5 = hashlib.md5(password.reveal().encode(), usedforsecurity=False).hexdigest()
-        await self.client.ask(Proto.Trd_UnlockTrade, c2s)
+        try:
+            await self.client.ask(Proto.Trd_UnlockTrade, c2s)
+        except AuthenticationError as error:
+            shown = f"{error.text}; the password was {password}"
+            raise AuthenticationError(error.venue, error.code, shown) from None
 
     async def _learn_contracts(self) -> None:
         """Have the contracts of positions told: without, none can be closed."""

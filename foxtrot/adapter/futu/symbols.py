@@ -125,7 +125,9 @@ def parse(symbol: str, exchange: Exchange) -> Security:
     digits = {QotMarket.HK: _HK_DIGITS, QotMarket.SH: _CN_DIGITS, QotMarket.SZ: _CN_DIGITS}
     needed = digits.get(market)
     if needed is not None and symbol.isdecimal() and len(symbol) != needed:
-        raise _wrong("symbol", f"{symbol!r} must have {needed} digits at {exchange.value}")
+        padded = market is QotMarket.HK and len(symbol) < needed
+        meant = f"; write {symbol.zfill(needed)}" if padded else ""
+        raise _wrong("symbol", f"{symbol!r} must have {needed} digits at {exchange.value}{meant}")
     return Security(int(market), symbol)
 
 

@@ -66,6 +66,21 @@ async def test_who_asks_at_once_is_answered_by_one_question(venue: SimulatedFutu
     assert len(set(map(id, found))) == 1
 
 
+async def test_an_unknown_name_comes_with_the_nearest(venue: SimulatedFutu) -> None:
+    """The stocks of the market are asked for once; where OpenD does not tell, there is no hint."""
+    contracts = Contracts("FUTU")
+    async with opened(venue.port) as client:
+        for code, hint in (("APPL", r"did you mean AAPL \(Apple\)\?"), ("NVDIA", "mean NVDA")):
+            asked = client.received
+            with pytest.raises(UnknownSymbol, match=hint):
+                await contracts.resolve(client, code, Exchange.SMART)
+        assert client.received == asked + 1
+        venue.faults.inject("error_ack", request="contract_details", body="未知股票", count=2)
+        with pytest.raises(UnknownSymbol) as caught:
+            await contracts.resolve(client, "00701", Exchange.SEHK)
+        assert "mean" not in str(caught.value)
+
+
 async def test_an_unknown_name_is_an_error(venue: SimulatedFutu) -> None:
     """Asked for alone, it raises, and names what is not traded where."""
     async with opened(venue.port) as client:

@@ -36,9 +36,9 @@ def test_a_name_means_one_contract(symbol: str, exchange: Exchange, meant: Secur
 @pytest.mark.parametrize(
     ("symbol", "exchange", "said"),
     [
-        ("700", Exchange.SEHK, "5 digits"),
-        ("60051", Exchange.SSE, "6 digits"),
-        ("HK.00700", Exchange.SEHK, "'00700'"),
+        ("700", Exchange.SEHK, "5 digits at SEHK; write 00700"),
+        ("60051", Exchange.SSE, "6 digits at SSE$"),
+        ("HK.00700", Exchange.SEHK, "write 00700.SEHK"),
         ("", Exchange.SEHK, "such as"),
         ("AA PL", Exchange.SMART, "such as"),
         ("腾讯", Exchange.SEHK, "such as"),
