@@ -20,7 +20,7 @@ _HIGHEST_PORT = 65_535
 
 def completed(arguments: Sequence[str]) -> list[str]:
     """The same arguments, with a port after `--monitor` where a person left it out."""
-    following = [*arguments[1:], ""]
+    following = [*arguments, ""][1:]
     return [
         f"{OPTION}={DEFAULT_PORT}" if here == OPTION and not _is_place(after) else here
         for here, after in zip(arguments, following, strict=True)
@@ -60,7 +60,9 @@ def monitoring(engine: MainEngine, place: Place | None) -> Iterator[None]:
         yield
         return
     from foxtrot.monitoring.server import MonitorServer
+    from foxtrot.monitoring.watch import Watch
 
+    engine.add_engine(Watch)
     host, remote = place.host or "127.0.0.1", bool(place.host)
     with MonitorServer(engine, place.port, host, remote=remote) as server:
         engine.write_log(f"monitor: {server.url} opens with the token in {server.token.file}")

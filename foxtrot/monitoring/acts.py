@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from foxtrot.core.aside import aside
 from foxtrot.core.logs import correlated, get_logger
 from foxtrot.core.settings_model import ADAPTER_NAME
+from foxtrot.model.constants import Mode
 from foxtrot.monitoring.answers import Answer, Done
 from foxtrot.monitoring.openapi import shows
 from foxtrot.monitoring.readings import NoAnswer, Readings
@@ -40,6 +41,13 @@ class HaltRequest(BaseModel):
     reason: str = Field(default="asked to over HTTP", min_length=1, max_length=200)
 
 
+class ModeRequest(BaseModel):
+    """How a venue is to be served: null leaves it to the settings again."""
+
+    model_config = ConfigDict(extra="forbid")
+    mode: Mode | None
+
+
 class Acts:
     """Does what is asked, off the server's loop and within a deadline.
 
@@ -60,6 +68,16 @@ class Acts:
         """Let new orders pass again."""
         await self._do("resume", self._engine.resume)
         return Done("resume", tuple(self._engine.get_all_adapter_names()))
+
+    async def switch(self, adapter_name: str, mode: Mode | None) -> Done:
+        """Serve a venue's streams by `mode`.
+
+        Raises:
+            ConfigurationError: There is no such adapter.
+        """
+        name = self._engine.adapter(adapter_name).adapter_name
+        await self._do("mode", lambda: self._engine.override_mode(name, mode))
+        return Done(f"mode {mode.value if mode else 'by the settings'}", (name,))
 
     async def act(self, adapter_name: str, action: str) -> Done:
         """Do one of what an adapter offers now.
@@ -116,6 +134,11 @@ def acting(acts: Acts) -> APIRouter:
     async def resume() -> Response:
         """Let new orders pass again, after a halt."""
         return _done(await acts.resume())
+
+    @router.post("/adapters/{name}/mode", **shows(Done, 404, 409, 413))
+    async def mode(name: AdapterName, request: ModeRequest) -> Response:
+        """Serve a venue's streams by websocket or by polling, until asked otherwise."""
+        return _done(await acts.switch(name, request.mode))
 
     @router.post("/adapters/{name}/actions/{action}", **shows(Done, 404, 409))
     async def action(name: AdapterName, action: ActionName) -> Response:

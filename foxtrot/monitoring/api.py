@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from foxtrot.core.logs import get_logger
@@ -31,6 +32,7 @@ from foxtrot.monitoring.answers import (
     OrdersView,
     PoolsView,
     StreamsView,
+    StreamView,
     failure,
 )
 from foxtrot.monitoring.metrics import registry
@@ -44,6 +46,27 @@ log = get_logger("foxtrot.monitoring")
 
 PREFIX = "/api/v1"
 _NOTHING_SUCH = "no venue of this process has that"
+
+
+class StreamsQuery(BaseModel):
+    """Which streams are wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+    adapter: str = Field(default="", max_length=32, description="Of this venue alone.")
+    freshness: Freshness | None = Field(default=None, description="Such alone.")
+
+    def fits(self, stream: StreamView) -> bool:
+        """Whether this one is."""
+        named = not self.adapter or stream.adapter_name.upper() == self.adapter.upper()
+        return named and self.freshness in (None, stream.freshness)
+
+
+class OrdersQuery(BaseModel):
+    """Which orders are wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+    active: bool = Field(default=False, description="Only those that may still trade.")
+    limit: int = Field(default=200, ge=1, le=views.MOST_ORDERS)
 
 
 def make_app(engine: MainEngine, readings: Readings, acts: Acts) -> FastAPI:
@@ -84,31 +107,20 @@ def _reading(readings: Readings) -> APIRouter:
         return await show(views.adapters)
 
     @router.get("/streams", **shows(StreamsView))
-    async def streams(
-        adapter: Annotated[str, Query(max_length=32, description="Of this venue alone.")] = "",
-        freshness: Annotated[Freshness | None, Query(description="Such alone.")] = None,
-    ) -> Response:
+    async def streams(wanted: Annotated[StreamsQuery, Query()]) -> Response:
         """Every stream: fresh, stale, polling or dead."""
         reading = await readings.of(views.streams)
-        if not adapter and freshness is None:
+        if wanted == StreamsQuery():
             return json_answer(reading.body)
-        chosen = tuple(
-            each
-            for each in reading.data.streams
-            if (not adapter or each.adapter_name.upper() == adapter.upper())
-            and freshness in (None, each.freshness)
-        )
+        chosen = tuple(each for each in reading.data.streams if wanted.fits(each))
         return _success(StreamsView(reading.data.counts, chosen))
 
     @router.get("/orders", **shows(OrdersView))
-    async def orders(
-        active: Annotated[bool, Query(description="Only those that may still trade.")] = False,
-        limit: Annotated[int, Query(ge=1, le=views.MOST_ORDERS)] = 200,
-    ) -> Response:
+    async def orders(wanted: Annotated[OrdersQuery, Query()]) -> Response:
         """The orders; those in doubt first, then the open ones, then the newest."""
         seen = (await readings.of(views.orders)).data
-        chosen = [each for each in seen.orders if each.active or not active]
-        return _success(msgspec.structs.replace(seen, orders=tuple(chosen[:limit])))
+        chosen = [each for each in seen.orders if each.active or not wanted.active]
+        return _success(msgspec.structs.replace(seen, orders=tuple(chosen[: wanted.limit])))
 
     @router.get("/system/config", **shows(ConfigView))
     async def config() -> Response:

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from foxtrot.model.constants import ConnectionState, Direction, Exchange, OrderType
-from foxtrot.model.requests import OrderRequest
+from foxtrot.model.requests import OrderRequest, SubscribeRequest
 from foxtrot.monitoring import acts
 from tests.support.monitor import WAIT_S, Monitored
 from tests.support.rig import eventually
@@ -51,7 +51,7 @@ def test_a_halt_that_cannot_be_read_is_told(monitored: Monitored, body: object) 
     assert not monitored.engine.halted
 
 
-@pytest.mark.parametrize("path", ["halt", "resume", "ib/pool/cleanup"])
+@pytest.mark.parametrize("path", ["halt", "resume", "ib/pool/cleanup", "adapters/FAKE/mode"])
 def test_nothing_is_done_without_the_token(monitored: Monitored, path: str) -> None:
     """Nor by GET."""
     assert monitored.post(f"/api/v1/{path}", {}, Authorization="").status == 401
@@ -71,6 +71,26 @@ def test_what_an_adapter_offers_is_done(monitored: Monitored) -> None:
     assert (reply.status, reply.error) == (409, "refused")
     reply = monitored.post("/api/v1/adapters/NONE/actions/restart")
     assert (reply.status, reply.error) == (404, "refused")
+
+
+def test_a_venue_is_switched_to_polling_and_back(monitored: Monitored) -> None:
+    """No stream is lost on the way, and null leaves the choice to the settings again."""
+    monitored.venue.connect({})
+    monitored.venue.subscribe(SubscribeRequest("BTCUSDT", Exchange.BINANCE))
+
+    def mode() -> str:
+        return str(monitored.get("/api/v1/streams").data["streams"][0]["freshness"])  # type: ignore[index]
+
+    eventually(lambda: mode() == "fresh", "the websocket")
+    for asked, seen in (("polling", "polling"), ("websocket", "fresh"), ("polling", "polling")):
+        done = monitored.post("/api/v1/adapters/fake/mode", {"mode": asked}).data
+        assert done == {"done": f"mode {asked}", "adapters": ["FAKE"]}
+        eventually(lambda seen=seen: mode() == seen, f"mode {asked}")  # type: ignore[misc]
+    assert monitored.post("/api/v1/adapters/FAKE/mode", {"mode": None}).status == 200
+    eventually(lambda: mode() == "fresh", "the settings' choice")
+    assert monitored.post("/api/v1/adapters/NONE/mode", {"mode": None}).status == 404
+    for body in ({}, {"mode": "pigeon"}):
+        assert monitored.post("/api/v1/adapters/FAKE/mode", body).status == 422
 
 
 def test_pools_are_cleaned_where_there_are_any(
