@@ -377,7 +377,7 @@ class Supervisor:
 
     async def _probe(self, session: Session, steps: Contained, liveness: SessionLiveness) -> None:
         silent_s = liveness.silent_s(self._clock.monotonic())
-        self._log.info("probing", silent_s=round(silent_s, 3))
+        self._log.debug("probing", silent_s=round(silent_s, 3))
         before = session.received
         try:
             await steps.step("probe", session.probe(), self.config.probe_s)

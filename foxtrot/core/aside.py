@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -27,7 +28,8 @@ async def aside(work: Callable[[], T], name: str) -> T:
         else:
             _tell(loop, done, lambda: done.set_result(result))
 
-    threading.Thread(target=run, name=f"foxtrot-{name}", daemon=True).start()
+    context = copy_context()  # its log lines belong to whoever awaits it
+    threading.Thread(target=context.run, args=(run,), name=f"foxtrot-{name}", daemon=True).start()
     return await done
 
 

@@ -16,7 +16,9 @@ import logging
 import math
 import os
 import sys
+import threading
 import traceback
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from enum import Enum
@@ -39,7 +41,9 @@ __all__ = [
     "correlation_id",
     "get_logger",
     "guard_sdk_loggers",
+    "recalled",
     "register_secret",
+    "remember",
     "scrub",
     "set_level",
 ]
@@ -50,6 +54,10 @@ correlation_id: ContextVar[str] = ContextVar("foxtrot_correlation_id", default="
 """Ties the lines of one call together; merged into every line while it is set."""
 
 _numbers = itertools.count(1)
+_recalled: ContextVar[bool] = ContextVar("foxtrot_recalled", default=False)
+_of_orders: OrderedDict[str, str] = OrderedDict()
+_orders_lock = threading.Lock()
+_ORDERS_KEPT = 20_000
 
 _TRACEBACK_LIMIT = 16_384
 _DEPTH_LIMIT = 4
@@ -72,6 +80,7 @@ _SDK_LOGGERS = (
     "FTConsoleLog",
     "FTLog",
 )  # fmt: skip
+_SDK_NAMES = ("ccxt", "ib_insync", "ib_async", "FTFileLog", "FTConsoleLog", "FTLog")
 _SDK_ROOTS = ("ccxt.", "ib_insync.", "ib_async.", "FT")
 
 
@@ -130,16 +139,45 @@ class FoxtrotLogger(structlog.BoundLoggerBase):
 
 @contextlib.contextmanager
 def correlated(what: str) -> Iterator[str]:
-    """Give the lines of this call, here and across the bridge, one id; an outer one is kept."""
+    """Give the lines of this call, here and across the bridge, one id; an outer one is kept.
+
+    What was only `recalled` is not: who sends an order for news of another begins a new matter.
+    """
     current = correlation_id.get()
-    if current:
+    if current and not _recalled.get():
         yield current
         return
-    token = correlation_id.set(f"{what}-{next(_numbers)}")
+    with _under(f"{what}-{next(_numbers)}", recalled=False) as current:
+        yield current
+
+
+def remember(vt_orderid: str) -> None:
+    """Let the lines about an order, on whatever thread, bear the id of now: see `recalled`."""
+    if current := correlation_id.get():
+        with _orders_lock:
+            _of_orders[vt_orderid] = current
+            if len(_of_orders) > _ORDERS_KEPT:
+                _of_orders.popitem(last=False)
+
+
+@contextlib.contextmanager
+def recalled(vt_orderid: str) -> Iterator[None]:
+    """Give the lines of this block the id under which the order was sent, if it is remembered."""
+    if known := _of_orders.get(vt_orderid):
+        with _under(known, recalled=True):
+            yield
+    else:
+        yield
+
+
+@contextlib.contextmanager
+def _under(current: str, *, recalled: bool) -> Iterator[str]:
+    tokens = correlation_id.set(current), _recalled.set(recalled)
     try:
-        yield correlation_id.get()
+        yield current
     finally:
-        correlation_id.reset(token)
+        correlation_id.reset(tokens[0])
+        _recalled.reset(tokens[1])
 
 
 def get_logger(name: str) -> FoxtrotLogger:
@@ -325,6 +363,15 @@ def _foreign_fields(record: logging.LogRecord) -> EventDict:
     return fields
 
 
+class _Chatter(logging.Filter):
+    """Keeps what the venues' SDKs say of normal work out, unless all is asked for."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.WARNING or not record.name.startswith(_SDK_NAMES):
+            return True
+        return logging.getLogger().isEnabledFor(logging.DEBUG)
+
+
 class _OwnHandler:
     """Marks the handlers that `configure` may replace."""
 
@@ -379,6 +426,7 @@ def configure(
         root.removeHandler(old)
         old.close()
     for handler in handlers:
+        handler.addFilter(_Chatter())
         root.addHandler(handler)
 
 

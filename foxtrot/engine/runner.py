@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from foxtrot.connectivity.backoff import delay_s
-from foxtrot.core.logs import get_logger
+from foxtrot.core.logs import correlated, get_logger, recalled, remember
 from foxtrot.core.settings import RiskLimits
 from foxtrot.engine import risk
 from foxtrot.engine.strategy import Strategy, split
@@ -235,7 +235,8 @@ class StrategyRunner:
                 if not order.is_active():
                     self.cancelling.discard(order.vt_orderid)
         if self._begun and (own or self.strategy.sees_all_orders):
-            self._call(self.strategy.on_order, order)
+            with recalled(order.vt_orderid):
+                self._call(self.strategy.on_order, order)
 
     def on_trade(self, trade: TradeData, *, own: bool) -> None:
         """An order was filled."""
@@ -244,13 +245,14 @@ class StrategyRunner:
             with self._lock:
                 self._ledger.on_trade(trade, contract.size if contract else 1.0)
         if self._begun and (own or self.strategy.sees_all_orders):
-            self._call(self.strategy.on_trade, trade)
+            with recalled(trade.vt_orderid):
+                self._call(self.strategy.on_trade, trade)
 
     # -- its orders -------------------------------------------------------------------------
 
     def send(self, request: OrderRequest) -> str:
         """Send an order unless a limit forbids it; empty while the strategy does not trade."""
-        with self._lock:
+        with self._lock, correlated(self.name):
             if not self.strategy.trading:
                 return ""
             if problem := self._refusal(request):
@@ -290,6 +292,7 @@ class StrategyRunner:
         now_ns = self.engine.adapter(self.adapter_name).clock.time_ns()
         order = refused_order(request, self._desk.refused_id(), self.adapter_name, problem, now_ns)
         log.warning("order_refused", strategy=self.name, reason=order.reason)
+        remember(order.vt_orderid)
         self._desk.claim(order.vt_orderid, self)
         self.engine.event_engine.put(Event(EVENT_ORDER, order, order.vt_orderid))
         return order.vt_orderid

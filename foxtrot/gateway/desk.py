@@ -18,7 +18,7 @@ from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.connectivity.supervisor import Listener, Supervisor
 from foxtrot.core.bridge import AsyncThreadBridge
 from foxtrot.core.clock import Clock
-from foxtrot.core.logs import get_logger
+from foxtrot.core.logs import get_logger, remember
 from foxtrot.core.settings import FeatureFlags
 from foxtrot.errors import (
     BridgeNotRunning,
@@ -198,6 +198,8 @@ class OrderDesk:
         if refusal or journal is None:
             return self._refuse(OrderIntent(next(self._refused_ids), request, now_ns), refusal)
         intent = OrderIntent(journal.next_orderid(), request, now_ns)
+        remember(f"{self._name}.{intent.orderid}")
+        log.debug("order_taken", venue=self._name, orderid=intent.orderid, symbol=request.symbol)
         refusal = self._guard.admit(intent.orderid, request, self._market(request))
         if refusal:
             return self._refuse(intent, refusal)
@@ -227,6 +229,7 @@ class OrderDesk:
             self._refused += 1
         orderid, created_ns = intent.orderid, intent.created_ns
         order = refused_order(intent.request, orderid, self._name, refusal, created_ns)
+        remember(order.vt_orderid)
         log.warning("order_refused", venue=self._name, orderid=orderid, reason=order.reason)
         self._listener.on_order(order)
         return orderid

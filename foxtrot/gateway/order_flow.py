@@ -13,7 +13,7 @@ import msgspec
 
 from foxtrot.core.bridge import AsyncThreadBridge
 from foxtrot.core.clock import Clock
-from foxtrot.core.logs import get_logger
+from foxtrot.core.logs import get_logger, recalled
 from foxtrot.core.settings import FeatureFlags
 from foxtrot.execution.journal import Journal
 from foxtrot.execution.order_tracker import NOTHING, Changes, OrderTracker
@@ -207,13 +207,14 @@ class OrderFlow:
             self._guard.ended(record.orderid)
             self._doomed.pop(record.orderid, None)
         why = {"reason": record.reason} if record.reason else {}
-        self._log.info(
-            "order",
-            orderid=record.orderid,
-            state=record.state.value,
-            traded=f"{record.traded:f}",
-            **why,
-        )
+        with recalled(f"{self._name}.{record.orderid}"):
+            self._log.info(
+                "order",
+                orderid=record.orderid,
+                state=record.state.value,
+                traded=f"{record.traded:f}",
+                **why,
+            )
         self._listener.on_order(order_data(record, self._name))
 
     def _tell_fill(self, fill: FillReport) -> None:
@@ -437,7 +438,8 @@ class OrderFlow:
                     return
                 self._doomed[orderid] = now + CANCEL_AGAIN_S
                 self._cancelling.add(orderid)
-                self._spawn(self._cancel_doomed(orderid), f"cancel.{orderid}")
+                with recalled(f"{self._name}.{orderid}"):  # not of the order that is told just now
+                    self._spawn(self._cancel_doomed(orderid), f"cancel.{orderid}")
 
     async def _cancel_doomed(self, orderid: str) -> None:
         try:

@@ -17,7 +17,7 @@ from foxtrot.core.bridge import AsyncThreadBridge
 from foxtrot.core.clock import Clock
 from foxtrot.core.directories import data_directory
 from foxtrot.core.event_engine import EventEngine
-from foxtrot.core.logs import get_logger
+from foxtrot.core.logs import correlated, get_logger, remember
 from foxtrot.core.settings import FeatureFlags
 from foxtrot.errors import NotSupported
 from foxtrot.execution.journal import Durability, Journal
@@ -113,10 +113,11 @@ class OrderPort(Publisher, Listener, ABC):
             TypeError: It is not an OrderRequest.
         """
         _check_type(request, OrderRequest)
-        desk, refusal = self._desk, self._cannot_send(request)
-        if desk is None or refusal:
-            return self._refuse(request, refusal)
-        return f"{self.adapter_name}.{desk.send(request)}"
+        with correlated("order"):
+            desk, refusal = self._desk, self._cannot_send(request)
+            if desk is None or refusal:
+                return self._refuse(request, refusal)
+            return f"{self.adapter_name}.{desk.send(request)}"
 
     def modify_order(self, orderid: str, *, price: float = 0.0, volume: float = 0.0) -> str:
         """Replace an open order by one of another price or volume.
@@ -139,7 +140,8 @@ class OrderPort(Publisher, Listener, ABC):
         asked = record.intent.request
         left = float(record.volume - record.traded)
         request = msgspec.structs.replace(asked, price=price or asked.price, volume=volume or left)
-        return f"{self.adapter_name}.{desk.modify(orderid, request)}"
+        with correlated("order"):
+            return f"{self.adapter_name}.{desk.modify(orderid, request)}"
 
     def cancel_order(self, request: CancelRequest) -> None:
         """Cancel an order; what becomes of that is told by its events.
@@ -200,6 +202,7 @@ class OrderPort(Publisher, Listener, ABC):
         """Tell that an order was refused before it became one."""
         orderid, now_ns = next(self._refused_ids), self.clock.time_ns()
         order = refused_order(request, orderid, self.adapter_name, refusal, now_ns)
+        remember(order.vt_orderid)
         self.on_order(order)
         return order.vt_orderid
 

@@ -99,6 +99,45 @@ def test_the_correlation_id_is_in_every_line(caplog: pytest.LogCaptureFixture) -
     assert caplog.records[0].foxtrot["correlation_id"] == "c-1"
 
 
+def test_what_an_order_caused_is_recalled_and_what_it_leads_to_is_new() -> None:
+    """News of an order bears the id it was sent under; an order sent for the news gets its own."""
+    with logs.correlated("request") as request:
+        logs.remember("V.1")
+    with logs.correlated("connect"):
+        with logs.recalled("V.1"):
+            assert logs.correlation_id.get() == request
+            with logs.correlated("maker") as fresh:
+                assert fresh.startswith("maker-")
+            assert logs.correlation_id.get() == request
+        with logs.recalled("V.unknown"):
+            assert logs.correlation_id.get().startswith("connect-")
+    assert logs.correlation_id.get() == ""
+
+
+def test_no_more_orders_are_remembered_than_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The newest are; the memory does not grow with the orders of a year."""
+    monkeypatch.setattr(logs, "_ORDERS_KEPT", 2)
+    monkeypatch.setattr(logs, "_of_orders", type(logs._of_orders)())
+    with logs.correlated("request"):
+        for number in range(5):
+            logs.remember(f"V.{number}")
+    assert list(logs._of_orders) == ["V.3", "V.4"]
+
+
+@pytest.mark.parametrize(("level", "shown"), [("INFO", ["lost"]), ("DEBUG", ["asked", "lost"])])
+def test_the_chatter_of_the_sdks_is_for_debug(level: str, shown: list[str]) -> None:
+    """At INFO only their trouble is shown; ours is shown as ever."""
+    stream = io.StringIO()
+    logs.configure(level=level, json=True, stream=stream)
+    chatter = logging.getLogger("ib_async.client")
+    chatter.info("asked")
+    chatter.warning("lost")
+    logs.get_logger("foxtrot.x").info("ours")
+    assert [line["event"] for line in _lines(stream)] == [*shown, "ours"]
+
+
 def test_lines_are_json_where_no_terminal_is() -> None:
     """One object a line, with time, level, logger, event and fields that keep their types."""
     stream = io.StringIO()
