@@ -3,64 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 
 import aiohttp
 import pytest
 
-from foxtrot.errors import ConfigurationError, InvalidState, UnknownSymbol
+from foxtrot.errors import ConfigurationError, UnknownSymbol
 from foxtrot.simulator import pulse
 from foxtrot.simulator.binance import SimulatedBinance, SimulatedBinanceThread
-from foxtrot.simulator.binance_limits import Limits
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"host": "0.0.0.0"},
-        {"host": "example.com"},
-        {"rate_hz": -1},
-        {"rate_hz": float("nan")},
-        {"symbols": ["btc"]},
-    ],
-)
-def test_wrong_settings_are_refused(wrong: dict) -> None:
-    """The venue never listens beyond the machine, and its settings are checked at once."""
+def test_a_symbol_that_is_none_is_refused() -> None:
+    """At once, before anything opens."""
     with pytest.raises(ConfigurationError):
-        SimulatedBinance(**wrong)
+        SimulatedBinance(["btc"])
 
 
-async def test_it_comes_back_on_the_same_port(session: aiohttp.ClientSession) -> None:
-    """Stopped it refuses, started again it answers where it did before; connections end cleanly."""
-    venue = SimulatedBinance(["BTCUSDT"], rate_hz=0)
-    assert venue.port == 0
-    await venue.start()
-    url, port = venue.rest_url + "/api/v3/ping", venue.port
-    socket = await session.ws_connect(venue.websocket_url + "/ws")
-    with pytest.raises(InvalidState):
-        await venue.start()
-    await venue.stop()
-    await venue.stop()
+async def test_connections_end_cleanly(session: aiohttp.ClientSession) -> None:
+    """A venue that stops says so to who listens, and refuses who comes then."""
+    async with SimulatedBinance(["BTCUSDT"], rate_hz=0) as venue:
+        socket = await session.ws_connect(venue.websocket_url + "/ws")
     async with asyncio.timeout(5):
         message = await socket.receive()
     assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1001)
     with pytest.raises(aiohttp.ClientConnectorError):
-        await session.get(url)
-    await venue.start()
-    assert venue.port == port
-    async with session.get(url) as response:
-        assert response.status == 200
-    await venue.stop()
-
-
-async def test_a_taken_port_is_an_error_and_leaves_nothing(sim: SimulatedBinance) -> None:
-    """The second venue on a port does not start, and can be started when the port is free."""
-    other = SimulatedBinance(rate_hz=0, port=sim.port)
-    with pytest.raises(OSError, match="address already in use"):
-        await other.start()
-    await sim.stop()
-    async with other:
-        assert other.port == sim.port
+        await session.get(venue.rest_url)
 
 
 async def test_stop_does_not_wait_for_hanging_requests(
@@ -129,34 +95,6 @@ async def test_the_status_line(sim: SimulatedBinance, connect) -> None:
     await connect()
     assert repr(sim) == f"<SimulatedBinance RUNNING port={sim.port} connections=1>"
     assert repr(sim.seen) == "<Seen connections=1 requests=0>"
-
-
-def test_it_runs_in_a_thread_of_its_own() -> None:
-    """From any thread: start, tick, inject, stop, start again on the same port."""
-    venue = SimulatedBinance(["BTCUSDT"], rate_hz=0)
-    runner = SimulatedBinanceThread(venue)
-    for _ in range(2):
-        with runner:
-            before = venue.market.quote("BTCUSDT").update_id
-            venue.tick("BTCUSDT", 3)
-            assert venue.market.quote("BTCUSDT").update_id > before
-            venue.faults.inject("close")
-    assert not [thread for thread in threading.enumerate() if thread.name == "simulated-venue"]
-
-
-async def test_serve_runs_until_it_is_cancelled(session: aiohttp.ClientSession) -> None:
-    """The command line's entry: it says when it listens, and ends without a trace."""
-    venue = SimulatedBinance(["BTCUSDT"], limits=Limits.none())
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    task = asyncio.ensure_future(venue.serve(ready.set_result))
-    async with asyncio.timeout(5):
-        assert await ready == venue.rest_url + "/control/faults"
-        async with session.ws_connect(venue.websocket_url + "/ws/btcusdt@bookTicker") as socket:
-            await socket.receive_json()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-    assert venue.connections == ()
 
 
 def test_an_error_reaches_the_thread_that_caused_it() -> None:
