@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 pytest.register_assert_rewrite("tests.support.rig", "tests.support.trading_rig")
 
+from foxtrot.core import redaction  # noqa: E402
 from foxtrot.core.directories import DATA_VARIABLE  # noqa: E402
 from tests.support.fault_table import FaultTables  # noqa: E402
+from tests.support.loopback_only import loopback_only  # noqa: E402
 from tests.support.matrix_guard import MatrixGuard  # noqa: E402
 
 
@@ -17,6 +20,19 @@ def pytest_configure(config: pytest.Config) -> None:
     """Watch over the matrix and count; here, as xdist's reports arrive where this is read."""
     config.pluginmanager.register(FaultTables())
     config.pluginmanager.register(MatrixGuard(Path(__file__).parent / "faults"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def this_machine_only() -> Iterator[None]:
+    """No test reaches another machine."""
+    with loopback_only():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test calls a secret is an ordinary word to the next."""
+    monkeypatch.setattr(redaction, "_known", redaction._KnownValues())
 
 
 @pytest.fixture(autouse=True)

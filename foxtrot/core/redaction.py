@@ -117,7 +117,7 @@ def scrub(text: str, *, limit: int | None = None, keep_newlines: bool = False) -
     """
     for value in _known.spellings:
         if value in text:
-            text = text.replace(value, REDACTED)
+            text = _without(text, value)
     if len(text) >= _KEY_LENGTH or _SUSPICIOUS.search(text):
         for pattern, replacement in _PATTERNS:
             text = pattern.sub(replacement, text)
@@ -125,6 +125,13 @@ def scrub(text: str, *, limit: int | None = None, keep_newlines: bool = False) -
     if limit is not None and len(text) > limit:
         return text[: max(limit - 1, 0)] + "…"
     return text
+
+
+def _without(text: str, value: str) -> str:
+    if not value.isdecimal():
+        return text.replace(value, REDACTED)
+    # A password of six digits is not what it happens to be a part of: a price, an order's number.
+    return re.sub(rf"(?<!\d){value}(?!\d)", REDACTED, text)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -15,7 +15,7 @@ import aiohttp
 import msgspec
 
 from foxtrot.adapter.binance import evidence, limits
-from foxtrot.adapter.binance.errors import may_have_been_sent, translate
+from foxtrot.adapter.binance.errors import Redirected, may_have_been_sent, translate
 from foxtrot.adapter.binance.evidence import Reply, Unheard
 from foxtrot.adapter.binance.settings import BinanceSettings
 from foxtrot.connectivity.config import StreamConfig
@@ -350,7 +350,7 @@ async def _refuse_redirects(
     response = await send(request)
     if response.status in _REDIRECTS:
         response.close()
-        raise aiohttp.ClientPayloadError("the venue wants to redirect, which is never followed")
+        raise Redirected
     return response
 
 

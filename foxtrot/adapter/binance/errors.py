@@ -83,6 +83,10 @@ def translate(
     return VenueError(venue, code or str(status or ""), text)
 
 
+class Redirected(aiohttp.ClientPayloadError):
+    """An answer that would send a signed request elsewhere; no error of ours, as ccxt carries it."""
+
+
 def may_have_been_sent(error: BaseException) -> bool:
     """Whether a request that failed may have reached the venue: only no connection proves not."""
     return not isinstance(_root(error), aiohttp.ClientConnectorError)
@@ -108,6 +112,8 @@ def _transport(
         return _handshake(cause, venue)
     if isinstance(cause, aiohttp.ClientConnectorError | ConnectionRefusedError):
         return ConnectError(endpoint, "refused, or no route to it")
+    if isinstance(cause, Redirected):
+        return VenueUnavailable(venue, "", "the answer is a redirect, which is never followed")
     if isinstance(cause, _DROPPED):
         return ConnectionClosed(1006, "dropped during a request")
     return None

@@ -48,6 +48,13 @@ def test_every_line_of_a_registered_key_file_is_removed() -> None:
     assert scrub("got MC4CAQAwBQYDK2Vw") == "got <redacted>"
 
 
+def test_a_password_of_digits_leaves_longer_numbers_whole() -> None:
+    """A price or an order's number that happens to hold them stays readable."""
+    register_secret("271828")
+    assert scrub("order 12718281 at 271828.5") == "order 12718281 at <redacted>.5"
+    assert scrub("unlock with x271828y") == "unlock with x<redacted>y"
+
+
 def test_a_very_short_value_does_not_tear_lines_apart() -> None:
     """Values below 4 characters are not searched for."""
     register_secret("qz")
