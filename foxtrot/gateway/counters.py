@@ -8,14 +8,16 @@ from collections.abc import Iterable
 class FeedCounters:
     """received counts application messages; the rest say why some became no event.
 
-    received = events + rejected + malformed + stale + ignored + held + control
+    received = events + rejected + malformed + stale + conflated + ignored + held + control
 
     Args:
         message_types: The venue's names of its messages; each has a count of its own from the
             start, so that nought is shown as well.
     """
 
-    NAMES = ("received", "rejected", "malformed", "stale", "ignored", "held", "control")
+    NAMES = (
+        "received", "rejected", "malformed", "stale", "conflated", "ignored", "held", "control"
+    )  # fmt: skip
     """The plain numbers."""
 
     __slots__ = (*NAMES, "malformed_by_type")
@@ -30,6 +32,8 @@ class FeedCounters:
         """The same by type of message; they add up to `malformed`."""
         self.stale = 0
         """Older than what was already delivered, or a duplicate."""
+        self.conflated = 0
+        """A newer one was there already, and nobody wants every one."""
         self.ignored = 0
         """Of an unknown kind, or of a symbol that is not subscribed."""
         self.held = 0

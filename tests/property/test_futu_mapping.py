@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from foxtrot.adapter.futu.mapping import PRICE_LIMIT, VOLUME_LIMIT
+from foxtrot.adapter.futu.schema import Proto, push_class
 from foxtrot.model.constants import Channel
 from foxtrot.model.objects import BarData, DepthData, MarketTradeData, TickData
 from foxtrot.simulator.futu_schema import Message
@@ -24,6 +26,12 @@ PUSHES = st.one_of(
     ),
     st.builds(lambda minutes, close: bars((minutes, close)), st.integers(0, 999), NUMBERS),
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def schema() -> None:
+    """The SDK takes a second to import, and no example has so long."""
+    push_class(Proto.Qot_UpdateOrderBook)
 
 
 @given(st.lists(PUSHES, max_size=8))
@@ -47,6 +55,20 @@ def test_a_new_session_told_the_last_thing_again_tells_nothing_twice(
     feed(*pushes)
     last = {push.DESCRIPTOR.full_name: push for push in pushes}
     assert feed.again()(*last.values()) == []
+
+
+@given(st.lists(st.builds(book, LEVELS, LEVELS, at_s=NUMBERS), max_size=8))
+def test_after_a_rush_the_book_is_the_newest(pushes: list[Message]) -> None:
+    """As if they had come one by one, if the last of them can be believed."""
+    slow, rushed = Feed(Channel.DEPTH), Feed(Channel.DEPTH)
+    slow(*pushes)
+    told = rushed.at_once(*pushes)
+    assert rushed.balance == 0
+    if told:
+        (depth,) = told
+        (levels,) = {slot.mark.levels for slot in slow.slots.values()}
+        assert isinstance(depth, DepthData)
+        assert (depth.bids, depth.asks) == levels
 
 
 def _numbers(item: object) -> list[tuple[float, float]]:

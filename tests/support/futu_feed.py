@@ -90,9 +90,15 @@ class Feed:
     Args:
         channels: Which of them there are.
         marks: What was told before, by another session.
+        conflate: Whether the latest will do.
     """
 
-    def __init__(self, *channels: Channel, marks: dict[Channel, Mark] | None = None) -> None:
+    def __init__(
+        self,
+        *channels: Channel,
+        marks: dict[Channel, Mark] | None = None,
+        conflate: bool = True,
+    ) -> None:
         self.events: list[Event] = []
         self.counters = FeedCounters()
         self.ticks = Assembler("FUTU", self.counters, self.events.append)
@@ -102,7 +108,7 @@ class Feed:
             detail = Interval.MINUTE.value if channel is Channel.BAR else ""
             key = StreamKey(channel, SOURCE.symbol, SOURCE.exchange, detail)
             mark = self.marks.setdefault(channel, Mark())
-            slot = self.slots[channel] = make_slot(key, SOURCE, SECURITY, mark, conflate=True)
+            slot = self.slots[channel] = make_slot(key, SOURCE, SECURITY, mark, conflate=conflate)
             self.ticks.add(slot)
 
     def again(self) -> Feed:
@@ -122,6 +128,14 @@ class Feed:
                 self.ticks.on_bars(push)
             else:
                 self.ticks.on_book(_as_read(push))
+        return [event.data for event in self.events[told:]]
+
+    def at_once(self, *pushes: Message) -> list[object]:
+        """Let so many come that there is a rush; returns what was told."""
+        told = len(self.events)
+        self.ticks.on_rush(True)
+        self(*pushes)
+        self.ticks.on_rush(False)
         return [event.data for event in self.events[told:]]
 
     def tick(self, *pushes: Message) -> TickData:
@@ -145,6 +159,7 @@ class Feed:
         """Items that became neither an event nor a count; 0 as it should be, but for bars."""
         counted = self.counters
         others = counted.rejected + counted.malformed + counted.stale + counted.ignored
+        others += counted.conflated
         return counted.received - len(self.events) - others - counted.held - counted.control
 
     def lanes(self) -> set[Lane]:
@@ -155,7 +170,7 @@ class Feed:
 def _as_read(push: Message) -> Any:
     """A push of a book, with its levels as the adapter's line reads them."""
     response = schema.push_class(schema.Proto.Qot_UpdateOrderBook)()
-    response.s2c.ParseFromString(push.SerializeToString())
+    response.s2c.ParseFromString(push.SerializePartialToString())
     return response.s2c
 
 

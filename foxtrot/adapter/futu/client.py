@@ -198,6 +198,15 @@ class FutuClient:
     def unreadable(self, count: Callable[[str], None]) -> None:
         self._line.unreadable = count
 
+    @property
+    def rush(self) -> Callable[[bool], None] | None:
+        """Who is told on the network thread that much came at once, and that it was served."""
+        return self._line.rush
+
+    @rush.setter
+    def rush(self, told: Callable[[bool], None]) -> None:
+        self._line.rush = told
+
     def on_push(self, proto: Proto, sink: Sink) -> None:
         """Give pushes of this kind (their `s2c`) to `sink`, on the SDK's network thread.
 

@@ -15,6 +15,9 @@ log = get_logger("foxtrot.futu.client")
 
 Sink = Callable[[Message], None]
 
+RUSH_BYTES = 32 << 10
+"""So much at once has waited: some hundred messages."""
+
 
 class Line:
     """The handler of one connection: pushes go to their sinks at once, all else to the loop.
@@ -29,6 +32,8 @@ class Line:
     Attributes:
         sinks: Who takes which push, on the network thread.
         unreadable: Told on the network thread of the type of a push that could not be read.
+        rush: Told on the network thread that a rush begins, much that came at once, and that it is
+            over.
         received: Frames so far.
     """
 
@@ -45,6 +50,7 @@ class Line:
         self._loop = asyncio.get_running_loop()
         self.sinks: dict[int, tuple[type[Message], Sink]] = {}
         self.unreadable: Callable[[str], None] = _nobody_counts
+        self.rush: Callable[[bool], None] | None = None
         self.received = 0
         self._broken = False
         self._told: set[str] = set()
@@ -71,6 +77,9 @@ class Line:
         """See `RawHandler`."""
         if self._broken:
             return
+        rush = self.rush if len(data) >= RUSH_BYTES else None
+        if rush is not None:
+            rush(True)
         try:
             for proto, serial, body in self._reader.feed(data):
                 self.received += 1
@@ -83,6 +92,8 @@ class Line:
             self._broken = True
             cause = error
             self._hop(lambda: self._lost(cause))
+        if rush is not None:
+            rush(False)
 
     def _push(self, proto: int, body: bytes, kind: type[Message], sink: Sink) -> None:
         try:

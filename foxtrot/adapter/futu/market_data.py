@@ -77,7 +77,7 @@ class StreamSession(FutuSession):
         """Connect, and take what is pushed."""
         await super().open()
         client, ticks = self.client, self._ticks
-        client.unreadable = ticks.unreadable
+        client.unreadable, client.rush = ticks.unreadable, ticks.on_rush
         client.on_push(Proto.Qot_UpdateBasicQot, cast("Sink", ticks.on_quotes))
         client.on_push(Proto.Qot_UpdateOrderBook, cast("Sink", ticks.on_book))
         client.on_push(Proto.Qot_UpdateTicker, cast("Sink", ticks.on_prints))

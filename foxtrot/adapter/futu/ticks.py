@@ -27,6 +27,7 @@ from foxtrot.adapter.futu.mapping import (
     WireSecurity,
     WireSide,
 )
+from foxtrot.adapter.futu.schema import Proto
 from foxtrot.adapter.futu.slots import BarSlot, DepthSlot, Slot, TickSlot, TradeSlot
 from foxtrot.core.logs import get_logger
 from foxtrot.gateway.counters import FeedCounters
@@ -38,7 +39,7 @@ from foxtrot.model.objects import BarData, DepthData, Levels, MarketTradeData, T
 log = get_logger("foxtrot.futu.ticks")
 
 # An enum member's look-up is dear where every push passes.
-_BOUNDED, _NOBODY = Lane.BOUNDED, Direction.NET
+_BOUNDED, _LATEST, _NOBODY = Lane.BOUNDED, Lane.LATEST, Direction.NET
 _TAKERS = mapping.TAKERS
 _LEVELS, _LEVELS_ON_TICK = 10, 5
 
@@ -75,9 +76,12 @@ class BarPush(Protocol):
 
 
 class Streams:
-    """The streams of one contract, each kind by itself; never changed."""
+    """The streams of one contract, each kind by itself; never changed.
 
-    __slots__ = ("bars", "depths", "slots", "ticks", "trades")
+    `latest` says whether nobody wants every book.
+    """
+
+    __slots__ = ("bars", "depths", "latest", "slots", "ticks", "trades")
 
     def __init__(self, slots: Iterable[Slot]) -> None:
         self.slots = tuple(slots)
@@ -85,6 +89,7 @@ class Streams:
         self.depths = tuple(each for each in self.slots if isinstance(each, DepthSlot))
         self.trades = tuple(each for each in self.slots if isinstance(each, TradeSlot))
         self.bars = tuple(each for each in self.slots if isinstance(each, BarSlot))
+        self.latest = all(each.lane is _LATEST for each in (*self.ticks, *self.depths))
 
 
 _NONE = Streams(())
@@ -107,6 +112,7 @@ class Assembler:
         self._put = put
         self._episodes = Episodes(counters, log.bind(venue=venue))
         self._streams: dict[tuple[int, str], Streams] = {}
+        self._waiting: dict[Streams, BookPush] | None = None
 
     # -- streams ----------------------------------------------------------------------------
 
@@ -163,13 +169,32 @@ class Assembler:
 
     # -- books ------------------------------------------------------------------------------
 
+    def on_rush(self, on: bool) -> None:
+        """Until it is over, of each contract's books the newest is kept, if that will do."""
+        waiting, self._waiting = self._waiting, {} if on else None
+        for streams, push in (waiting or {}).items():
+            try:
+                self._on_book(streams, push)
+            except ValueError:
+                self.unreadable(Proto.Qot_UpdateOrderBook.name)
+
     def on_book(self, push: BookPush) -> None:
         """The whole book, of one contract."""
         self._now_ns = time.time_ns()
-        streams = self._of(push.security)
+        streams, waiting = self._of(push.security), self._waiting
         if not (streams.ticks or streams.depths):
             self._for_nobody()
-            return
+        elif waiting is None or not streams.latest:
+            self._on_book(streams, push)
+        else:
+            if streams in waiting:
+                slots = (*streams.ticks, *streams.depths)
+                self.counters.conflated += len(slots)
+                for slot in slots:
+                    self._hear(slot)
+            waiting[streams] = push
+
+    def _on_book(self, streams: Streams, push: BookPush) -> None:
         count = _LEVELS if streams.depths else _LEVELS_ON_TICK
         bids, bad_bids = mapping.side_of(push.orderBookBidList, count)
         asks, bad_asks = mapping.side_of(push.orderBookAskList, count)

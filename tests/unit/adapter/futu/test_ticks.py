@@ -9,7 +9,7 @@ import pytest
 from foxtrot.adapter.futu.slots import Mark, make_slot
 from foxtrot.model.constants import Channel, Direction, Exchange, Interval, Lane
 from foxtrot.model.health import StreamKey
-from foxtrot.model.objects import Source, TickData
+from foxtrot.model.objects import DepthData, Source, TickData
 from tests.support.futu_feed import AT_S, HOSTILE, SECURITY, Feed, bars, book, prints, quote
 
 BIDS = [(611.5 - 0.5 * row, 100 * (row + 1)) for row in range(10)]
@@ -209,3 +209,30 @@ def test_ticks_may_be_conflated_and_prints_may_not() -> None:
     tape(prints((1, 1.0, 0)), bars((1, 612.0)))
     assert ticks.lanes() == {Lane.LATEST}
     assert tape.lanes() == {Lane.BOUNDED}
+
+
+def test_of_books_that_came_at_once_the_newest_is_told() -> None:
+    """Nobody waits for what has passed; each that is left out is counted, for each stream."""
+    feed = Feed(Channel.TICK, Channel.DEPTH)
+    feed(quote(612.0))
+    told = feed.at_once(*(book([(price, 100)], ASKS) for price in (608.0, 609.0, 610.0)))
+    assert {type(item) for item in told} == {TickData, DepthData}
+    assert [item.bids for item in told] == [((610.0, 100.0),)] * 2  # type: ignore[attr-defined]
+    assert (feed.counters.conflated, feed.balance) == (4, 0)
+    assert len(feed(book([(608.0, 100)], ASKS, at_s=AT_S + 1))) == 2  # and it is over
+
+
+def test_who_wants_every_book_has_every_book() -> None:
+    """However many come at once."""
+    feed = Feed(Channel.DEPTH, conflate=False)
+    told = feed.at_once(*(book([(price, 100)], ASKS) for price in (608.0, 609.0, 610.0)))
+    assert (len(told), feed.counters.conflated) == (3, 0)
+
+
+def test_a_book_that_cannot_be_read_is_counted_in_a_rush_as_well() -> None:
+    """What came before and after it is told."""
+    feed, broken = Feed(Channel.DEPTH), book(BIDS, ASKS)
+    broken.orderBookBidList[0].ClearField("volume")
+    assert feed.at_once(broken) == []
+    assert (feed.counters.malformed_by_type, feed.balance) == ({"Qot_UpdateOrderBook": 1}, 0)
+    assert len(feed.at_once(book(BIDS, ASKS))) == 1
