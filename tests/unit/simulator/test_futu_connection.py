@@ -110,13 +110,16 @@ def client_size(venue: SimulatedFutu) -> int:
 async def test_a_mute_line_says_nothing_until_it_is_well(venue: SimulatedFutu) -> None:
     """What came in the meantime is neither carried out nor answered late; other lines go on."""
     async with connected(venue) as client, connected(venue) as other:
+        await client.subscribe(QUOTE)
+        client.pushed.clear()
         venue.faults.inject("mute", path="1/quotes")
+        venue.tick("HK.00700")
         client.send(Proto.KeepAlive, time=1)
-        subscribing = {"securityList": [{"market": 1, "code": "00700"}], "subTypeList": [QUOTE]}
+        subscribing = {"securityList": [{"market": 1, "code": "00700"}], "subTypeList": [2]}
         client.send(Proto.Qot_Sub, isSubOrUnSub=True, **subscribing)
         await alive(other)
         venue.faults.clear("mute")
-        assert (await client.ask(Proto.Qot_GetSubInfo)).s2c.totalUsedQuota == 0
+        assert (await client.ask(Proto.Qot_GetSubInfo)).s2c.totalUsedQuota == 1
     assert client.pushed == []
 
 

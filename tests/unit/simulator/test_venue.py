@@ -109,6 +109,7 @@ async def test_it_is_served_until_it_is_told_to_end(make: Make) -> None:
         fault = urllib.request.Request(await ready, b'{"name": "clock_skew", "seconds": 1}')
         answer = await asyncio.to_thread(urllib.request.urlopen, fault, timeout=DEADLINE_S)
         answer.close()
+    assert "RUNNING" in repr(venue)
     assert venue.skew_ms() == 1_000
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
