@@ -36,6 +36,9 @@ SYMBOLS = ("HK.00700", "HK.09988", "HK.00005")
 STAMPED_BEFORE_S = 1e8
 """Times of the flood are those of the monotonic clock; nobody has such a date."""
 
+BEAT_S = 1e-3
+"""Between the times of two messages that are not stamped; the first has this one."""
+
 _FIRST_PRINT = 1 << 40
 """Beyond the numbers of the market's own prints."""
 
@@ -100,7 +103,7 @@ class Flood:
         self._new_levels, self._random = new_levels, random.Random(7)  # the same books each time
         contracts = [venue.universe.contracts[name] for name in SYMBOLS]
         self._templates = [(contract, self._template(contract)) for contract in contracts]
-        marked = [_MARK_S] * messages if rate_hz else [n / 1e3 for n in range(1, messages + 1)]
+        marked = [_MARK_S] * messages if rate_hz else [n * BEAT_S for n in range(1, messages + 1)]
         self._bodies = [self._body(number, at_s) for number, at_s in enumerate(marked, 1)]
         self._frames = [] if rate_hz else [self._frame(number) for number in range(messages)]
         self._tasks: dict[int, asyncio.Task[None]] = {}
