@@ -12,14 +12,13 @@ from foxtrot.adapter.futu.instruments import Instrument, Name, RawStatic, instru
 from foxtrot.adapter.futu.limits import SNAPSHOT_CODES
 from foxtrot.adapter.futu.nearest import Nearest
 from foxtrot.adapter.futu.schema import Message, Proto, c2s_of
+from foxtrot.adapter.futu.snapshots import OF_THE_MOMENT
 from foxtrot.adapter.futu.symbols import Security
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import (
     ConfigurationError,
-    RateLimited,
     UnknownSymbol,
     VenueError,
-    VenueUnavailable,
 )
 from foxtrot.model.constants import Exchange
 from foxtrot.model.objects import ContractData
@@ -30,9 +29,6 @@ T = TypeVar("T")
 
 AT_ONCE = 200
 """Contracts in one question."""
-
-_OF_THE_MOMENT = (RateLimited, VenueUnavailable)
-"""Refusals that say nothing of the contract."""
 
 
 class Contracts:
@@ -118,7 +114,7 @@ class Contracts:
         """Ask for a batch; one unknown code has all of them refused, so then each by itself."""
         try:
             rows = await self._static(client, asked.values())
-        except _OF_THE_MOMENT:
+        except OF_THE_MOMENT:
             raise
         except VenueError as refusal:
             if len(asked) == 1:
@@ -159,7 +155,7 @@ class Contracts:
                 c2s.securityList.add(market=market, code=code)
             try:
                 answer = await client.ask(Proto.Qot_GetSecuritySnapshot, c2s)
-            except _OF_THE_MOMENT:
+            except OF_THE_MOMENT:
                 raise
             except VenueError as refusal:
                 log.warning("price_step_unknown", venue=self._adapter_name, reason=str(refusal))

@@ -51,6 +51,8 @@ _NOT_UP = (
     "超时",
     "timeout",
 )
+_FIRST_OF_QUOTES = 3000
+"""Below are orders, to which the same words mean that money is short."""
 _ABOUT_STREAMS = frozenset({Proto.Qot_Sub, Proto.Qot_RegQotPush})
 
 _CONNECT: Mapping[str, str] = MappingProxyType(
@@ -100,10 +102,10 @@ def _meaning(proto: int, words: str) -> tuple[type[VenueError], str]:
     streams = proto in _ABOUT_STREAMS
     if _any(_UNKNOWN, words):
         return UnknownSymbol, ""
-    if _any(_NO_QUOTA, words):
+    if _any(_NO_QUOTA, words) and proto >= _FIRST_OF_QUOTES:
         if streams:
             return SubscriptionRefused, "give streams back first; `foxtrot futu quota` counts them"
-        return VenueUnavailable, "`foxtrot futu quota` says what uses it"
+        return PermissionDenied, "`foxtrot futu quota` says what uses it"
     if _any(_TOO_SOON, words):
         return VenueUnavailable, ""
     if proto == Proto.Trd_UnlockTrade:

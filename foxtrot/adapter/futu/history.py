@@ -40,8 +40,8 @@ async def fetch(
     Raises:
         ConfigurationError: The interval or the times make no sense.
         UnknownSymbol: There is no such contract.
-        PermissionDenied: The user may not see its data.
-        VenueUnavailable: The quota of contracts whose past may be asked for is used up.
+        PermissionDenied: The user may not see its data, or the quota of contracts whose past may
+            be asked for is used up.
     """
     interval = request.interval
     check_interval(interval, mapping.BAR_KINDS)

@@ -13,12 +13,12 @@ from foxtrot.adapter.futu.limits import PER_WINDOW, SNAPSHOT_CODES
 from foxtrot.adapter.futu.mapping import WireSnapshot
 from foxtrot.adapter.futu.schema import Proto
 from foxtrot.adapter.futu.session import FutuSession, Venue
-from foxtrot.adapter.futu.snapshots import bad_snapshot, snapshots, tick_of
+from foxtrot.adapter.futu.snapshots import OF_THE_MOMENT, bad_snapshot, snapshots, tick_of
 from foxtrot.adapter.futu.symbols import Security
 from foxtrot.connectivity.diagnostics import labels
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
-from foxtrot.errors import MalformedMessage, NotSupported, RateLimited, VenueError, VenueUnavailable
+from foxtrot.errors import MalformedMessage, NotSupported, RateLimited, VenueError
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.gateway.episodes import Episodes
 from foxtrot.model.constants import Channel, Lane, StreamState
@@ -32,8 +32,6 @@ POLLED = frozenset({Channel.TICK})
 _AFTER_ERROR_S = 5.0
 _SPARED = 0.8
 """The part of the window that rounds may use: lookups and comparisons need some too."""
-
-_OF_THE_MOMENT = (RateLimited, VenueUnavailable, MalformedMessage)
 
 
 class PollingSession(FutuSession):
@@ -80,7 +78,7 @@ class PollingSession(FutuSession):
                 started, rest_s = loop.time(), self._every_s()
                 try:
                     await self._round()
-                except _OF_THE_MOMENT as error:
+                except (*OF_THE_MOMENT, MalformedMessage) as error:
                     asked_s = error.retry_after_s if isinstance(error, RateLimited) else 0.0
                     rest_s = max(rest_s, asked_s or _AFTER_ERROR_S)
                     log.warning("poll_failed", venue=self._venue.name, **labels(error))
@@ -115,20 +113,12 @@ class PollingSession(FutuSession):
             await self._some(dict(wanted[start : start + SNAPSHOT_CODES]))
 
     async def _some(self, wanted: dict[Security, list[StreamKey]]) -> None:
-        """A request; one bad contract has all of them refused, so it is found by halves."""
+        refused: dict[Security, VenueError] = {}
         try:
-            found = await snapshots(self.client, wanted)
-        except _OF_THE_MOMENT:
-            raise
-        except VenueError as error:
-            items = list(wanted.items())
-            if len(items) == 1:
-                self._give_up(items[0][1], error)
-                return
-            middle = len(items) // 2
-            await self._some(dict(items[:middle]))
-            await self._some(dict(items[middle:]))
-            return
+            found = await snapshots(self.client, wanted, refused)
+        finally:
+            for security, error in refused.items():
+                self._give_up(wanted[security], error)
         for security, keys in wanted.items():
             for key in keys:
                 if security in found:

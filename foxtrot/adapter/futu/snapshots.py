@@ -13,28 +13,62 @@ from foxtrot.adapter.futu.mapping import WireSnapshot
 from foxtrot.adapter.futu.schema import Proto, c2s_of
 from foxtrot.adapter.futu.slots import Sub
 from foxtrot.adapter.futu.symbols import Security
+from foxtrot.errors import RateLimited, VenueError, VenueUnavailable
 from foxtrot.model.objects import Source, TickData
+
+OF_THE_MOMENT = (RateLimited, VenueUnavailable)
+"""Refusals that say nothing of the contract."""
 
 
 async def snapshots(
-    client: FutuClient, securities: Iterable[Security]
+    client: FutuClient,
+    securities: Iterable[Security],
+    refused: dict[Security, VenueError] | None = None,
 ) -> dict[Security, WireSnapshot]:
     """What these contracts look like now, 400 in a request.
 
+    Args:
+        client: The connection.
+        securities: The contracts.
+        refused: Is given those that OpenD refuses, such as one that was delisted, and why.
+
     Raises:
-        VenueError: OpenD refuses one of them, or does not answer.
+        VenueError: OpenD does not answer, or has been asked too often.
+        MalformedMessage: An answer cannot be read.
         ConnectionClosed: The connection was lost.
     """
-    wanted, found = list(dict.fromkeys(securities)), {}
+    wanted, found = list(dict.fromkeys(securities)), dict[Security, WireSnapshot]()
+    bad = {} if refused is None else refused
     for start in range(0, len(wanted), SNAPSHOT_CODES):
-        c2s = c2s_of(Proto.Qot_GetSecuritySnapshot)
-        for security in wanted[start : start + SNAPSHOT_CODES]:
-            c2s.securityList.add(market=security.market, code=security.code)
-        answer = await client.ask(Proto.Qot_GetSecuritySnapshot, c2s)
-        for row in answer.snapshotList:
-            basic = cast("WireSnapshot", row.basic)
-            found[Security(basic.security.market, basic.security.code)] = basic
+        await _look_at(client, wanted[start : start + SNAPSHOT_CODES], found, bad)
     return found
+
+
+async def _look_at(
+    client: FutuClient,
+    some: list[Security],
+    found: dict[Security, WireSnapshot],
+    refused: dict[Security, VenueError],
+) -> None:
+    """Ask once; one bad contract has all of them refused, so it is found by halves."""
+    c2s = c2s_of(Proto.Qot_GetSecuritySnapshot)
+    for security in some:
+        c2s.securityList.add(market=security.market, code=security.code)
+    try:
+        answer = await client.ask(Proto.Qot_GetSecuritySnapshot, c2s)
+    except OF_THE_MOMENT:
+        raise
+    except VenueError as error:
+        if len(some) == 1:
+            refused[some[0]] = error
+            return
+        middle = len(some) // 2
+        await _look_at(client, some[:middle], found, refused)
+        await _look_at(client, some[middle:], found, refused)
+        return
+    for row in answer.snapshotList:
+        basic = cast("WireSnapshot", row.basic)
+        found[Security(basic.security.market, basic.security.code)] = basic
 
 
 async def held_at_opend(client: FutuClient) -> set[Sub]:

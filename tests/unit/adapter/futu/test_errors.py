@@ -26,7 +26,7 @@ from foxtrot.errors import (
         (Proto.Qot_RequestHistoryKL, "获取历史K线频率太高，每30秒最多60次。", RateLimited),
         (Proto.Qot_Sub, "订阅额度不足，订阅失败，已用订阅额度：1000/1000", SubscriptionRefused),
         (Proto.Qot_Sub, "HK.00002的KL_Day订阅时间过短，至少需要订阅1分钟", VenueUnavailable),
-        (Proto.Qot_RequestHistoryKL, "历史K线额度不足，请求失败", VenueUnavailable),
+        (Proto.Qot_RequestHistoryKL, "历史K线额度不足，请求失败", PermissionDenied),
         (Proto.Qot_GetStaticInfo, "未知股票 NOPE", UnknownSymbol),
         (Proto.Trd_UnlockTrade, "anything at all", AuthenticationError),
         (Proto.Trd_PlaceOrder, "请先解锁交易", PermissionDenied),
@@ -36,6 +36,7 @@ from foxtrot.errors import (
         (Proto.Qot_Sub, "没有行情权限", SubscriptionRefused),
         (Proto.Qot_Sub, "行情服务器未登录", VenueUnavailable),
         (Proto.Trd_PlaceOrder, "购买力不足", VenueError),
+        (Proto.Trd_PlaceOrder, "可用额度不足", VenueError),
     ],
 )  # fmt: skip
 def test_the_words_decide(proto: Proto, text: str, kind: type[VenueError]) -> None:

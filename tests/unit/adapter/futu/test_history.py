@@ -10,7 +10,7 @@ import pytest
 
 from foxtrot.adapter.futu import history
 from foxtrot.adapter.futu.session import Venue
-from foxtrot.errors import ConfigurationError, ConnectError, UnknownSymbol, VenueUnavailable
+from foxtrot.errors import ConfigurationError, ConnectError, PermissionDenied, UnknownSymbol
 from foxtrot.model.constants import Exchange, Interval
 from foxtrot.model.objects import BarData
 from foxtrot.model.requests import HistoryRequest
@@ -110,7 +110,7 @@ async def test_the_quota_and_an_unknown_name_are_errors_of_their_own(venue: Venu
     for symbol in ("00700", "00005"):
         bars, _ = await fetched(venue, HistoryRequest(symbol, Exchange.SEHK, start, END))
         assert len(bars) == 6
-    with pytest.raises(VenueUnavailable, match="额度不足"):
+    with pytest.raises(PermissionDenied, match="额度不足"):
         await fetched(venue, HistoryRequest("09988", Exchange.SEHK, start, END))
     with pytest.raises(UnknownSymbol):
         await fetched(venue, HistoryRequest("99999", Exchange.SEHK, start, END))

@@ -151,6 +151,21 @@ def test_a_stream_that_stands_still_while_its_market_moves_is_asked_for_again() 
     played(StreamSession, play)
 
 
+def test_a_delisted_contract_hides_no_stream_that_stands_still() -> None:
+    """OpenD refuses to look at both as long as one of them is delisted."""
+
+    async def play(opend: Opend, session: StreamSession) -> None:
+        await session.subscribe([TENCENT, ALIBABA])
+        await asyncio.sleep(0.1)
+        opend.pushes = False
+        opend.last = 613.0
+        opend.refusals["09988"] = "未知股票 09988"
+        await asyncio.sleep(15.0)
+        assert opend.states(TENCENT) == ["stale"]
+
+    played(StreamSession, play)
+
+
 def test_a_quiet_market_is_left_in_peace() -> None:
     """The snapshot says what the stream said last."""
 
