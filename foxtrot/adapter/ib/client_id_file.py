@@ -113,13 +113,16 @@ def process_began(pid: int) -> str | None:
     """When a process began, in the system's own terms; None if there is none.
 
     Empty where the system does not tell: then a pid is taken for the same process.
+
+    Raises:
+        OSError: It cannot be looked at now.
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return "" if not Path("/proc/self").exists() and _answers(pid) else None
-    except OSError:  # it ended while it was looked at
+    except ProcessLookupError:  # it ended while it was looked at
         return None
     return None if fields[0] in "ZX" else f"{boot}/{fields[19]}"
 

@@ -72,8 +72,11 @@ class IbClientIdRegistry:
         self._venue, self._endpoint, self._trading_id = venue, endpoint, trading_id
         self._account, self._ranges = account, dict(ranges)
         self._path = path or default_path()
+        self._began = file.process_began(os.getpid()) or ""
         self._lock = threading.Lock()
         self._unsaved = Book()
+        self._given_back: set[int] = set()
+        """What was given back while the file could not be used: there it is still leased."""
         self._shunned: dict[int, float] = {}
 
     def lease(self, purpose: Purpose) -> int:
@@ -89,6 +92,9 @@ class IbClientIdRegistry:
 
     def release(self, client_id: int, *, in_use: bool = False) -> None:
         """Give an id back; `in_use`: TWS says that a stranger has it, so try others for a while."""
+        with self._lock:
+            if self._holder(self._unsaved, client_id) is None:
+                self._given_back.add(client_id)
         self._change(lambda book: self._forget(book, client_id))
         if in_use:
             self._shunned[client_id] = time.monotonic() + _SHUNNED_S
@@ -99,10 +105,13 @@ class IbClientIdRegistry:
                 with file.locked(self._path):
                     book = file.read(self._path)
                     _drop_dead(book)
+                    for client_id in self._given_back:
+                        self._forget(book, client_id)
                     book.leases += self._unsaved.leases
                     result = change(book)
                     file.write(self._path, book)
                     self._unsaved = Book()
+                    self._given_back.clear()
                     return result
             except OSError as error:
                 log.warning(
@@ -130,9 +139,8 @@ class IbClientIdRegistry:
 
     def _add(self, book: Book, client_id: int, purpose: Purpose) -> int:
         pid = os.getpid()
-        began = file.process_began(pid) or ""
         since = time.time_ns() // _NS_PER_S
-        book.leases.append(Lease(self._endpoint, client_id, purpose.value, pid, began, since))
+        book.leases.append(Lease(self._endpoint, client_id, purpose.value, pid, self._began, since))
         return client_id
 
     def _holder(self, book: Book, client_id: int) -> Lease | None:

@@ -204,6 +204,25 @@ def test_where_nothing_can_be_written_ids_are_kept_in_memory(
     assert [lease.client_id for lease in leases(path)] == [100, 101, 102]
 
 
+def test_what_was_given_back_while_nothing_could_be_written_is_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The file says for a while that the trading id is leased; its owner knows better."""
+    ids = registry()
+    ids.lease(Purpose.TRADING)
+
+    def no_descriptor(*_arguments: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client_id_file, "read", no_descriptor)
+        ids.release(1)
+        ids.release(ids.lease(Purpose.TRADING))
+    assert ids.lease(Purpose.TRADING) == 1
+    with pytest.raises(ClientIdInUse):
+        ids.lease(Purpose.TRADING)
+
+
 def test_a_lock_that_is_held_for_long_holds_up_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
