@@ -6,6 +6,7 @@ import gc
 import sys
 import time
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -78,9 +79,16 @@ def run(composition: Composition, options: Options) -> None:
 
 
 def tune() -> None:
-    """Set this process up for low latency: it is ours alone, which a library cannot say."""
+    """Set this process up for low latency and against core dumps, in which secrets would lie.
+
+    It is ours alone, which a library cannot say.
+    """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     gc.set_threshold(*_GC_THRESHOLDS)
+    if find_spec("resource"):  # not on Windows, which dumps nothing unless told to
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _turn(composition: Composition, engine: MainEngine, output: Output, stop: Stop) -> None:

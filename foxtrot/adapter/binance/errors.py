@@ -84,7 +84,7 @@ def translate(
 
 
 class Redirected(aiohttp.ClientPayloadError):
-    """An answer that would send a signed request elsewhere; no error of ours, as ccxt carries it."""
+    """An answer that would send a signed request elsewhere. ccxt carries it to `translate`."""
 
 
 def may_have_been_sent(error: BaseException) -> bool:
