@@ -23,15 +23,12 @@ from tests.support.futu_house import (
     TRADER,
     XIAOMI,
     House,
-    everything,
     hasten,
-    healed,
-    kept,
     living,
     lost,
-    served,
     standing,
 )
+from tests.support.house import everything, healed, kept, served
 from tests.support.rig import eventually
 from tests.support.trading_rig import TRADING, TradingRig
 

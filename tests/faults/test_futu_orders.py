@@ -22,11 +22,10 @@ from tests.support.futu_house import (
     TRADER,
     House,
     hasten,
-    healed,
-    kept,
     living,
     standing,
 )
+from tests.support.house import healed, kept
 from tests.support.rig import eventually
 from tests.support.trading_rig import TRADING, TradingRig
 

@@ -12,18 +12,15 @@ from foxtrot.model.constants import Channel, Status
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.events import EVENT_STREAM
 from foxtrot.simulator.ib_requests import ReqCurrentTime
+from tests.support.house import everything, healed, ready, served
 from tests.support.ib_house import (
     AAPL,
     IB_SHORT,
     STREAMER,
     TRADER,
     House,
-    everything,
     hasten,
-    healed,
     living,
-    ready,
-    served,
     standing,
 )
 from tests.support.rig import eventually

@@ -8,6 +8,7 @@ import pytest
 
 from foxtrot.model.constants import Channel, OrderType, Status
 from foxtrot.model.constants import ConnectionState as S
+from tests.support.house import healed, served
 from tests.support.ib_house import (
     AAPL,
     IBM,
@@ -17,9 +18,7 @@ from tests.support.ib_house import (
     TRADER,
     House,
     hasten,
-    healed,
     living,
-    served,
     standing,
 )
 from tests.support.rig import eventually

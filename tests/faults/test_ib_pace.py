@@ -13,14 +13,12 @@ from foxtrot.model.constants import Channel, Interval, Status
 from foxtrot.model.objects import BarData
 from foxtrot.model.requests import HistoryRequest
 from foxtrot.simulator.ib_requests import ReqHistoricalData
+from tests.support.house import everything, healed, kept
 from tests.support.ib_house import (
     AAPL,
     IB_SHORT,
     House,
-    everything,
     hasten,
-    healed,
-    kept,
     living,
     standing,
 )

@@ -14,17 +14,13 @@ from foxtrot.model.health import StreamStatus
 from foxtrot.model.objects import MarketTradeData
 from foxtrot.simulator.ib_requests import ReqMktData
 from tests.support.faults import prices_of
+from tests.support.house import everything, healed, kept, ready, served
 from tests.support.ib_house import (
     AAPL,
     MSFT,
     House,
-    everything,
     hasten,
-    healed,
-    kept,
     living,
-    ready,
-    served,
     standing,
 )
 from tests.support.rig import WAIT_S, eventually

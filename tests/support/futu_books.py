@@ -13,11 +13,11 @@ from foxtrot.gateway.base import BaseAdapter
 from foxtrot.gateway.connect_fields import Setting
 from foxtrot.model.constants import Exchange
 from foxtrot.model.health import StreamKey
-from foxtrot.simulator.faults import FaultBoard
-from foxtrot.simulator.futu import FutuLimits, SimulatedFutu, SimulatedFutuThread
+from foxtrot.simulator.futu import FutuLimits, SimulatedFutu
 from foxtrot.simulator.futu_orders import FutuOrder
 from foxtrot.simulator.listings import E8, to_e8
-from tests.support.venues import Held, Quote, Traded, VenueUnderTest
+from tests.support.simulated import SimulatedUnderTest
+from tests.support.venues import Held, Traded
 
 PASSWORD = "123456"
 LOT = 100.0
@@ -26,10 +26,11 @@ LOT = 100.0
 ANY_NUMBER = FutuLimits(place=None, modify=None, orders=None, unlock=None)
 
 
-class FutuBooks(VenueUnderTest):
+class FutuBooks(SimulatedUnderTest[SimulatedFutu]):
     """A simulated OpenD on a thread, for tests that trade and stream ticks at most.
 
     Args:
+        sim: If it is to be another one than usual.
         paper: Whether paper trading is traded, which tells of no deals.
     """
 
@@ -44,25 +45,10 @@ class FutuBooks(VenueUnderTest):
         """The few that it has."""
         return list(cls.symbols)[:count]
 
-    def __init__(self, *, paper: bool = False) -> None:
+    def __init__(self, sim: SimulatedFutu | None = None, *, paper: bool = False) -> None:
         self.paper = paper
-        self.sim = SimulatedFutu(
-            tuple(map(self.name, self.symbols)), seed=7, rate_hz=0.0, limits=ANY_NUMBER
-        )
-        self._thread = SimulatedFutuThread(self.sim)
-
-    @property
-    def faults(self) -> FaultBoard:
-        """See `VenueUnderTest`, like all below."""
-        return self.sim.faults
-
-    def start(self) -> None:
-        """Listen."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Be gone; orders and fills are kept."""
-        self._thread.stop()
+        names = [self.name(symbol) for symbol in self.symbols]
+        super().__init__(sim or SimulatedFutu(names, seed=7, rate_hz=0.0, limits=ANY_NUMBER))
 
     def setting(self) -> dict[str, str | int | float | bool | list[str] | None]:
         """The port of OpenD."""
@@ -72,19 +58,6 @@ class FutuBooks(VenueUnderTest):
     def keys(self) -> dict[str, str]:
         """The trade password."""
         return {"password": PASSWORD}
-
-    def move(self, symbol: str, count: int = 1) -> None:
-        """Step the market on the venue's thread."""
-        self.sim.tick(self.name(symbol), count)
-
-    def trade(self, symbol: str) -> str:
-        """Nothing streams."""
-        raise NotImplementedError
-
-    def newest(self, symbol: str) -> Quote:
-        """The best prices of the market itself."""
-        quote = self.sim.market.quote(self.name(symbol))
-        return quote.bid_e8 / E8, quote.ask_e8 / E8
 
     def live(self) -> set[StreamKey]:
         """Ticks that are streamed."""
@@ -103,19 +76,10 @@ class FutuBooks(VenueUnderTest):
         """Its account is pushed, always."""
         pytest.skip("Futu's account cannot be polled: orders and fills are pushed")
 
-    @property
-    def connections(self) -> int:
-        """Of all kinds."""
-        return self.sim.seen.connections
-
     def resting_price(self, symbol: str) -> float:
         """Twenty steps below the best bid."""
         step_e8 = self.sim.universe.contracts[self.name(symbol)].tick_e8
         return (to_e8(self.newest(symbol)[0]) - 20 * step_e8) / E8
-
-    def crossing_price(self, symbol: str) -> float:
-        """The best ask."""
-        return self.newest(symbol)[1]
 
     def fill(self, orderid: str, volume: float | None = None) -> None:
         """At its limit."""

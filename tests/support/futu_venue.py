@@ -132,16 +132,15 @@ class FutuUnderTest(FutuBooks):
     }
 
     def __init__(self, symbols: Sequence[str] | None = None, *, rate_hz: float = 0.0) -> None:
-        self.paper = False
         accounts = [AccountSpec(each, REAL, (HK,), {"HKD": 350_000}) for each in _ACCOUNTS]
-        self.sim = SimulatedFutu(
+        sim = SimulatedFutu(
             [self.name(symbol) for symbol in symbols or self.symbols],
             seed=7,
             rate_hz=rate_hz,
             limits=_LIMITS,
             accounts=accounts,
         )
-        self._thread = SimulatedFutuThread(self.sim)
+        super().__init__(sim)
 
     @classmethod
     def many(cls, count: int) -> list[str]:
@@ -151,15 +150,6 @@ class FutuUnderTest(FutuBooks):
     def setting(self) -> dict[str, str | int | float | bool | list[str] | None]:
         """Where it listens, and that it is only looked at."""
         return {"environment": "simulated", "port": self.sim.port, "read_only": True}
-
-    def trade(self, symbol: str) -> str:
-        """Step the market until its tape is longer."""
-        before = self._last_trade(symbol)
-        for _ in range(1_000):
-            self.move(symbol)
-            if self._last_trade(symbol) != before:
-                return str(self._last_trade(symbol))
-        raise AssertionError(f"nobody trades {symbol}")
 
     def live(self) -> set[StreamKey]:
         """What is pushed to any client; a book alone if it was asked for by itself."""
@@ -266,7 +256,3 @@ class FutuUnderTest(FutuBooks):
 
     def _key_of(self, stream: Stream) -> StreamKey:
         return self.key(stream.contract.code, _KNOWN_BY[stream.sub_type])
-
-    def _last_trade(self, symbol: str) -> int:
-        trades = self.sim.market.trades(self.name(symbol))
-        return trades[-1].trade_id if trades else 0

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
-from foxtrot.adapter.ib.slots import DEPTH_ROWS
 from foxtrot.connectivity.config import StreamConfig
-from foxtrot.execution import reconciler
-from foxtrot.gateway import untold
-from foxtrot.model.constants import Channel
-from foxtrot.model.constants import ConnectionState as S
-from foxtrot.model.objects import NS_PER_S
-from foxtrot.model.requests import SubscribeRequest
 from foxtrot.simulator.ib import IbLimits
-from foxtrot.simulator.listings import E8
+from tests.support.house import doubt_soon, open_house
 from tests.support.ib_venue import IbUnderTest
-from tests.support.rig import SHORT, eventually
-from tests.support.trading_rig import TRADING, TradingRig, trading
+from tests.support.rig import SHORT
+from tests.support.trading_rig import TradingRig, trading
 
 AAPL, MSFT, IBM = IbUnderTest.symbols
 TEN = (*IbUnderTest.symbols, *(f"{name}-USD-STK" for name in ("NVDA", "TSLA", "SPY")))
@@ -68,36 +61,20 @@ class House(IbUnderTest):
 
         self.sim.on_loop(act)
 
-    def book(self, symbol: str) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
-        """Bids and asks, as many as are asked for."""
-
-        def side(levels: Iterable[tuple[int, int]]) -> list[tuple[float, float]]:
-            return [(price / E8, size / E8) for price, size in levels]
-
-        book = self.sim.market.book(self._names[symbol], DEPTH_ROWS)
-        return side(book.bids), side(book.asks)
-
 
 def hasten(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits without need waits shortly, and an order that nobody lists is late after 1 s."""
     for name, seconds in House.waits.items():
         monkeypatch.setattr(name, seconds)
-    monkeypatch.setattr(untold, "SILENCE_S", 60.0)
-    monkeypatch.setattr(reconciler, "GRACE_NS", NS_PER_S)
-    monkeypatch.setattr(reconciler, "APART_NS", NS_PER_S // 5)
+    doubt_soon(monkeypatch)
 
 
 @contextmanager
 def standing() -> Iterator[House]:
     """A house that listens; in the end, no client broke a rule of it."""
     house = House()
-    house.start()
-    try:
+    with open_house(house):
         yield house
-        assert house.sim.violations == []
-    finally:
-        house.faults.clear()
-        house.stop()
 
 
 @contextmanager
@@ -107,44 +84,3 @@ def living(
     """An engine that trades and streams there, not connected yet."""
     with trading(house, {**SOON, **(flags or {})}, config) as rig:
         yield rig
-
-
-def everything(rig: TradingRig) -> None:
-    """All channels of three symbols are wanted, connected and served, and orders are taken."""
-    for symbol in rig.venue.symbols:
-        rig.subscribe(symbol, *Channel)
-    rig.connect()
-    rig.wait_served()
-
-
-def served(rig: TradingRig) -> None:
-    """Wait until each wanted stream is served, and has brought what happened after that."""
-    rig.wait_served()
-    rig.wait_flowing()
-
-
-def ready(rig: TradingRig) -> None:
-    """Wait until orders are taken."""
-    eventually(lambda: rig.trading().state is S.READY, "trading is ready")
-
-
-def healed(rig: TradingRig) -> None:
-    """The books at the end: no fault, every stream flows, both sides tell the same of orders."""
-    rig.venue.faults.clear()
-    served(rig)
-    for request in rig.adapter.subscriptions():
-        if request.channel is Channel.DEPTH:
-            eventually(lambda r=request: _same_book(rig, r), f"the book of {request.symbol}")  # type: ignore[misc]
-    ready(rig)
-    rig.wait_agreed()
-
-
-def _same_book(rig: TradingRig, request: SubscribeRequest) -> bool:
-    assert isinstance(rig.venue, House)
-    told = rig.engine.get_depth(request.vt_symbol)
-    return told is not None and (list(told.bids), list(told.asks)) == rig.venue.book(request.symbol)
-
-
-def kept(rig: TradingRig) -> bool:
-    """Whether no line was lost."""
-    return S.RECONNECTING not in (*rig.states(), *rig.states(TRADING))

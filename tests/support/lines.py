@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
+import msgspec
 import pytest
 
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.simulator.proxy import HOST, TcpProxy, TcpProxyThread
 from tests.support import faults, futu_house, ib_house
 from tests.support.binance_venue import BinanceUnderTest
+from tests.support.house import healed
 from tests.support.rig import eventually
 from tests.support.trading_rig import VOLUME, Setting, TradingRig, trading
 from tests.support.venues import VenueUnderTest
@@ -41,11 +43,25 @@ class Behind:
         """Connect, and wait until quotes come and orders are taken."""
         self.connect(rig)
         rig.wait_served()
+        rig.wait_fresh(self.venue.symbols[0])
         eventually(lambda: rig.trading().state is S.READY, "trading is ready")
 
     def rest(self, rig: TradingRig) -> str:
         """Send an order that rests, and wait until it does."""
         return rig.rest(volume=self._volume)
+
+    def send(self, rig: TradingRig) -> str:
+        """Send an order that would rest."""
+        return rig.send(volume=self._volume)
+
+    def refuse(self, words: str) -> None:
+        """Let the venue refuse the next order in these words."""
+        if isinstance(self.venue, BinanceUnderTest):
+            body = msgspec.json.encode({"code": -2010, "msg": words}).decode()
+            refusal = ("http_error", {"status": 400, "body": body, "count": 1})
+        else:
+            refusal = ("error_ack", {"code": 201, "body": words})
+        self.venue.faults.inject(refusal[0], request="place", **refusal[1])
 
     def healed(self, rig: TradingRig) -> None:
         """The line is as lines should be; the books in the end are, too."""
@@ -77,12 +93,12 @@ def _standing(
     if name == "ib":
         ib_house.hasten(monkeypatch)
         with ib_house.standing() as at_ib:
-            yield at_ib, lambda flags: ib_house.living(at_ib, flags), ib_house.healed
+            yield at_ib, lambda flags: ib_house.living(at_ib, flags), healed
         return
     if name == "futu":
         futu_house.hasten(monkeypatch)
         with futu_house.standing() as at_futu:
-            yield at_futu, lambda flags: futu_house.living(at_futu, flags), futu_house.healed
+            yield at_futu, lambda flags: futu_house.living(at_futu, flags), healed
         return
     venue = BinanceUnderTest()
     venue.start()

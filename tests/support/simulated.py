@@ -12,6 +12,11 @@ from tests.support.venues import Quote, VenueUnderTest
 
 S = TypeVar("S", bound=SimulatedVenue)
 
+Levels = list[tuple[float, float]]
+"""Price and volume of each."""
+
+_LEVELS = 10
+
 
 class SimulatedUnderTest(VenueUnderTest, Generic[S]):
     """What `VenueUnderTest` asks for, from what every simulated venue has.
@@ -58,6 +63,12 @@ class SimulatedUnderTest(VenueUnderTest, Generic[S]):
         """The best prices of the market itself."""
         quote = self.sim.market.quote(self.name(symbol))
         return quote.bid_e8 / E8, quote.ask_e8 / E8
+
+    def levels(self, symbol: str) -> tuple[Levels, Levels]:
+        """Bids and asks, as many as any venue tells."""
+        book = self.sim.market.book(self.name(symbol), _LEVELS)
+        bids, asks = ([(p / E8, v / E8) for p, v in side] for side in (book.bids, book.asks))
+        return bids, asks
 
     @property
     def connections(self) -> int:
