@@ -27,7 +27,7 @@ Rate = Annotated[
     float, typer.Option("--rate", min=0, max=10_000, help="Market steps per second and symbol.")
 ]
 Config = Annotated[Path | None, typer.Option("--config", help="Settings with a venue.")]
-Venue = Annotated[str, typer.Option("--venue", help="Which venue of the settings.")]
+Venue = Annotated[str, typer.Option("--venue", help="Which venue, if several would do.")]
 Start = Annotated[
     str | None, typer.Option("--start", help="ISO date or time, UTC; a day ago if not given.")
 ]

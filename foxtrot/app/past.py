@@ -57,7 +57,7 @@ def fetch_csv(
     def opened(stack: ExitStack) -> tuple[MainEngine, str]:
         if config is not None:
             return _from_settings(stack, config, venue)
-        return _simulated(stack, query.symbol)
+        return _simulated(stack, query.symbol, venue)
 
     write_csv(query, opened, target)
 
@@ -109,10 +109,12 @@ def _choose(settings: Settings, path: Path, venue: str) -> str:
     raise ConfigurationError(str(path), "venues", f"{problem}; the file has {known}")
 
 
-def _simulated(stack: ExitStack, symbol: str) -> tuple[MainEngine, str]:
+def _simulated(stack: ExitStack, symbol: str, venue: str) -> tuple[MainEngine, str]:
     from foxtrot.engine.main_engine import MainEngine
 
-    ((stage, symbols),) = shared_out(chosen(()), [symbol]).items()
+    ((stage, symbols),) = shared_out(chosen([venue] if venue else ()), [symbol]).items()
+    if lack := stage.lack():
+        raise ConfigurationError("command line", "--simulated", lack)
     stage.open(stack, symbols, seed=0, rate_hz=10.0)
     engine = stack.enter_context(MainEngine())
     engine.add_adapter(stage.adapter(), stage.name).connect(stage.to_read())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from foxtrot.app.venues import contract_of
 from foxtrot.core.event_engine import EventEngine
 from foxtrot.errors import ConfigurationError
+from foxtrot.model.constants import Exchange
 from foxtrot.model.requests import SubscribeRequest
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Stage(ABC):
     name: ClassVar[str]
     symbols: ClassVar[Sequence[str]]
     """What is watched, as `vt_symbol`."""
+    home: ClassVar[frozenset[Exchange]] = frozenset()
+    """Exchanges whose symbols are meant for it, though other venues serve them too."""
     traded: ClassVar[Mapping[str, tuple[str, Mapping[str, float | bool]]]]
     """Who trades: by `vt_symbol` the name of an example, and its parameters."""
 
@@ -171,6 +174,7 @@ class FutuStage(Stage):
 
     name = "FUTU"
     symbols = ("00700.SEHK", "09988.SEHK", "TSLA.NASDAQ", "600519.SSE")
+    home = frozenset({Exchange.SEHK, Exchange.SSE, Exchange.SZSE})
     traded = MappingProxyType(
         {
             "00700.SEHK": ("MaCross", {"volume": 100.0}),
@@ -240,8 +244,8 @@ def chosen(venues: Sequence[str]) -> list[Stage]:
 def shared_out(stages: Sequence[Stage], symbols: Sequence[str]) -> dict[Stage, list[str]]:
     """What each stage shows of these symbols; its own choice, if there are none.
 
-    A symbol belongs to the first venue that serves its exchange and spells contracts so; without
-    an exchange, to the first of all.
+    A symbol belongs to the venue whose home its exchange is, else to the first that serves it, of
+    those that spell contracts so; without an exchange, to the first of all.
     """
     if not symbols:
         return {stage: list(stage.symbols) for stage in stages}
@@ -255,8 +259,9 @@ def shared_out(stages: Sequence[Stage], symbols: Sequence[str]) -> dict[Stage, l
 
 def _home(stages: Sequence[Stage], symbol: str) -> Stage:
     serving = [stage for stage in stages if contract_of(stage.adapter(), symbol)[0] != symbol]
-    spelt = (stage for stage in serving if _is_spelt(stage, symbol))
-    return next(spelt, (serving or stages)[0])
+    spelt = [stage for stage in serving if _is_spelt(stage, symbol)]
+    at_home = (s for s in spelt if contract_of(s.adapter(), symbol)[1] in s.home)
+    return next(at_home, (spelt or serving or stages)[0])
 
 
 def _is_spelt(stage: Stage, symbol: str) -> bool:

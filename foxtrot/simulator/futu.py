@@ -25,6 +25,7 @@ from foxtrot.simulator.futu_limits import FutuLimits, Windows
 from foxtrot.simulator.futu_order_lists import OrderLists
 from foxtrot.simulator.futu_order_room import OrderRoom
 from foxtrot.simulator.futu_quotes import Quotes
+from foxtrot.simulator.futu_schema import Proto, module
 from foxtrot.simulator.futu_seen import Seen
 from foxtrot.simulator.futu_strikes import Strikes
 from foxtrot.simulator.market import Market
@@ -50,6 +51,9 @@ class SimulatedFutu(SocketVenue[Connection]):
         rsa_key: A private key, PEM, of 1024 bits: handshakes are encrypted with it; without one,
             nothing is.
 
+    Raises:
+        ConfigurationError: An argument is wrong, or futu-api is not installed.
+
     Thread safety: lives on the loop that `start` ran on; `faults` and `desk` may be used from any
     thread.
     """
@@ -71,6 +75,7 @@ class SimulatedFutu(SocketVenue[Connection]):
         password: str = SIMULATED_PASSWORD,
         rsa_key: str | None = None,
     ) -> None:
+        module(Proto.InitConnect.name)  # without the SDK's schema nothing can be said
         self.rsa = None if rsa_key is None else Rsa(rsa_key)
         self.universe = Universe.of(symbols)
         market = Market(self.universe.listings(), seed=seed, now_ms=clock_ms())

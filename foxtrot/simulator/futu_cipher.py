@@ -1,10 +1,9 @@
-"""OpenD's encryption: RSA for the handshake, AES-CBC for all that follows."""
+"""OpenD's encryption: RSA for the handshake, AES-CBC for all that follows.
+
+The ciphers come with the SDK, and are imported by who encrypts.
+"""
 
 from __future__ import annotations
-
-from Crypto.Cipher import AES, PKCS1_v1_5
-from Crypto.PublicKey import RSA
-from Crypto.Util.Padding import pad, unpad
 
 from foxtrot.errors import ConfigurationError
 from foxtrot.simulator.futu_wire import WireError
@@ -24,6 +23,9 @@ class Rsa:
     """
 
     def __init__(self, pem: str) -> None:
+        from Crypto.Cipher import PKCS1_v1_5
+        from Crypto.PublicKey import RSA
+
         try:
             key = RSA.import_key(pem)
         except (ValueError, IndexError, TypeError):
@@ -70,6 +72,9 @@ class Aes:
 
     def encrypt(self, body: bytes) -> bytes:
         """A body, padded."""
+        from Crypto.Cipher import AES
+        from Crypto.Util.Padding import pad
+
         return AES.new(self._key, AES.MODE_CBC, iv=self._iv).encrypt(pad(body, AES.block_size))
 
     def decrypt(self, body: bytes) -> bytes:
@@ -78,6 +83,9 @@ class Aes:
         Raises:
             WireError: It was not encrypted so.
         """
+        from Crypto.Cipher import AES
+        from Crypto.Util.Padding import unpad
+
         try:
             plain = AES.new(self._key, AES.MODE_CBC, iv=self._iv).decrypt(body)
             return unpad(plain, AES.block_size)

@@ -115,6 +115,7 @@ def response(proto: Proto) -> Message:
 def _folder() -> Path:
     spec = importlib.util.find_spec("futu")
     if spec is None or spec.origin is None:
-        problem = "the protobuf schema comes with futu-api, which is not installed: foxtrot[futu]"
+        remedy = "pip install 'foxtrot[futu]'"
+        problem = f"the protobuf schema comes with futu-api, which is not installed; {remedy}"
         raise ConfigurationError("simulated Futu", "", problem)
     return Path(spec.origin).parent / "common" / "pb"

@@ -314,6 +314,10 @@ def test_history_goes_to_the_simulated_venue_of_the_exchange() -> None:
     ended = foxtrot(*wanted, "--start", "2026-01-05", "--end", "2026-01-09")
     assert (ended.returncode, ended.stderr) == (0, "4 bars\n")
     assert ended.stdout.splitlines()[1].startswith("2026-01-05T05:00:00Z,")
+    chinese = foxtrot(
+        "history", "600519.SSE", *wanted[2:], "--start", "2026-01-05", "--end", "2026-01-09"
+    )
+    assert chinese.stdout.splitlines()[1].startswith("2026-01-05T16:00:00Z,")
     ended = foxtrot(*wanted, "--start", "1950-01-02", "--end", "1950-01-03")
     assert "AAPL-USD-STK.SMART has no data before " in ended.stderr
 
@@ -461,6 +465,29 @@ def test_futu_tells_of_an_opend(start: Start) -> None:
     ended = foxtrot("futu", "contracts", "00700.SEHK", "--port", str(opened["port"]), "--json")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert json.loads(ended.stdout)["lot_size"] == 100
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sim", "futu", "--port", "0"),
+        ("demo", "--venues", "futu"),
+        ("history", "00700.SEHK", "--simulated"),
+        ("futu", "status"),
+    ],
+)
+def test_without_futus_sdk_a_line_says_what_to_install(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """Whatever needs it says so, and nothing is started by halves."""
+    absent = ("futu", "pandas", "simplejson", "Crypto", "google.protobuf")
+    hide = f"import sys; sys.modules.update(dict.fromkeys({absent}))"
+    (tmp_path / "sitecustomize.py").write_text(hide)
+    ended = foxtrot(*arguments, PYTHONPATH=str(tmp_path))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "not installed" in ended.stderr
+    assert ended.stderr.endswith("pip install 'foxtrot[futu]'\n")
+    assert ended.stderr.count("\n") == 1
 
 
 def test_version_is_shown() -> None:

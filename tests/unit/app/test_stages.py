@@ -49,13 +49,13 @@ def test_an_unknown_venue_is_answered_with_those_there_are() -> None:
 
 
 def test_a_symbol_goes_to_the_venue_of_its_exchange() -> None:
-    """Without an exchange it is the first venue's; of two venues it is theirs who spell it so."""
+    """Without an exchange the first venue's; else theirs who are at home there, or spell it so."""
     stages = binance, ib, futu = chosen(())
-    mixed = ["BTCUSDT", "IBM-USD-STK.SMART", "IBM.SMART", "EUR-USD-CASH.IDEALPRO", "00700.SEHK"]
+    mixed = ["BTCUSDT", "IBM-USD-STK.SMART", "IBM.SMART", "EUR-USD-CASH.IDEALPRO", "300750.SZSE"]
     assert shared_out(stages, mixed) == {
         binance: ["BTCUSDT.BINANCE"],
         ib: ["IBM-USD-STK.SMART", "EUR-USD-CASH.IDEALPRO"],
-        futu: ["IBM.SMART", "00700.SEHK"],
+        futu: ["IBM.SMART", "300750.SZSE"],
     }
     assert list(shared_out([binance, ib], ["IBM-USD-STK.SMART"])) == [ib]
     assert list(shared_out([binance, ib], ["IBM.SMART"])) == [ib], "which then says what is wrong"
