@@ -64,7 +64,7 @@ def monitoring(engine: MainEngine, place: Place | None) -> Iterator[None]:
 
     engine.add_engine(Watch)
     host, remote = place.host or "127.0.0.1", bool(place.host)
-    with MonitorServer(engine, place.port, host, remote=remote) as server:
+    with MonitorServer(engine, place.port, host, page=True, remote=remote) as server:
         engine.write_log(f"monitor: {server.url} opens with the token in {server.token.file}")
         yield
 

@@ -19,6 +19,7 @@ from foxtrot.core.logs import get_logger
 from foxtrot.core.redaction import scrub
 from foxtrot.errors import ConfigurationError, FoxtrotError, InvalidState
 from foxtrot.monitoring import views
+from foxtrot.monitoring.access import Token
 from foxtrot.monitoring.acts import Acts, acting
 from foxtrot.monitoring.answers import (
     AdaptersView,
@@ -35,6 +36,7 @@ from foxtrot.monitoring.answers import (
     StreamView,
     failure,
 )
+from foxtrot.monitoring.login import entering
 from foxtrot.monitoring.metrics import registry
 from foxtrot.monitoring.openapi import document, shows
 from foxtrot.monitoring.readings import NoAnswer, Readings, View
@@ -69,13 +71,14 @@ class OrdersQuery(BaseModel):
     limit: int = Field(default=200, ge=1, le=views.MOST_ORDERS)
 
 
-def make_app(engine: MainEngine, readings: Readings, acts: Acts) -> FastAPI:
+def make_app(engine: MainEngine, readings: Readings, acts: Acts, token: Token) -> FastAPI:
     """The application behind the door, for one engine."""
     exposed = registry(engine)
     app = FastAPI(title="foxtrot", openapi_url=None, docs_url=None, redoc_url=None)
     app.include_router(_reading(readings), prefix=PREFIX)
     app.include_router(_pools(readings), prefix=PREFIX)
     app.include_router(acting(acts), prefix=PREFIX)
+    app.include_router(entering(token))
     app.include_router(_around(readings, app, partial(generate_latest, exposed)))
     app.exception_handler(HTTPException)(_on_http)
     app.exception_handler(RequestValidationError)(_on_invalid)

@@ -26,6 +26,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 COOKIE: Final = "foxtrot_monitor"
 LOGIN: Final = "/login"
 LIVE: Final = "/live"
+HOME: Final = "/ui/"
 API: Final = "/api/"
 BODY_LIMIT: Final = 8 * 1024
 REQUEST_S: Final = 5.0

@@ -16,8 +16,11 @@ from foxtrot.monitoring.door import LOOPBACK, REQUESTS_PER_S, Door
 
 if TYPE_CHECKING:
     import uvicorn
+    from fastapi import FastAPI
 
     from foxtrot.engine.main_engine import MainEngine
+    from foxtrot.monitoring.acts import Acts
+    from foxtrot.monitoring.readings import Readings
 
 log = get_logger("foxtrot.monitoring")
 
@@ -35,6 +38,7 @@ class MonitorServer:
         port: Where; 0 takes a free one.
         host: On which address. Only this machine can reach the default.
         token: What opens the door; by default the one of the data directory.
+        page: Serve the dashboard, too; a process can do so once.
         remote: Must be set to serve an address that other machines can reach: neither the token
             nor anything else is encrypted on its way.
         per_s: Requests a second; more are refused.
@@ -51,6 +55,7 @@ class MonitorServer:
         host: str = "127.0.0.1",
         *,
         token: Token | None = None,
+        page: bool = False,
         remote: bool = False,
         per_s: float = REQUESTS_PER_S,
     ) -> None:
@@ -58,6 +63,7 @@ class MonitorServer:
             problem = f"{host} can be reached by others; only the loopback is served unless asked"
             raise ConfigurationError("monitor", "host", problem)
         self._engine, self._host, self._port, self._per_s = engine, host, port, per_s
+        self._page = page
         self.token = token or Token()
         self._thread: threading.Thread | None = None
         self._server: uvicorn.Server | None = None
@@ -153,14 +159,26 @@ class MonitorServer:
         from foxtrot.monitoring.readings import Readings
 
         readings = Readings(self._engine)
-        app = make_app(self._engine, readings, Acts(self._engine, readings))
+        acts = Acts(self._engine, readings)
+        app = make_app(self._engine, readings, acts, self.token)
+        sampler = self._add_page(app, readings, acts) if self._page else None
         hosts = () if self._host in LOOPBACK else (self._host, socket.gethostname())
         door = Door(app, self.token, hosts=hosts, per_s=self._per_s)
         self._server = make_server(door, self._begun, _GRACE_S)
         try:
             await self._server.serve([place])
         finally:
+            if sampler is not None:
+                sampler.cancel()
             await readings.close()
+
+    def _add_page(self, app: FastAPI, readings: Readings, acts: Acts) -> asyncio.Task[None]:
+        from foxtrot.monitoring.dashboard import mount
+        from foxtrot.monitoring.history import History, sample
+
+        history = History()
+        mount(app, readings, acts, history)
+        return asyncio.create_task(sample(history, readings), name="monitor-history")
 
 
 def _check_installed() -> None:
