@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice, product
@@ -18,8 +16,8 @@ from itertools import islice, product
 from foxtrot.simulator.binance import SimulatedBinance
 from foxtrot.simulator.binance_blast import BlastPlan
 from foxtrot.simulator.binance_limits import Limits
+from tests.benchmarks.serving import serving, tell
 
-_READY = "listening "
 _DELAY_S = 0.5
 """Until then clients have their snapshots."""
 
@@ -39,18 +37,11 @@ def flooding_venue(
     count: int = 5,
 ) -> Iterator[str]:
     """Start the venue; yields `host:port`. Each connection gets a flood of its own."""
-    command = [sys.executable, "-m", "tests.benchmarks.flood", channel, "--count", str(count)]
-    command += ["--rate", str(rate_hz)] if rate_hz is not None else []
-    command += ["--frames", str(frames)] if frames is not None else []
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield next(
-            line[len(_READY) :].strip() for line in process.stdout if line.startswith(_READY)
-        )
-    finally:
-        process.terminate()
-        process.wait(10)
+    told = [channel, "--count", str(count)]
+    told += ["--rate", str(rate_hz)] if rate_hz is not None else []
+    told += ["--frames", str(frames)] if frames is not None else []
+    with serving(__name__, told) as port:
+        yield f"127.0.0.1:{port}"
 
 
 async def serve(plan: BlastPlan, count: int) -> None:
@@ -58,7 +49,7 @@ async def serve(plan: BlastPlan, count: int) -> None:
     venue = SimulatedBinance(symbols(count), rate_hz=0, limits=Limits.none())
     venue.blast(plan)
     async with venue:
-        print(f"{_READY}127.0.0.1:{venue.port}", flush=True)
+        tell(venue.port)
         await asyncio.Event().wait()
 
 

@@ -27,6 +27,7 @@ from foxtrot.simulator.futu import SimulatedFutu
 from foxtrot.simulator.futu_connection import Connection
 from foxtrot.simulator.futu_contracts import FutuContract
 from foxtrot.simulator.futu_schema import Message, Proto, response
+from tests.benchmarks.serving import serving, tell
 
 QUOTE, BOOK, TICKER = "quote", "order_book", "ticker"
 NEW_LEVELS = 2
@@ -54,7 +55,6 @@ _PACER = str(Path(__file__).with_name("pacer.py"))
 _CHUNK = 200
 _BACKLOG_BYTES = 1 << 20
 _PAUSE_S = 0.001
-_READY = "listening "
 _PROTOS = {
     QUOTE: Proto.Qot_UpdateBasicQot,
     BOOK: Proto.Qot_UpdateOrderBook,
@@ -69,15 +69,8 @@ def flooding_opend(
     """Start it; yields the port. Each connection with a stream gets a flood of its own."""
     told = ["--flood", kind, "--messages", str(messages), "--new-levels", str(new_levels)]
     told += ["--rate", str(rate_hz)] if rate_hz is not None else []
-    command = [sys.executable, "-m", "tests.benchmarks.futu_flood", *told]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        lines = (line for line in process.stdout if line.startswith(_READY))
-        yield int(next(lines)[len(_READY) :])
-    finally:
-        process.terminate()
-        process.wait(10)
+    with serving(__name__, told) as port:
+        yield port
 
 
 class Flood:
@@ -214,7 +207,7 @@ async def serve(kind: str, messages: int, rate_hz: float | None, new_levels: int
             venue.wake(name)
             venue.tick(name)
         flood = Flood(venue, kind, messages, rate_hz, new_levels)
-        print(f"{_READY}{venue.port}", flush=True)
+        tell(venue.port)
         await flood.run()
 
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from foxtrot.simulator.ib import IbLimits, SimulatedIb
 from foxtrot.simulator.ib_blast import BlastPlan
+from tests.benchmarks.serving import serving, tell
 
 QUOTES, PRINTS = "market_data", "tick_by_tick"
 SYMBOLS = {QUOTES: ("AAPL", "MSFT", "NVDA", "TSLA", "IBM"), PRINTS: ("AAPL", "MSFT", "IBM")}
@@ -22,8 +21,6 @@ SYMBOLS = {QUOTES: ("AAPL", "MSFT", "NVDA", "TSLA", "IBM"), PRINTS: ("AAPL", "MS
 
 ORDER_PRICE = 10.0
 """Far below the market: what is bought at it waits."""
-
-_READY = "listening "
 
 
 @contextmanager
@@ -34,28 +31,15 @@ def flooding_tws(
     told = ["--flood", channel]
     told += ["--messages", str(messages)] if messages is not None else []
     told += ["--rate", str(rate_hz)] if rate_hz is not None else []
-    with _serving(told) as port:
+    with serving(__name__, told) as port:
         yield port
 
 
 @contextmanager
 def quiet_tws(orders: int) -> Iterator[int]:
     """Start it with so many open orders of client 1; yields the port. Nobody is flooded."""
-    with _serving(["--orders", str(orders)]) as port:
+    with serving(__name__, ["--orders", str(orders)]) as port:
         yield port
-
-
-@contextmanager
-def _serving(told: list[str]) -> Iterator[int]:
-    command = [sys.executable, "-m", "tests.benchmarks.ib_flood", *told]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        lines = (line for line in process.stdout if line.startswith(_READY))
-        yield int(next(lines)[len(_READY) :])
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 async def serve(plan: BlastPlan | None, orders: int) -> None:
@@ -67,7 +51,7 @@ async def serve(plan: BlastPlan | None, orders: int) -> None:
         for number in range(orders):
             symbol = SYMBOLS[QUOTES][number % len(SYMBOLS[QUOTES])]
             venue.desk.place_by_hand(symbol, 1, ORDER_PRICE, client_id=1)
-        print(f"{_READY}{venue.port}", flush=True)
+        tell(venue.port)
         await asyncio.Event().wait()
 
 
