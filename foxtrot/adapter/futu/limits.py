@@ -72,16 +72,14 @@ class Pace:
         limit = PER_WINDOW.get(Proto(proto))
         if limit is None or (proto == Proto.Qot_RequestHistoryKL and c2s.HasField("nextReqKey")):
             return
-        window = self._window(proto, c2s, limit)
-        now = asyncio.get_running_loop().time()
-        wait_s = window.free_at(now) - now
-        longest_s = ORDER_WAIT_S if proto in _ORDERS else LONGEST_WAIT_S
-        if wait_s > longest_s:
-            text = f"{limit} requests {Proto(proto).name} in {WINDOW_S:g} s are used up"
-            raise RateLimited(self._venue, "", text, wait_s)
-        window.reserve(now)
-        if wait_s > 0:
-            await asyncio.sleep(wait_s)
+        window, loop = self._window(proto, c2s, limit), asyncio.get_running_loop()
+        until = loop.time() + (ORDER_WAIT_S if proto in _ORDERS else LONGEST_WAIT_S)
+        while (free_at := window.free_at(now := loop.time())) > now:
+            if free_at > until:
+                text = f"{limit} requests {Proto(proto).name} in {WINDOW_S:g} s are used up"
+                raise RateLimited(self._venue, "", text, free_at - now)
+            await asyncio.sleep(free_at - now)
+        window.reserve(now)  # not before: who does not wait to the end has taken no turn
 
     def facts(self, now: float) -> dict[str, Fact]:
         """What is left of each limit that was ever touched, of all accounts the least.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
 from foxtrot.adapter.futu.limits import PER_WINDOW, Pace, pace_of
 from foxtrot.adapter.futu.schema import Message, Proto, c2s_of
 from foxtrot.errors import RateLimited
+from tests.support.virtual_time import VirtualLoop, run_virtually
 
 ORDERS = PER_WINDOW[Proto.Trd_PlaceOrder]
 
@@ -69,6 +71,41 @@ async def test_a_question_waits_for_its_turn() -> None:
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+def test_who_gives_up_waiting_has_taken_no_turn() -> None:
+    """Many who came and went while the window was full make nobody wait longer."""
+
+    async def play() -> None:
+        loop, pace = asyncio.get_running_loop(), Pace("FUTU")
+        c2s = c2s_of(Proto.Trd_UnlockTrade)
+        for _ in range(PER_WINDOW[Proto.Trd_UnlockTrade]):
+            await pace.turn(Proto.Trd_UnlockTrade, c2s)
+        for _ in range(50):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(pace.turn(Proto.Trd_UnlockTrade, c2s), 0.1)
+        await pace.turn(Proto.Trd_UnlockTrade, c2s)
+        assert loop.time() < 31.0
+
+    run_virtually(play(), VirtualLoop())
+
+
+def test_who_waits_goes_one_by_one() -> None:
+    """In no 30 seconds there are more than the window holds, however many wait."""
+
+    async def play() -> None:
+        loop, pace, turns = asyncio.get_running_loop(), Pace("FUTU"), list[float]()
+        limit = PER_WINDOW[Proto.Trd_UnlockTrade]
+
+        async def ask() -> None:
+            await pace.turn(Proto.Trd_UnlockTrade, c2s_of(Proto.Trd_UnlockTrade))
+            turns.append(loop.time())
+
+        await asyncio.gather(*(ask() for _ in range(3 * limit)))
+        apart = [later - first for first, later in zip(turns, turns[limit:], strict=False)]
+        assert min(apart) > 30.0
+
+    run_virtually(play(), VirtualLoop())
 
 
 async def test_all_who_use_one_opend_share_its_turns() -> None:
