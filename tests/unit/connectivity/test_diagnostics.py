@@ -2,7 +2,7 @@
 
 import pytest
 
-from foxtrot.connectivity.diagnostics import ErrorHistory, labels
+from foxtrot.connectivity.diagnostics import ErrorHistory, Uptime, labels
 from foxtrot.errors import (
     AuthenticationError,
     ConnectionClosed,
@@ -53,3 +53,27 @@ def test_the_history_is_bounded_and_oldest_first() -> None:
     assert records[-1].kind == "ConnectionClosed"
     assert records[-1].action == "reconnect"
     assert records[-1].text == "connection closed, code 1004"
+
+
+def test_errors_are_counted_by_class_beyond_the_history() -> None:
+    """What the history has forgotten still counts; classes without errors are left out."""
+    history = ErrorHistory(1)
+    for error, _, _ in (*ONE_OF_EACH[:2], *ONE_OF_EACH[:1]):
+        history.add(error, 0)
+    assert history.counts() == {"network": 2, "venue": 1}
+    assert len(history.snapshot()) == 1
+
+
+def test_uptime_is_told_apart_from_downtime_and_from_rest() -> None:
+    """Down is only what should have served; what was stopped on purpose is neither."""
+    uptime = Uptime()
+    assert uptime.read(50.0) == (0.0, 0.0)
+    uptime.begin(False, 50.0)
+    uptime.begin(True, 53.0)
+    assert uptime.read(60.0) == (7.0, 3.0)
+    uptime.pause(60.0)
+    assert uptime.read(100.0) == (7.0, 3.0)
+    uptime.begin(True, 100.0)
+    uptime.begin(False, 101.0)
+    assert uptime.read(103.0) == (8.0, 5.0)
+    assert uptime.read(90.0) == (8.0, 3.0), "a clock that steps back takes nothing away"
