@@ -180,7 +180,7 @@ class FutuStage(Stage):
             "00700.SEHK": ("MaCross", {"volume": 100.0}),
             "TSLA.NASDAQ": (
                 "MarketMaker",
-                {"volume": 10.0, "most": 50.0, "tolerance": 0.001, "post_only": False},
+                {"volume": 10.0, "most": 50.0, "post_only": False, "pause": 6},
             ),
         }
     )

@@ -22,7 +22,7 @@ class MarketMaker(Strategy):
     both and quotes anew when they are gone. It knows nothing of what it trades: it is a toy.
     """
 
-    parameters = ("volume", "distance", "tolerance", "most", "post_only")
+    parameters = ("volume", "distance", "tolerance", "most", "post_only", "pause")
     variables = ("bid", "ask", "pnl")
 
     volume = 0.01
@@ -33,11 +33,14 @@ class MarketMaker(Strategy):
     most = 0.05
     post_only = True
     """Whether a quote that would trade at once is refused; not every venue offers that."""
+    pause = 1
+    """Seconds from one pair of quotes to the next, at least: some venues count orders."""
 
     def on_init(self) -> None:
         """Begin without a quote."""
         self.bid = self.ask = 0.0
         self._middle = self._quoted = 0.0
+        self._rest = 0
         self._open: set[str] = set()
 
     def on_tick(self, tick: TickData) -> None:
@@ -50,8 +53,10 @@ class MarketMaker(Strategy):
         contract = self.engine.get_contract(self.vt_symbols[0])
         if not self._middle or contract is None:
             return
+        self._rest = max(self._rest - 1, 0)
         if not self._open:
-            self._quote(contract)
+            if not self._rest:
+                self._quote(contract)
         elif (
             abs(self._middle / self._quoted - 1) > self.tolerance or len(self._open) < self._sides()
         ):
@@ -76,7 +81,7 @@ class MarketMaker(Strategy):
         return (self.pos + self.volume <= self.most) + (self.pos - self.volume >= -self.most)
 
     def _quote(self, contract: ContractData) -> None:
-        self._quoted = self._middle
+        self._quoted, self._rest = self._middle, self.pause
         self.bid = _on_tick(self._middle * (1 - self.distance), contract.pricetick, ROUND_FLOOR)
         self.ask = _on_tick(self._middle * (1 + self.distance), contract.pricetick, ROUND_CEILING)
         kind = OrderType.POST_ONLY if self.post_only else OrderType.LIMIT

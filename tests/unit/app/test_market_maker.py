@@ -93,3 +93,11 @@ def test_it_leaves_no_quote_behind(engine: MainEngine) -> None:
     assert len(market.second(100)) == 2
     market.strategy.stop()
     assert market.orders() == []
+
+
+def test_it_rests_between_quotes_where_a_venue_counts_orders(engine: MainEngine) -> None:
+    """Quotes that stand wrong go at once; the next pair waits until the pause is over."""
+    market = Market(engine, pause=4)
+    market.adapter.list_contract("A")
+    assert len(market.second(100.0)) == 2
+    assert [len(market.second(price)) for price in (110.0, 0, 0, 0)] == [0, 0, 0, 2]
