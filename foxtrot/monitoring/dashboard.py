@@ -107,7 +107,7 @@ class Page:
                 Plot("Until handled, p99, ms", "p99_ms"),
             ]
         self._make_tables()
-        self._pools = ui.element("div").classes("plots tops")
+        self._pools = ui.element("div").classes("tops")
         self._errors = Table(
             "Errors",
             _ERRORS,

@@ -64,7 +64,8 @@ _POLICY = (
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
+    # Not no-referrer: browsers then hide the origin of our own forms, too.
+    (b"referrer-policy", b"same-origin"),
     (b"content-security-policy", _POLICY),
 )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from foxtrot.core.directories import data_directory
 from foxtrot.model.constants import ConnectionState, StreamState
 from foxtrot.model.objects import NS_PER_S
+from foxtrot.monitoring.alerts import CRITICAL
 from foxtrot.monitoring.answers import (
     AdaptersView,
     AdapterView,
@@ -87,6 +88,7 @@ def condition(seen: Health, halted: str) -> Condition:
         or seen.engine.failing
         or seen.bridge.blocked_s
         or any(each.state not in _SERVING for each in used)
+        or any(each.severity == CRITICAL for each in seen.alerts)
         or any(each.halted or each.in_doubt or each.journal for each in trading)
     )
     return Condition.AILING if ailing else Condition.OK

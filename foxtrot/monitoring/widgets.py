@@ -33,7 +33,7 @@ body.body--light { background: #f3f4f6 }
 .title { font-weight: 600; font-size: 15px }
 .dim { opacity: .7 }
 .small { font-size: 12px; line-height: 1.35; overflow-wrap: anywhere }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(68px, 1fr)); gap: 6px;
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(58px, 1fr)); gap: 6px;
   width: 100% }
 .figure { display: flex; flex-direction: column }
 .number { font-size: 17px; font-weight: 600; font-variant-numeric: tabular-nums }
@@ -41,7 +41,8 @@ body.body--light { background: #f3f4f6 }
   font-variant-numeric: tabular-nums }
 .fact { display: flex; gap: 8px; justify-content: space-between; break-inside: avoid }
 .fact > :last-child { overflow-wrap: anywhere }
-.tops { align-items: start }
+.tops { columns: 460px auto; column-gap: 12px; width: 100% }
+.tops > .part { break-inside: avoid; margin-bottom: 12px }
 .q-table td, .q-table th { padding: 5px 8px }
 .q-table tbody td { height: 34px; font-variant-numeric: tabular-nums }
 .wrap { white-space: normal; min-width: 220px; overflow-wrap: anywhere }
@@ -171,7 +172,7 @@ class Table:
                 columns=[_column(name, text) for name, text in columns.items()],
                 rows=[],
                 row_key="id",
-                pagination={"rowsPerPage": 12},
+                pagination={"rowsPerPage": 10},
             ).props("flat dense")
         self._table.props(':grid="window.innerWidth < 700"')
         first = _ITEM_BADGE % badge if badge else ""
@@ -235,7 +236,10 @@ class Plot:
 
 def _options() -> dict[str, object]:
     grey = "#888"
-    axis = {"axisLabel": {"color": grey}, "splitLine": {"lineStyle": {"color": "#8883"}}}
+    axis = {
+        "axisLabel": {"color": grey, "hideOverlap": True},
+        "splitLine": {"lineStyle": {"color": "#8883"}},
+    }
     return {
         "animation": False,
         "grid": {"left": 8, "right": 32, "top": 28, "bottom": 4, "containLabel": True},

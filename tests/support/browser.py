@@ -6,9 +6,11 @@ import asyncio
 import base64
 import contextlib
 import itertools
+import json
+import os
 import shutil
+import signal
 from collections.abc import AsyncIterator
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import aiohttp
@@ -17,17 +19,28 @@ WAIT_S = 20.0
 LAPTOP, PHONE = (1366, 900), (390, 844)
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = (
-    "--headless=new --remote-debugging-port=0 --no-sandbox --disable-gpu --hide-scrollbars "
-    "--no-first-run --disable-extensions --disable-background-networking --disable-sync "
-    "--disable-component-update --disable-default-apps --disable-dev-shm-usage --mute-audio "
-    "--password-store=basic"
-).split()
-_NO_NAMES = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
+    "--headless=new",
+    "--remote-debugging-port=0",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--hide-scrollbars",
+    "--no-first-run",
+    "--password-store=basic",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+)
+_LISTENING = b"DevTools listening on "
 
 
 def chromium() -> str | None:
     """Where Chromium is, if it is."""
     return next((path for name in _NAMES if (path := shutil.which(name))), None)
+
+
+class Refused(Exception):
+    """The browser did not do what it was asked."""
 
 
 class Tab:
@@ -63,7 +76,8 @@ class Tab:
         command = {"id": number, "method": method, "params": params, "sessionId": self._session}
         await self._line.send_json(command)
         told = await asyncio.wait_for(answer, WAIT_S)
-        assert "error" not in told, told
+        if "error" in told:
+            raise Refused(str(told["error"]))
         result = told["result"]
         assert isinstance(result, dict)
         return result
@@ -90,19 +104,40 @@ class Tab:
         return result.get("value")
 
     async def until(self, script: str) -> None:
-        """Wait until an expression is true."""
-        async with asyncio.timeout(WAIT_S):
-            while not await self.run(script):
-                await asyncio.sleep(0)
+        """Wait until an expression is true, on this page or one that comes after it."""
+        looks = f"{{ try {{ if ({script}) {{ clearInterval(t); done(true) }} }} catch (_) {{}} }}"
+        promise = f"new Promise(done => {{ const t = setInterval(() => {looks}, 20) }})"
+        try:
+            async with asyncio.timeout(WAIT_S):
+                while not await self._holds(promise):
+                    pass
+        except TimeoutError:
+            raise AssertionError(f"never true: {script}; seen: {await self.text()}") from None
+
+    async def _holds(self, promise: str) -> bool:
+        try:
+            told = await self.ask("Runtime.evaluate", expression=promise, awaitPromise=True)
+        except Refused:
+            return False  # the page went away while it was asked
+        return "exceptionDetails" not in told
+
+    async def click(self, words: str) -> None:
+        """Click the button or menu item that says so, as soon as there is one."""
+        found = (
+            f"[...document.querySelectorAll('button, .q-item')]"
+            f".find(x => x.offsetParent !== null && x.innerText.includes({json.dumps(words)}))"
+        )
+        await self.until(f"{found}")
+        await self.run(f"{found}.click()")
 
     async def text(self) -> str:
         """What a person reads."""
         return str(await self.run("document.body.innerText"))
 
-    async def picture(self, file: Path, *, whole: bool = False) -> None:
-        """Save what is seen as PNG."""
-        told = await self.ask("Page.captureScreenshot", captureBeyondViewport=whole)
-        file.write_bytes(base64.b64decode(str(told["data"])))
+    async def picture(self) -> bytes:
+        """What is seen, as PNG."""
+        told = await self.ask("Page.captureScreenshot")
+        return base64.b64decode(str(told["data"]))
 
 
 @contextlib.asynccontextmanager
@@ -112,34 +147,46 @@ async def browser(program: str) -> AsyncIterator[Tab]:
         process = await asyncio.create_subprocess_exec(
             program,
             *_FLAGS,
-            _NO_NAMES,
             f"--user-data-dir={place}",
             "about:blank",
             stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
         )
         try:
+            assert process.stderr is not None
             async with asyncio.timeout(WAIT_S):
-                address = await _address(Path(place) / "DevToolsActivePort")
-            async with (
-                aiohttp.ClientSession() as http,
-                http.ws_connect(address, max_msg_size=0) as line,
-            ):
-                tab = await _tab(line)
-                listening = asyncio.create_task(tab.listen())
+                address = await _address(process.stderr)
+            reading = asyncio.create_task(process.stderr.read())
+            async with _attached(address) as tab:
                 yield tab
-                listening.cancel()
         finally:
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
+        await reading
 
 
-async def _address(file: Path) -> str:
-    while not (file.exists() and file.read_text().count("\n")):
-        await asyncio.sleep(0)
-    port, path = file.read_text().splitlines()[:2]
-    return f"ws://127.0.0.1:{port}{path}"
+@contextlib.asynccontextmanager
+async def _attached(address: str) -> AsyncIterator[Tab]:
+    async with (
+        aiohttp.ClientSession() as http,
+        http.ws_connect(address, max_msg_size=0) as line,
+    ):
+        tab = await _tab(line)
+        listening = asyncio.create_task(tab.listen())
+        try:
+            yield tab
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+
+async def _address(told: asyncio.StreamReader) -> str:
+    async for line in told:
+        if line.startswith(_LISTENING):
+            return line.removeprefix(_LISTENING).decode().strip()
+    raise AssertionError("the browser ended at once")
 
 
 async def _tab(line: aiohttp.ClientWebSocketResponse) -> Tab:

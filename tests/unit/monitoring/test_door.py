@@ -209,7 +209,7 @@ async def test_every_answer_tells_browsers_to_be_careful(rig: Rig) -> None:
     for named in ({}, {"authorization": ""}):
         await rig.ask("/api/v1/health", **named)
         assert rig.headers[b"x-frame-options"] == b"DENY"
-        assert rig.headers[b"referrer-policy"] == b"no-referrer"
+        assert rig.headers[b"referrer-policy"] == b"same-origin"
         assert b"default-src 'self'" in rig.headers[b"content-security-policy"]
         assert not [name for name in rig.headers if name.startswith(b"access-control")]
 
