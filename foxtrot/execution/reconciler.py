@@ -34,6 +34,9 @@ GRACE_NS = 5 * NS_PER_S
 On Binance that is `recvWindow`.
 """
 
+UNBOUNDED = 3
+"""How many times as long that is where a venue carries out a request however old it is."""
+
 APART_NS = 2 * NS_PER_S
 ABSENCES = 2
 FIRST_NS = NS_PER_S // 2
@@ -82,17 +85,21 @@ class Reconciler:
     """Judges the venue's answers against the tracker's records.
 
     "Not found" is evidence only of an order in doubt, and of one that somebody wants to be
-    cancelled, when asked on a READY session `GRACE_NS` after that began, twice and `APART_NS`
+    cancelled, when asked on a READY session a grace after that began, twice and `APART_NS`
     apart, with a list of fills that was asked for afterwards and lacks it, too. A list of open
     orders is evidence of what it shows; what it lacks is asked for singly. What changed after a
     query was made is not judged by its answer.
+
+    Args:
+        tracker: What is known.
+        refuses_late: Whether the venue refuses a request that was under way too long.
 
     Thread safety: owned by the loop thread, like the tracker, which it only reads. `now_ns` is of
     a clock that never goes back; only what a venue is asked about is of the wall clock.
     """
 
-    def __init__(self, tracker: OrderTracker) -> None:
-        self._tracker = tracker
+    def __init__(self, tracker: OrderTracker, *, refuses_late: bool = True) -> None:
+        self._tracker, self._refuses_late = tracker, refuses_late
         self._orders: dict[str | VenueKey, _Question] = {}
         self._fills: dict[str, _Question] = {}
         self._alarmed: dict[tuple[str, str], None] = {}
@@ -217,7 +224,7 @@ class Reconciler:
         }
         self._fills = {key: each for key, each in self._fills.items() if key in missing}
         for orderid, record in watched.items():
-            begin = now_ns + GRACE_NS if record.state is S.PENDING_CANCEL else first
+            begin = now_ns + self._grace_ns if record.state is S.PENDING_CANCEL else first
             self._orders.setdefault(orderid, _Question(now_ns, begin, mark))
         for key in waiting:
             self._orders.setdefault(key, _Question(now_ns, first, mark))
@@ -287,7 +294,7 @@ class Reconciler:
             return []
         if not record.is_open:
             return self._once(record.orderid, "ended, but the venue shows it as open")
-        late = asked.at_ns >= question.since_ns + GRACE_NS
+        late = asked.at_ns >= question.since_ns + self._grace_ns
         canceling = S.PENDING_CANCEL
         if late and record.state is canceling and report.state is not canceling:
             return [StillOpen(record.orderid)]
@@ -303,7 +310,7 @@ class Reconciler:
     ) -> list[Decision]:
         """What it means that the venue does not know an order we asked for."""
         if record is not None and record.state in _PROVABLE:
-            _count_absence(question, asked, now_ns)
+            _count_absence(question, asked, now_ns, self._grace_ns)
             if record.state is S.IN_DOUBT:
                 return []
         if record is not None and not (record.venue_id and record.is_open):
@@ -312,6 +319,10 @@ class Reconciler:
         if not asked.ready:
             return []
         return self._once(ask.orderid or ask.venue_id, VANISHED)
+
+    @property
+    def _grace_ns(self) -> int:
+        return GRACE_NS if self._refuses_late else UNBOUNDED * GRACE_NS
 
     def _provable(self) -> Iterable[OrderRecord]:
         """Orders that have ended if the venue does not know them."""
@@ -388,9 +399,9 @@ def _is_watched(record: OrderRecord) -> bool:
     return not lasting or record.intent.request.volume == 0
 
 
-def _count_absence(question: _Question, asked: Asked, now_ns: int) -> None:
+def _count_absence(question: _Question, asked: Asked, now_ns: int, grace_ns: int) -> None:
     """Take "not found" as evidence where it is, and be in time for the next piece of it."""
-    counts_from = question.since_ns + GRACE_NS
+    counts_from = question.since_ns + grace_ns
     if question.absences:
         counts_from = max(counts_from, question.absent_ns + APART_NS)
     if asked.ready and asked.at_ns >= counts_from:

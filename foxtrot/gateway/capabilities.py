@@ -11,7 +11,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     """Channels by websocket and by polling, bar intervals, order types.
 
     `lists_contracts` is False where contracts are looked up on demand, `polls_orders` where orders
-    are pushed with the websocket switched off, too.
+    are pushed with the websocket switched off, too, `refuses_late` where an order is carried out
+    however long it was under way.
     """
 
     streamed: frozenset[Channel] = frozenset()
@@ -21,6 +22,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     orders: frozenset[OrderType] = frozenset()
     lists_contracts: bool = True
     polls_orders: bool = True
+    refuses_late: bool = True
 
     @property
     def channels(self) -> frozenset[Channel]:

@@ -79,6 +79,7 @@ class OrderDesk:
         guard: Judges new orders.
         listener: Who is told.
         flags: The settings of the moment.
+        refuses_late: Whether the venue refuses a request that was under way too long.
         rng: Spreads the delays between attempts to connect.
     """
 
@@ -96,6 +97,7 @@ class OrderDesk:
         clock: Clock,
         config: StreamConfig,
         flags: Callable[[], FeatureFlags],
+        refuses_late: bool = True,
         rng: random.Random | None = None,
     ) -> None:
         self._name, self._guard, self._market = adapter_name, guard, market
@@ -129,6 +131,7 @@ class OrderDesk:
             balances=self.on_balances,
             untold=self._untold,
             clock=clock,
+            refuses_late=refuses_late,
         )
         self._supervisor = Supervisor(
             "trading",

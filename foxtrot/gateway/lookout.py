@@ -42,6 +42,7 @@ class Lookout:
         balances: Is given what the account holds.
         untold: Is told what lists told first.
         clock: Both times.
+        refuses_late: Whether the venue refuses a request that was under way too long.
     """
 
     def __init__(
@@ -53,10 +54,11 @@ class Lookout:
         balances: Callable[[Balances], None],
         untold: Untold,
         clock: Clock,
+        refuses_late: bool = True,
     ) -> None:
         self._venue, self._tracker, self._clock = venue, tracker, clock
         self._take, self._balances, self._untold = take, balances, untold
-        self._reconciler = Reconciler(tracker)
+        self._reconciler = Reconciler(tracker, refuses_late=refuses_late)
         self._missed = asyncio.Event()
         self.last_full_ns = 0
         """When all lists were last answered."""

@@ -260,6 +260,7 @@ class OrderPort(Publisher, Listener, ABC):
             clock=self.clock,
             config=self.stream_config,
             flags=lambda: self.flags,
+            refuses_late=self.capabilities.refuses_late,
         )
 
     async def _open_journal(self, account: str) -> Journal:

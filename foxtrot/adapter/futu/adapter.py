@@ -72,6 +72,7 @@ class FutuAdapter(BaseAdapter):
         orders=ORDER_TYPES,
         lists_contracts=False,
         polls_orders=False,
+        refuses_late=False,
     )
 
     _venue: Venue | None = None

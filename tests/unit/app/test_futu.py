@@ -12,7 +12,7 @@ import pytest
 
 from foxtrot.app import futu, past
 from foxtrot.app.futu import FutuPlace
-from foxtrot.errors import ConfigurationError, ConnectError, VenueUnavailable
+from foxtrot.errors import ConfigurationError, ConnectError, PermissionDenied
 from foxtrot.model.constants import Interval
 from foxtrot.simulator.futu import FutuLimits, SimulatedFutu
 from tests.support.futu_venue import running_futu
@@ -111,7 +111,7 @@ def test_a_quota_of_the_past_that_is_used_up_says_where_to_look() -> None:
         query = past.Query("00700.SEHK", now - dt.timedelta(hours=1), now, Interval.MINUTE)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(past.logs, "configure", lambda **_: None)
-            with pytest.raises(VenueUnavailable, match=r"额度不足.*foxtrot futu quota"):
+            with pytest.raises(PermissionDenied, match=r"额度不足.*foxtrot futu quota"):
                 past.write_csv(query, at(venue).open_adapter, None)
 
 

@@ -181,6 +181,24 @@ def test_the_evidence_is_asked_for_in_time() -> None:
     assert glue.state() is State.REJECTED
 
 
+def test_a_venue_that_carries_out_late_orders_is_given_longer() -> None:
+    """Where no request is too old, "not found" proves nothing in the first 15 s."""
+    glue = doubt()
+    glue.reconciler = Reconciler(glue.tracker, refuses_late=False)
+    asked = []
+    for tick in range(4 * 30):
+        for decision in glue.look(tick / 4):
+            asked.append(tick / 4)
+            if isinstance(decision, Ask):
+                glue.order(NONE, tick / 4)
+            else:
+                glue.fills(NO_FILLS, tick / 4)
+        if tick < 4 * 17:
+            assert glue.state() is State.IN_DOUBT
+    assert asked[-3:] == [15, 17, 17.25]
+    assert glue.state() is State.REJECTED
+
+
 @pytest.mark.parametrize(
     ("times", "ready"),
     [
