@@ -25,10 +25,9 @@ from tests.support.futu_house import (
     House,
     hasten,
     living,
-    lost,
     standing,
 )
-from tests.support.house import everything, healed, kept, served
+from tests.support.house import everything, healed, kept, lost, served, why
 from tests.support.rig import eventually
 from tests.support.trading_rig import TRADING, TradingRig
 
@@ -62,11 +61,6 @@ def rig(house: House) -> Iterator[TradingRig]:
     """An engine, not connected yet."""
     with living(house) as rig:
         yield rig
-
-
-def why(rig: TradingRig, session: str) -> str:
-    """Why a session was not there, the first time."""
-    return next(each.reason for each in rig.statuses(session) if each.state is S.RECONNECTING)
 
 
 def test_a_port_where_nobody_listens(house: House) -> None:

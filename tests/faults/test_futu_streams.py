@@ -24,10 +24,9 @@ from tests.support.futu_house import (
     House,
     hasten,
     living,
-    lost,
     standing,
 )
-from tests.support.house import everything, healed, kept, served
+from tests.support.house import everything, healed, kept, lost, served
 from tests.support.rig import eventually
 from tests.support.trading_rig import TradingRig
 

@@ -12,7 +12,7 @@ from foxtrot.model.constants import Channel, Status
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.events import EVENT_STREAM
 from foxtrot.simulator.ib_requests import ReqCurrentTime
-from tests.support.house import everything, healed, ready, served
+from tests.support.house import everything, healed, lost, ready, served, why
 from tests.support.ib_house import (
     AAPL,
     IB_SHORT,
@@ -49,19 +49,6 @@ def rig(house: House) -> Iterator[TradingRig]:
     """An engine, not connected yet."""
     with living(house) as rig:
         yield rig
-
-
-def lost(rig: TradingRig, fault: str, **params: object) -> tuple[str, str]:
-    """Inject what ends both sessions; why each of them says it ended."""
-    since = len(rig.log)
-    rig.venue.faults.inject(fault, **params)
-    market = rig.wait_state(S.RECONNECTING, since=since).reason
-    return market, rig.wait_trading(S.RECONNECTING, since)
-
-
-def why(rig: TradingRig, session: str) -> str:
-    """Why a session was not there, the first time."""
-    return next(each.reason for each in rig.statuses(session) if each.state is S.RECONNECTING)
 
 
 def probes(rig: TradingRig, client_id: int) -> int:

@@ -13,7 +13,6 @@ import pytest
 from foxtrot.adapter.futu import limits
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.model.constants import Channel
-from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.health import StreamKey
 from foxtrot.simulator.futu import FutuLimits, SimulatedFutu
 from foxtrot.simulator.futu_schema import Proto
@@ -107,11 +106,3 @@ def living(
     with trading(house, {**SOON, **(flags or {})}, config) as rig:
         rig.surplus = True  # a book is pushed for ticks, too
         yield rig
-
-
-def lost(rig: TradingRig, fault: str, **params: object) -> tuple[str, str]:
-    """Inject what ends both sessions; why each of them says it ended."""
-    since = len(rig.log)
-    rig.venue.faults.inject(fault, **params)
-    market = rig.wait_state(S.RECONNECTING, since=since).reason
-    return market, rig.wait_trading(S.RECONNECTING, since)

@@ -75,6 +75,19 @@ def kept(rig: TradingRig) -> bool:
     return S.RECONNECTING not in (*rig.states(), *rig.states(TRADING))
 
 
+def lost(rig: TradingRig, fault: str, **params: object) -> tuple[str, str]:
+    """Inject what ends both sessions; why each of them says it ended."""
+    since = len(rig.log)
+    rig.venue.faults.inject(fault, **params)
+    market = rig.wait_state(S.RECONNECTING, since=since).reason
+    return market, rig.wait_trading(S.RECONNECTING, since)
+
+
+def why(rig: TradingRig, session: str) -> str:
+    """Why a session was not there, the first time."""
+    return next(each.reason for each in rig.statuses(session) if each.state is S.RECONNECTING)
+
+
 def _same_book(rig: TradingRig, request: SubscribeRequest) -> bool:
     assert isinstance(rig.venue, SocketHouse)
     told = rig.engine.get_depth(request.vt_symbol)

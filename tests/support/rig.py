@@ -7,7 +7,8 @@ import gc
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import TypeVar
 
 from foxtrot import MainEngine
 from foxtrot.connectivity.config import StreamConfig
@@ -79,6 +80,7 @@ class Rig:
         venue: Started already, or not, as the test wants it.
         flags: Settings over the quick ones.
         config: Deadlines that settings do not reach.
+        engine: One that other rigs share, with settings of its own.
     """
 
     def __init__(
@@ -86,11 +88,13 @@ class Rig:
         venue: VenueUnderTest,
         flags: Mapping[str, object] | None = None,
         config: StreamConfig = SHORT,
+        engine: MainEngine | None = None,
     ) -> None:
         self.venue = venue
         self.flags = {**QUICK, **(flags or {})}
-        self.engine = MainEngine(settings=self.flags)
-        self.log = EventLog(self.engine.event_engine)
+        self.engine = engine or MainEngine(settings=self.flags)
+        only = venue.adapter_class.default_name if engine else ""
+        self.log = EventLog(self.engine.event_engine, adapter_name=only)
         self.adapter: BaseAdapter = self.engine.add_adapter(venue.adapter_class, config=config)
         self.name = self.adapter.adapter_name
         self.surplus = False
@@ -277,6 +281,8 @@ class Rig:
         return self.venue.key(request.symbol, request.channel)
 
 
+R = TypeVar("R", bound=Rig)
+
 _STREAMED = frozenset({StreamState.ACTIVE, StreamState.QUIET})
 SERVED = _STREAMED | {StreamState.POLLING}
 """States of a stream in which its data comes."""
@@ -291,13 +297,8 @@ def _is(tick: object, symbol: str, quote: tuple[float, float]) -> bool:
 
 
 @contextmanager
-def running(
-    venue: VenueUnderTest,
-    flags: Mapping[str, object] | None = None,
-    config: StreamConfig = SHORT,
-) -> Iterator[Rig]:
-    """A rig that is closed at the end, and proved to leave nothing behind."""
-    rig = Rig(venue, flags, config)
+def closing(rig: R) -> Iterator[R]:
+    """Close a rig at the end, and prove that it leaves nothing behind."""
     try:
         yield rig
     finally:
@@ -306,6 +307,15 @@ def running(
             eventually(lambda: not rig.tasks(), f"tasks end: {rig.tasks()}")
         finally:
             rig.engine.close()
+
+
+def running(
+    venue: VenueUnderTest,
+    flags: Mapping[str, object] | None = None,
+    config: StreamConfig = SHORT,
+) -> AbstractContextManager[Rig]:
+    """A rig that is closed at the end."""
+    return closing(Rig(venue, flags, config))
 
 
 @contextmanager

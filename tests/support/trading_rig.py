@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 
+from foxtrot import MainEngine
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.core.settings import Settings
 from foxtrot.model.constants import ConnectionState, Direction, OrderType, Status
@@ -13,7 +14,7 @@ from foxtrot.model.events import EVENT_ACCOUNT, EVENT_LOG, EVENT_ORDER, EVENT_PO
 from foxtrot.model.health import TradingHealth
 from foxtrot.model.objects import AccountData, LogData, OrderData, PositionData, TradeData
 from foxtrot.model.requests import CancelRequest, OrderRequest
-from tests.support.rig import SHORT, WAIT_S, Rig, eventually
+from tests.support.rig import SHORT, WAIT_S, Rig, closing, eventually
 from tests.support.venues import Held, Traded, VenueUnderTest
 
 ENDED = frozenset({Status.ALLTRADED, Status.CANCELLED, Status.REJECTED})
@@ -36,9 +37,10 @@ class TradingRig(Rig):
         venue: VenueUnderTest,
         flags: Mapping[str, object] | None = None,
         config: StreamConfig = SHORT,
+        engine: MainEngine | None = None,
     ) -> None:
         quick: dict[str, object] = {"orders.timeout_s": 1.0}
-        super().__init__(venue, quick | dict(flags or {}), config)
+        super().__init__(venue, quick | dict(flags or {}), config, engine)
 
     def connect(self, setting: Setting | None = None) -> None:
         """Connect to the venue, with its keys unless a setting says otherwise."""
@@ -261,19 +263,10 @@ def in_doubt(order: OrderData) -> bool:
     return bool(order.reason) and order.extra == {"outcome": "unknown"}
 
 
-@contextmanager
 def trading(
     venue: VenueUnderTest,
     flags: Mapping[str, object] | None = None,
     config: StreamConfig = SHORT,
-) -> Iterator[TradingRig]:
-    """A rig that is closed at the end, and proved to leave nothing behind."""
-    rig = TradingRig(venue, flags, config)
-    try:
-        yield rig
-    finally:
-        try:
-            rig.adapter.close()
-            eventually(lambda: not rig.tasks(), f"tasks end: {rig.tasks()}")
-        finally:
-            rig.engine.close()
+) -> AbstractContextManager[TradingRig]:
+    """A rig that trades; it is closed at the end."""
+    return closing(TradingRig(venue, flags, config))
