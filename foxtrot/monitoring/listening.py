@@ -24,6 +24,7 @@ class Listener(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        self.access_log = False  # a path may hold what nobody should read
         if len(self.connections) > 2 * CONNECTIONS:
             transport.abort()
             return

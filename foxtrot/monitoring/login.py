@@ -60,8 +60,11 @@ def entering(token: Token) -> APIRouter:
 
     @router.post(LOGIN)
     async def enter(request: Request) -> Response:
-        sent = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=8)
-        shown = sent.get("token", [])
+        text = (await request.body()).decode("utf-8", "replace")
+        try:
+            shown = parse_qs(text, max_num_fields=8).get("token", [])
+        except ValueError:
+            shown = []
         return judged(shown[0].strip() if len(shown) == 1 else "")
 
     @router.get("/")
