@@ -158,9 +158,14 @@ def test_a_cut_line_comes_back_with_everything(rig: TradingRig, fault: str) -> N
     assert rig.held(orderid).open
 
 
-@pytest.mark.parametrize("fault", ["half_frame", "corrupt_length"])
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("half_frame", "closed by OpenD"), ("corrupt_length", "not OpenD's protocol")],
+)
 @pytest.mark.parametrize("path", [QUOTES, TRADER])
-def test_a_line_that_cannot_be_trusted_is_replaced(rig: TradingRig, path: str, fault: str) -> None:
+def test_a_line_that_cannot_be_trusted_is_replaced(
+    rig: TradingRig, path: str, fault: str, words: str
+) -> None:
     """F14: half a frame and an end, or two gigabytes announced: nothing stale is waited for."""
     everything(rig)
     since = len(rig.log)
@@ -170,7 +175,7 @@ def test_a_line_that_cannot_be_trusted_is_replaced(rig: TradingRig, path: str, f
     else:
         rig.venue.move(TENCENT)
     session = TRADING if path == TRADER else WEBSOCKET
-    rig.wait_state(S.RECONNECTING, since=since, session=session)
+    assert words in rig.wait_state(S.RECONNECTING, since=since, session=session).reason
     healed(rig)
 
 
