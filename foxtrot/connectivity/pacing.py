@@ -67,6 +67,8 @@ class RollingWindow:
     def left(self, now: float) -> int:
         """Units that may be taken at once; from any thread, as it changes nothing."""
         taken = tuple(self._taken)
+        if taken and taken[-1][0] > now:
+            return 0  # somebody waits, and nobody is overtaken
         return self._limit - sum(units for at, units in taken if at + self._per_s > now)
 
     def _forget(self, now: float) -> None:

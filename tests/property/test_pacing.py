@@ -100,3 +100,17 @@ def test_what_is_given_back_was_never_taken(
     for pause, units in after:
         now += pause
         assert one.reserve(now, units) == other.reserve(now, units)
+
+
+@given(steps, st.integers(10, 30))
+def test_what_is_left_may_be_taken_at_once_and_no_more(
+    steps: list[tuple[float, int]], limit: int
+) -> None:
+    """Asking what is left changes nothing; just that much passes without a wait."""
+    window, now = RollingWindow(limit, 60.0), 1000.0
+    for pause, units in steps:
+        now += pause
+        left = window.left(now)
+        assert left == window.left(now)
+        assert 0 <= left <= limit
+        assert (window.reserve(now, units) == 0.0) == (units <= left)

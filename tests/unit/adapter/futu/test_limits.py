@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 
-from foxtrot.adapter.futu.limits import PER_WINDOW, Pace, pace_of
+from foxtrot.adapter.futu.limits import PER_WINDOW, Pace, known_pace, pace_of
 from foxtrot.adapter.futu.schema import Message, Proto, c2s_of
 from foxtrot.errors import RateLimited
 from tests.support.virtual_time import VirtualLoop, run_virtually
@@ -112,3 +112,15 @@ async def test_all_who_use_one_opend_share_its_turns() -> None:
     """The turns belong to the OpenD, not to who asks."""
     assert pace_of("FUTU", "127.0.0.1:1") is pace_of("OTHER", "127.0.0.1:1")
     assert pace_of("FUTU", "127.0.0.1:1") is not pace_of("FUTU", "127.0.0.1:2")
+
+
+async def test_what_is_left_is_told_in_facts() -> None:
+    """Of each limit that was touched; of several accounts the least, and none by its number."""
+    endpoint, loop = "127.0.0.1:1", asyncio.get_running_loop()
+    assert known_pace(loop, endpoint) is None
+    pace = pace_of("FUTU", endpoint)
+    assert known_pace(loop, endpoint) is pace
+    for account in (8001, 8002, 8002):
+        await pace.turn(Proto.Trd_PlaceOrder, order_of(account))
+    facts = pace.facts(loop.time())
+    assert facts == {"limits.Trd_PlaceOrder.left": 13, "limits.Trd_PlaceOrder.most": 15}

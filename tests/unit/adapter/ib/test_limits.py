@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -322,5 +323,22 @@ def test_all_who_ask_one_tws_share_one_pace() -> None:
         one = pace_of("127.0.0.1:7497")
         assert pace_of("127.0.0.1:7497") is one
         assert pace_of("127.0.0.1:4002") is not one
+
+    played(play())
+
+
+def test_the_pace_is_told_in_facts() -> None:
+    """The statistics, and what is left of each limit; from a thread without a loop as well."""
+
+    async def play() -> None:
+        turns = pace()
+        await asyncio.gather(*(turns.message() for _ in range(10)))
+        async with turns.historical("A", "BID_ASK", "1 secs", ""):
+            with ThreadPoolExecutor(1) as other:
+                facts = other.submit(turns.facts, now()).result(5.0)
+        assert (facts["pace.messages"], facts["pace.history_open"]) == (10, 1)
+        assert (facts["limits.messages.left"], facts["limits.messages.most"]) == (30, 40)
+        assert (facts["limits.history.left"], facts["limits.history.most"]) == (58, 60)
+        assert (facts["limits.history_open.left"], facts["limits.history_open.most"]) == (49, 50)
 
     played(play())

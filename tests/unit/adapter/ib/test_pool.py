@@ -377,3 +377,21 @@ async def test_its_repr_is_a_status_line(rig: Rig) -> None:
             "<IbConnectionPool IB: 1 in use; trading 0 idle of 2, streaming 0 idle of 2, "
             "history 1 idle of 2, api 0 idle of 2>"
         )
+
+
+async def test_the_pool_is_told_in_facts(rig: Rig) -> None:
+    """What each purpose holds, and under which client ids, beside the counts."""
+    first = await rig.pool.take(Purpose.STREAMING)
+    second = await rig.pool.take(Purpose.STREAMING)
+    async with rig.pool.acquire(Purpose.HISTORY):
+        pass
+    facts = rig.pool.facts()
+    streaming = f"{first.client_id}, {second.client_id}"
+    assert facts["client_ids.streaming"] == streaming
+    assert facts["client_ids.history"] == str(rig.lines[2].client_id)
+    assert facts["client_ids.trading"] == ""
+    assert (facts["pool.streaming.in_use"], facts["pool.streaming.idle"]) == (2, 0)
+    assert (facts["pool.history.in_use"], facts["pool.history.idle"]) == (0, 1)
+    assert (facts["pool.in_use"], facts["pool.idle"], facts["pool.streaming.most"]) == (2, 1, 2)
+    for line in (first, second):
+        await rig.pool.give_back(line)
