@@ -347,6 +347,19 @@ def test_trading_that_somebody_locked(house: House, rig: TradingRig) -> None:
     healed(rig)
 
 
+def test_lists_that_hang_hold_up_no_order(house: House, rig: TradingRig) -> None:
+    """F72: an order is one question: sent, filled and told while no list is answered."""
+    for list_ in ("open_orders", "trades", "managed_accounts", "account", "positions"):
+        house.faults.inject("request_swallowed", request=list_, count=0)
+    orderid = rig.rest(volume=WHOLE)
+    house.fill(orderid, LOT)
+    rig.wait_trades(orderid)
+    rig.cancel(orderid)
+    rig.wait_order(orderid, Status.CANCELLED)
+    house.faults.clear()
+    rig.wait_agreed()
+
+
 def test_an_opend_that_hangs_is_left(rig: TradingRig) -> None:
     """F20: nothing is answered any more: an order is in doubt, the line is replaced; resolved."""
     since = len(rig.log)
