@@ -68,7 +68,8 @@ _CONNECT: Mapping[str, str] = MappingProxyType(
 
 
 _KEY_ADVICE = (
-    "an OpenD that encrypts needs its key in rsa_key_file, any other none; or it is another program"
+    "an OpenD that encrypts needs its key in rsa_key_file, any other none;"
+    " or another program has the port"
 )
 
 
