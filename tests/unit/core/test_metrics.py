@@ -62,11 +62,11 @@ def test_the_engine_measures_a_sample_of_its_ticks() -> None:
     """One after each gap: many at once cost one sample, and what comes later is seen again."""
     clock = ManualClock(time_ns=50 * MS)
     engine = EventEngine(clock=clock)
-    for _ in range(100):
-        engine.put(tick(10 * MS, 30 * MS))
     engine.start()
     try:
-        assert engine.drain()
+        for _ in range(10):
+            engine.put(tick(10 * MS, 30 * MS))
+            assert engine.drain()
         clock.advance(SAMPLE_GAP_S * 2)
         engine.put(tick(10 * MS, 30 * MS))
         assert engine.drain()

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from foxtrot.core.process import process_health
 from tests.support.events import WAIT_S
@@ -31,5 +32,7 @@ def test_the_process_is_told_in_figures() -> None:
 
 def test_who_starts_a_thread_right_now_holds_nobody_up() -> None:
     """Python's own list of threads is locked meanwhile; ours is not."""
-    with threading._active_limbo_lock:  # type: ignore[attr-defined]
-        assert process_health().threads
+    with ThreadPoolExecutor(1) as other:
+        other.submit(process_health).result(WAIT_S)  # its thread is started now
+        with threading._active_limbo_lock:  # type: ignore[attr-defined]
+            assert other.submit(process_health).result(WAIT_S).threads
