@@ -14,8 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from foxtrot.errors import ConfigurationError
-from foxtrot.simulator.listings import E8, Listing, to_e8
+from foxtrot.simulator.listings import E8, Listing, chosen, to_e8
 
 HK, US, SH, SZ = 1, 11, 21, 22
 """QotMarket."""
@@ -145,15 +144,7 @@ class Universe:
         Raises:
             ConfigurationError: There is no such name.
         """
-        known = {item.name: item for item in CONTRACTS}
-        for name in names or ():
-            invented = _made_up(name)
-            if invented is not None:
-                known[name] = invented
-            elif name not in known:
-                problem = f"{name!r} is not listed; listed are: {', '.join(sorted(known))}"
-                raise ConfigurationError("simulated Futu OpenD", "symbols", problem)
-        return cls(known[name] for name in (known if names is None else names))
+        return cls(chosen(names, CONTRACTS, _made_up, "simulated Futu"))
 
     def __repr__(self) -> str:
         return f"<Universe contracts={len(self.contracts)}>"

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from foxtrot.errors import ConfigurationError, UnknownSymbol
+from foxtrot.errors import UnknownSymbol
 from foxtrot.simulator.ib_listings import ROOTS, IbContract, contracts, made_up
 from foxtrot.simulator.ib_requests import ContractQuery
-from foxtrot.simulator.listings import Listing
+from foxtrot.simulator.listings import Listing, chosen
 
 NO_DEFINITION = "No security definition has been found for the request"
 
@@ -68,15 +68,7 @@ class Universe:
         Raises:
             ConfigurationError: There is no such name on that day.
         """
-        known = {item.name: item for item in contracts(today)}
-        for name in names or ():
-            invented = made_up(name)
-            if invented is not None:
-                known[name] = invented
-            elif name not in known:
-                problem = f"{name!r} is not listed; listed are: {', '.join(sorted(known))}"
-                raise ConfigurationError("simulated Interactive Brokers", "symbols", problem)
-        return cls([known[name] for name in (known if names is None else names)])
+        return cls(chosen(names, contracts(today), made_up, "simulated Interactive Brokers"))
 
     def __repr__(self) -> str:
         return f"<Universe contracts={len(self.contracts)}>"

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -67,6 +69,17 @@ class Listing(msgspec.Struct, frozen=True):
     min_notional_e8: int
 
 
+class Named(Protocol):
+    """What can be chosen by its name."""
+
+    @property
+    def name(self) -> str:
+        """Unlike any other's."""
+
+
+N = TypeVar("N", bound=Named)
+
+
 def decimal8(value_e8: int) -> str:
     """An amount of 1e-8 units as the venue writes it, with eight decimals."""
     if value_e8 < 0:
@@ -99,6 +112,36 @@ def listing(symbol: str) -> Listing:
     lot_e8 = max(1, to_e8(_TYPICAL_LEVEL_USD / _usd(base)) // step_e8) * step_e8
     min_notional_e8 = to_e8(5.0 / _usd(quote)) if _usd(quote) < 100 else to_e8(0.0001)
     return Listing(symbol, base, quote, price_e8, tick_e8, step_e8, gap_e8, lot_e8, min_notional_e8)
+
+
+def chosen(
+    names: Sequence[str] | None,
+    listed: Iterable[N],
+    made_up: Callable[[str], N | None],
+    title: str,
+) -> list[N]:
+    """What a venue lists, or those of it that are named.
+
+    Args:
+        names: Which; all, if None.
+        listed: What there is.
+        made_up: Makes what is not among them, for whoever names it.
+        title: What people call the venue.
+
+    Raises:
+        ConfigurationError: There is no such name.
+    """
+    known = {item.name: item for item in listed}
+    if names is None:
+        return list(known.values())
+    found = []
+    for name in names:
+        item = made_up(name) or known.get(name)
+        if item is None:
+            problem = f"{name!r} is not listed; listed are: {', '.join(sorted(known))}"
+            raise ConfigurationError(title, "symbols", problem)
+        found.append(item)
+    return found
 
 
 def _split(symbol: str) -> tuple[str, str]:
