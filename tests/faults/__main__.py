@@ -5,14 +5,20 @@ from __future__ import annotations
 import argparse
 import hashlib
 import logging
+import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+from foxtrot.core.directories import DATA_VARIABLE
 from tests.faults.kill_play import play_kills
 from tests.faults.order_play import play_orders, repeat_orders, shortest_orders
 from tests.faults.play import play, repeat, shortest
+from tests.faults.storm_play import play_storms
 from tests.faults.venue_order_play import play_orders_many
 from tests.faults.venue_play import VENUES, play_many
+from tests.support import lines
 from tests.support.fault_table import Cells, table
 
 
@@ -24,13 +30,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--upto", type=int, help="only so many of the faults")
     parser.add_argument("--trace", action="store_true", help="show what happened")
     help_text = "over the real client and a simulated venue, some at a time; else in virtual time"
-    parser.add_argument("--venue", choices=VENUES, help=help_text)
+    parser.add_argument("--venue", choices=("all", *lines.VENUES), help=help_text)
     parser.add_argument("--orders", action="store_true", help="what befalls orders")
     parser.add_argument("--kill", action="store_true", help="programs that are killed; real ones")
+    parser.add_argument(
+        "--storm",
+        action="store_true",
+        help="faults of venues and of lines, streams and orders together",
+    )
     options = parser.parse_args(arguments)
     seeds = range(options.seed, options.seed + options.count)
     if options.kill:
         return _play_kills(seeds, trace=options.trace)
+    if options.storm or options.venue not in (None, *VENUES):
+        where = lines.VENUES if options.venue in (None, "all") else (options.venue,)
+        return _play_storms(where, seeds, options.upto, trace=options.trace)
     if options.orders:
         play_them = _play_orders_virtually if options.venue is None else _play_orders
         return play_them(seeds, options.upto, trace=options.trace)
@@ -62,6 +76,18 @@ def _play_venue(venue: str, seeds: range, upto: int | None, *, trace: bool) -> i
         if trace or report.problem:
             _say(report.text)
     _say(f"{len(seeds)} schedules played, {failed} failed")
+    return 1 if failed else 0
+
+
+def _play_storms(venues: Sequence[str], seeds: range, upto: int | None, *, trace: bool) -> int:
+    _hush()
+    failed = 0
+    with _data_of_its_own():
+        for report in play_storms(venues, seeds, upto):
+            failed += bool(report.problem)
+            if trace or report.problem:
+                _say(report.text)
+    _say(f"{len(seeds)} storms over {', '.join(venues)} played, {failed} failed")
     return 1 if failed else 0
 
 
@@ -110,8 +136,19 @@ def _play_kills(seeds: range, *, trace: bool) -> int:
     return 1 if failed else 0
 
 
+@contextmanager
+def _data_of_its_own() -> Iterator[None]:
+    """No journal and no client ids in anybody's home."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.environ[DATA_VARIABLE] = directory
+        try:
+            yield
+        finally:
+            del os.environ[DATA_VARIABLE]
+
+
 def _hush() -> None:
-    for name in ("foxtrot", "aiohttp"):  # outages are what it is about
+    for name in ("foxtrot", "aiohttp", "asyncio"):  # outages are what it is about
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 

@@ -74,10 +74,14 @@ class EventLog(Collected[Event]):
     Args:
         engine: Registered there for everything, if given.
         types: Registered for these only.
+        adapter_name: What other adapters tell is left out; empty: nothing is.
     """
 
-    def __init__(self, engine: EventEngine | None = None, *types: str) -> None:
+    def __init__(
+        self, engine: EventEngine | None = None, *types: str, adapter_name: str = ""
+    ) -> None:
         super().__init__()
+        self._adapter_name = adapter_name
         if engine is None:
             return
         for type_ in types:
@@ -86,7 +90,9 @@ class EventLog(Collected[Event]):
             engine.register_general(self)
 
     def __call__(self, event: Event) -> None:
-        if event.type != EVENT_TIMER:
+        told_by = getattr(event.data, "adapter_name", "")
+        others = self._adapter_name and told_by and told_by != self._adapter_name
+        if event.type != EVENT_TIMER and not others:
             super().__call__(event)
 
     def of(self, type_: str) -> list[object]:

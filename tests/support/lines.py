@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 
 import msgspec
 import pytest
 
+from foxtrot import MainEngine
 from foxtrot.model.constants import ConnectionState as S
+from foxtrot.simulator.listings import E8
 from foxtrot.simulator.proxy import HOST, TcpProxy, TcpProxyThread
 from tests.support import faults, futu_house, ib_house
 from tests.support.binance_venue import BinanceUnderTest
 from tests.support.house import healed
-from tests.support.rig import eventually
+from tests.support.rig import SHORT, eventually
 from tests.support.trading_rig import VOLUME, Setting, TradingRig, trading
 from tests.support.venues import VenueUnderTest
 
@@ -31,17 +34,27 @@ class Behind:
     ) -> None:
         self.venue, self.proxy = venue, proxy
         self.living, self._healed = living, healed
-        lots = isinstance(venue, futu_house.House)
-        self._volume = futu_house.LOT / venue.unit if lots else VOLUME
+        lots = {"futu": futu_house.LOT / venue.unit, "binance": VOLUME / 10}
+        self._volume = lots.get(venue.adapter_class.default_name.lower(), VOLUME)
 
     def connect(self, rig: TradingRig) -> None:
         """Want the quotes of a symbol and to trade, all of it through the proxy."""
         rig.subscribe(self.venue.symbols[0])
         rig.connect(self._setting())
 
+    def joined(self, engine: MainEngine) -> TradingRig:
+        """A rig on an engine that others share, which closes it."""
+        rig = TradingRig(self.venue, {}, replace(SHORT, stream_look_s=0.1, reconcile_s=2.0), engine)
+        rig.surplus = isinstance(self.venue, futu_house.House)
+        return rig
+
     def ready(self, rig: TradingRig) -> None:
         """Connect, and wait until quotes come and orders are taken."""
         self.connect(rig)
+        self.settled(rig)
+
+    def settled(self, rig: TradingRig) -> None:
+        """Wait until quotes come and orders are taken."""
         rig.wait_served()
         rig.wait_fresh(self.venue.symbols[0])
         eventually(lambda: rig.trading().state is S.READY, "trading is ready")
@@ -50,9 +63,22 @@ class Behind:
         """Send an order that rests, and wait until it does."""
         return rig.rest(volume=self._volume)
 
-    def send(self, rig: TradingRig) -> str:
-        """Send an order that would rest."""
-        return rig.send(volume=self._volume)
+    def send(self, rig: TradingRig, price: float | None = None) -> str:
+        """Send an order; one that would rest, unless a price says otherwise."""
+        return rig.send(volume=self._volume, price=price)
+
+    def by_hand(self) -> str:
+        """Place an order to buy that rests, by another hand; the venue's id of it."""
+        symbol = self.venue.symbols[0]
+        return self.venue.place_by_hand(symbol, self._volume, self.venue.resting_price(symbol))
+
+    def position(self) -> float:
+        """How much of the first symbol is held, as the venue has it."""
+        symbol = self.venue.symbols[0]
+        if not isinstance(self.venue, futu_house.House):
+            return self.venue.position(symbol)
+        holding = self.venue.sim.desk.account().holdings.get(self.venue.name(symbol))
+        return holding.quantity_e8 / E8 / self.venue.unit if holding is not None else 0.0
 
     def refuse(self, words: str) -> None:
         """Let the venue refuse the next order in these words."""
