@@ -215,16 +215,21 @@ class OrderFeed:
         """Tell what an order of paper trading traded more than was told."""
         known = self._told.get(report.venue_id)
         done = known[0] if known else (record.traded if record is not None else ZERO)
-        if report.traded <= done:
-            return
         mean = average or float(report.price)
+        if report.traded <= done:
+            if known is None and report.traded == done and mean:  # told by an earlier run
+                self._remember(report, mean)
+            return
         if not mean:
             log.error("fill_without_price", venue=self._adapter_name, orderid=report.orderid)
             return
         worth = known[1] if known else None
         fill = order_mapping.fill_between(report, mean, done, worth)
-        _keep(self._told, report.venue_id, (report.traded, exact(mean) * report.traded))
+        self._remember(report, mean)
         self._listener.on_fill(fill)
+
+    def _remember(self, report: OrderReport, mean: float) -> None:
+        _keep(self._told, report.venue_id, (report.traded, exact(mean) * report.traded))
 
     def _settle(self, report: OrderReport) -> None:
         for waiter in self._waiting.get(report.venue_id, ()):

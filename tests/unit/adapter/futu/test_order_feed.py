@@ -83,6 +83,16 @@ def test_paper_fills_go_on_where_the_journal_ends() -> None:
     assert told.fills() == [("FH7-300", 200, 502)]
 
 
+def test_paper_fills_after_a_restart_have_their_own_price() -> None:
+    """The first look at an order says what the part cost that an earlier run told."""
+    told = Told()
+    told.know(OrderState.PARTIALLY_FILLED, traded=100)
+    told.feed.order(order(orderStatus=10, fillQty=100.0, fillAvgPrice=500.0))
+    assert told.fills() == []
+    told.feed.order(order(orderStatus=11, fillQty=300.0, fillAvgPrice=502.0))
+    assert told.fills() == [("FH7-300", 200, 503)]
+
+
 def test_fills_of_orders_that_nobody_knows_and_that_ended_long_ago_are_not_made() -> None:
     """Of what is listed, paper trading's past is not news; what ended since is."""
     told, done = Told(), order(remark="", orderStatus=11, fillQty=300.0, fillAvgPrice=500.0)
