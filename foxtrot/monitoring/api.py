@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
 from fastapi import APIRouter, FastAPI, Query, Request
@@ -36,6 +36,7 @@ from foxtrot.monitoring.answers import (
     StreamView,
     failure,
 )
+from foxtrot.monitoring.door import App, Receive, Scope, Send
 from foxtrot.monitoring.login import entering
 from foxtrot.monitoring.metrics import registry
 from foxtrot.monitoring.openapi import document, shows
@@ -86,6 +87,42 @@ def make_app(engine: MainEngine, readings: Readings, acts: Acts, token: Token) -
     app.exception_handler(NoAnswer)(_on_no_answer)
     app.exception_handler(Exception)(_on_unexpected)
     return app
+
+
+class Shortcut:
+    """Answers what needs nothing but a reading, past the application, which costs five times more.
+
+    Args:
+        app: The application; it serves, and documents, all of this too.
+        readings: Where the answers are.
+    """
+
+    _VIEWS: ClassVar[Mapping[str, View[object]]] = {
+        f"{PREFIX}/health": views.health,
+        f"{PREFIX}/adapters": views.adapters,
+        f"{PREFIX}/streams": views.streams,
+        f"{PREFIX}/system/config": views.config,
+        f"{PREFIX}/data/info": views.data,
+    }
+
+    def __init__(self, app: App, readings: Readings) -> None:
+        self._app, self._readings = app, readings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        view = self._VIEWS.get(str(scope.get("path")))
+        plain = scope.get("method") == "GET" and not scope.get("query_string")
+        if view is None or not plain or not self._readings.has(view):
+            await self._app(scope, receive, send)
+            return
+        body = (await self._readings.of(view)).body
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 def json_answer(body: bytes, status: int = 200) -> Response:

@@ -222,14 +222,18 @@ class Visit:
         return looks and self.method == "GET" and not self.path.startswith(API)
 
 
+_LOOKED_AT = frozenset({b"host", b"origin", b"authorization", b"cookie", b"accept"})
+
+
 def _headers(scope: Scope) -> dict[str, str]:
     raw = scope["headers"]
     assert isinstance(raw, list | tuple)
     found: dict[str, str] = {}
     for name, value in raw:
-        key = name.decode("latin-1")
-        # Of a header that is sent twice neither is believed.
-        found[key] = "" if key in found else value.decode("latin-1")
+        if name in _LOOKED_AT:
+            key = name.decode("ascii")
+            # Of a header that is sent twice neither is believed.
+            found[key] = "" if key in found else value.decode("latin-1")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 View: TypeAlias = Callable[["MainEngine"], T]
 
-KEPT_S = 0.5
+KEPT_S = 1.0
 DEADLINE_S = 0.9
 
 
@@ -35,7 +36,7 @@ class Reading(msgspec.Struct, Generic[T], frozen=True):
 
 
 class Readings:
-    """Reads views of an engine, at most twice a second each, whoever and how many ask.
+    """Reads views of an engine, at most once a second each, whoever and how many ask.
 
     A reading that hangs hangs alone, and once: whoever waits for it is told so in time.
 
@@ -76,9 +77,8 @@ class Readings:
         Raises:
             NoAnswer: It did not come in time.
         """
-        made_at, kept = self._kept.get(key, (0.0, None))
-        if kept is not None and self._clock.monotonic() - made_at < self._kept_s:
-            return kept  # type: ignore[return-value]
+        if self.has(key):
+            return self._kept[key][1]  # type: ignore[return-value]
         task = self._under_way.get(key)
         if task is None:
             task = self._under_way[key] = asyncio.create_task(self._make(key, read))
@@ -87,6 +87,11 @@ class Readings:
         if not done:
             raise NoAnswer
         return task.result()  # type: ignore[return-value]
+
+    def has(self, key: object) -> bool:
+        """Whether what is asked under `key` is there, and needs not be read."""
+        made_at, _ = self._kept.get(key, (-math.inf, None))
+        return self._clock.monotonic() - made_at < self._kept_s
 
     def forget(self) -> None:
         """Read anew from now on: something was changed."""

@@ -154,7 +154,7 @@ class MonitorServer:
 
     async def _serve(self, place: socket.socket) -> None:
         from foxtrot.monitoring.acts import Acts
-        from foxtrot.monitoring.api import make_app
+        from foxtrot.monitoring.api import Shortcut, make_app
         from foxtrot.monitoring.listening import make_server
         from foxtrot.monitoring.readings import Readings
 
@@ -163,7 +163,7 @@ class MonitorServer:
         app = make_app(self._engine, readings, acts, self.token)
         sampler = self._add_page(app, readings, acts) if self._page else None
         hosts = () if self._host in LOOPBACK else (self._host, socket.gethostname())
-        door = Door(app, self.token, hosts=hosts, per_s=self._per_s)
+        door = Door(Shortcut(app, readings), self.token, hosts=hosts, per_s=self._per_s)
         self._server = make_server(door, self._begun, _GRACE_S)
         try:
             await self._server.serve([place])

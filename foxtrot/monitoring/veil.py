@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"[A-Za-z]{0,4}\d{5,20}")
 _TEXT_LIMIT = 1024
+_KEPT_S, _MOST_TEXTS = 10.0, 20_000
 
 
 class Veil:
@@ -29,6 +31,7 @@ class Veil:
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(16)
+        self._cloth = _Cloth({})
 
     def name(self, account: str) -> str:
         """What an account is called outside, as long as this process lives."""
@@ -37,22 +40,30 @@ class Veil:
 
     def over(self, data: object, accounts: Iterable[str]) -> object:
         """The same data, made of dicts, lists and scalars, with every text cleaned."""
-        return _Cloth(self, accounts).over(data)
+        names = {account: self.name(account) for account in accounts}
+        if not self._cloth.fits(names):
+            self._cloth = _Cloth(names)
+        return self._cloth.over(data)
 
 
 class _Cloth:
-    """The veil over one answer."""
+    """Cleans texts, each once: most are told again and again."""
 
-    def __init__(self, veil: Veil, accounts: Iterable[str]) -> None:
-        names = {account: veil.name(account) for account in accounts}
+    def __init__(self, names: dict[str, str]) -> None:
         self._names = names
         pattern = "|".join(re.escape(each) for each in sorted(names, key=len, reverse=True))
         self._accounts = re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])")
         self._seen: dict[str, str] = {}
+        self._until = time.monotonic() + _KEPT_S
+
+    def fits(self, names: dict[str, str]) -> bool:
+        """Whether it still hides all there is to hide; new secrets are known a little later."""
+        fresh = time.monotonic() < self._until and len(self._seen) < _MOST_TEXTS
+        return fresh and names == self._names
 
     def over(self, data: object) -> object:
         if isinstance(data, str):
-            return self._text(data)
+            return self._seen.get(data) or self._text(data)
         if isinstance(data, dict):
             return {self._text(str(key)): self.over(value) for key, value in data.items()}
         if isinstance(data, list | tuple):
