@@ -7,6 +7,7 @@ touched: a move concerns the difference alone, and the failure of one stream mov
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -133,7 +134,8 @@ class SubscriptionOrchestrator:
             self._fail({key: StreamingError(reason)})
         else:
             self.book.mark(key, state, reason, self._clock.time_ns())
-            self._log.info("stream_state", stream=str(key), state=state.value, reason=reason)
+            level = _level(entry.state, state)
+            self._log.log(level, "stream_state", stream=str(key), state=state.value, reason=reason)
         self._listener.on_streams([key])
         self._changed.set()
 
@@ -176,7 +178,7 @@ class SubscriptionOrchestrator:
         self._log.info("unsubscribed", streams=names(keys))
 
     async def _subscribe(self, session: Subscribable, keys: tuple[StreamKey, ...]) -> None:
-        self._log.info("subscribing", streams=names(keys))
+        self._log.debug("subscribing", streams=names(keys))
         outcome = await session.subscribe(keys)
         failed = outcome.refused.keys() | outcome.unanswered
         held = [key for key in keys if key not in failed]
@@ -215,3 +217,10 @@ def names(keys: Iterable[StreamKey]) -> str:
     every = sorted(str(key) for key in keys)
     shown = ", ".join(every[:8])
     return f"{shown} and {len(every) - 8} more" if len(every) > 8 else shown
+
+
+def _level(before: StreamState, after: StreamState) -> int:
+    """A market that goes quiet and moves again is no news; a dead stream and its return are."""
+    if after is StreamState.STALE:
+        return logging.WARNING
+    return logging.INFO if before is StreamState.STALE else logging.DEBUG

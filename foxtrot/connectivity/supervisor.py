@@ -8,6 +8,7 @@ Websocket and polling are both sessions; so will be trading.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Protocol
@@ -47,6 +48,10 @@ log = get_logger("foxtrot.connectivity.supervisor")
 
 _POLICY_VIOLATION = 1008
 _TRY_LATER = frozenset({1012, 1013})
+_STEPS = frozenset(
+    {ConnectionState.CONNECTING, ConnectionState.SYNCING, ConnectionState.CLOSING}
+)
+"""States on the way to another, which are nobody's concern in normal work."""
 _STOPPED = frozenset(
     {ConnectionState.CLOSING, ConnectionState.DISCONNECTED, ConnectionState.CLOSED}
 )
@@ -300,7 +305,7 @@ class Supervisor:
         self.breaker.trying(self._clock.monotonic())
         timeout_s = self.config.connect_timeout_s
         attempt = self._backoff.attempt
-        self._log.info("connecting", endpoint=session.endpoint, attempt=attempt)
+        self._log.debug("connecting", endpoint=session.endpoint, attempt=attempt)
         try:
             await steps.step("prepare", session.prepare(), self.config.sync_timeout_s)
         except TimeoutError:
@@ -489,7 +494,8 @@ class Supervisor:
             return
         self._time(to)
         attempt = self._backoff.attempt
-        self._log.info(
+        self._log.log(
+            logging.DEBUG if to in _STEPS else logging.INFO,
             "connection_state",
             state=to.value,
             previous=step.previous.value,

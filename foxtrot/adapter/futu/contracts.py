@@ -171,7 +171,7 @@ class Contracts:
         found = instrument(self._adapter_name, name, security, static, step, listed_at)
         self._known[name] = found
         self._names.setdefault(security, name)
-        log.info("contract_found", venue=self._adapter_name, symbol=found.vt_symbol)
+        log.debug("contract_found", venue=self._adapter_name, symbol=found.vt_symbol)
         if self._told is not None:
             self._told(found.data)
         return found

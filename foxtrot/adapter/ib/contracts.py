@@ -226,7 +226,7 @@ class Contracts:
         found = instrument(self._adapter_name, name, row)
         self._known[found.vt_symbol] = found
         self._owners[name] = found.con_id
-        log.info("contract_found", venue=self._adapter_name, symbol=found.vt_symbol)
+        log.debug("contract_found", venue=self._adapter_name, symbol=found.vt_symbol)
         if self._told is not None:
             self._told(found.data)
         return found
