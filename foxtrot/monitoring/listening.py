@@ -8,18 +8,20 @@ import threading
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADER_LIMIT = 8 * 1024
+REQUEST_LIMIT = 2 * HEADER_LIMIT
 HEADER_S = 5.0
 CONNECTIONS = 64
 """Served at a time; those above are told to come later, and above twice as many not even that."""
 
 
-class Listener(H11Protocol):
-    """A connection: closed if a whole request does not come in time."""
+class Listener(HttpToolsProtocol):
+    """A connection: closed if a whole request does not come in time, or is too long."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _head = _received = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -32,14 +34,34 @@ class Listener(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came; the time for a head runs on until the head is whole."""
+        self._received += len(data)
+        if self._received > REQUEST_LIMIT:
+            self.send_400_response("Request too large.")
+            return
         super().data_received(data)
         if self._busy:
             self._rest()
         elif self._deadline is None:
             self._wait()
 
+    def on_message_begin(self) -> None:
+        """Begin to count a head."""
+        self._head = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the path."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self._count(len(name) + len(value) + 4)
+        super().on_header(name, value)
+
     def on_response_complete(self) -> None:
         """Leave the time until the next request to the keep-alive."""
+        self._received = 0
         super().on_response_complete()
         self._rest()
 
@@ -53,6 +75,11 @@ class Listener(H11Protocol):
         """Whether a request is being answered, or another protocol took over."""
         upgraded = self not in self.connections
         return upgraded or not getattr(self.cycle, "response_complete", True)
+
+    def _count(self, size: int) -> None:
+        self._head += size
+        if self._head > HEADER_LIMIT:
+            raise ValueError("the head is too long")  # the parser makes a refusal of it
 
     def _wait(self) -> None:
         self._deadline = self.loop.call_later(HEADER_S, self.transport.abort)
@@ -89,7 +116,6 @@ def make_server(app: Any, begun: threading.Event, grace_s: int) -> uvicorn.Serve
         server_header=False,
         proxy_headers=False,
         limit_concurrency=CONNECTIONS,
-        h11_max_incomplete_event_size=HEADER_LIMIT,
         timeout_keep_alive=int(HEADER_S),
         timeout_graceful_shutdown=grace_s,
         ws_max_size=64 * 1024,

@@ -24,6 +24,7 @@ SUITES = (
     "ib_pool",
     "futu",
     "futu_orders",
+    "monitor",
 )
 STORED = Path(__file__).with_name("baseline.json")
 
