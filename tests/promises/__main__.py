@@ -1,0 +1,132 @@
+"""Measures what foxtrot promises, on the loopback, and prints one table: promise, figure, met.
+
+The venues are measured beside each other, each in processes of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+
+from tests.benchmarks.harness import percentile
+from tests.promises.measure import SUBSCRIPTIONS, closings, flood, recoveries, silences
+from tests.promises.venues import CLASSES
+
+RECOVERY_S, SILENCE_S, HEALTHY_S, HUNG_S, ORDER_S = 1.7, 20.0, 2.0, 5.0, 0.05
+MEMORY_MIB, TICKS_PER_S = 100.0, 100_000
+PACED_S = {"ib": SUBSCRIPTIONS / 40}
+"""TWS takes fifty messages a second and foxtrot sends forty, so a hundred requests take this."""
+
+SHARDS = {"ib": 3}
+"""In how many processes the drops of a venue are, as it is slow by its own rules."""
+
+_AT_ONCE = 5
+
+
+@dataclass(frozen=True)
+class Row:
+    """One promise; `met` is empty where it is none."""
+
+    promise: str
+    figure: str
+    met: bool
+
+    def __str__(self) -> str:
+        return f"{self.promise:<66} {self.figure:<34} {'yes' if self.met else 'NO'}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print; 1 if a promise is not kept."""
+    parser = argparse.ArgumentParser(prog="python -m tests.promises", description=__doc__)
+    parser.add_argument("--drops", type=int, default=200, help="of each venue (200)")
+    parser.add_argument("--silences", type=int, default=3, help="of each venue (3)")
+    parser.add_argument("--closings", type=int, default=20, help="of each venue and kind (20)")
+    parser.add_argument(
+        "--row",
+        action="append",
+        default=[],
+        metavar="PROMISE|FIGURE|yes",
+        help="what was found elsewhere, for the same table",
+    )
+    options = parser.parse_args(arguments)
+    rows = [_given(text) for text in options.row]
+    rows += [*_flood(), *_recovery(options.drops), *_silence(options.silences)]
+    rows += _close(options.closings)
+    lines = [f"{'promise':<66} {'figure':<34} met", "-" * 103, *map(str, rows)]
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    return 0 if all(row.met for row in rows) else 1
+
+
+def _given(text: str) -> Row:
+    promise, figure, met = text.split("|")
+    return Row(promise, figure, met == "yes")
+
+
+def _pool(at_once: int = _AT_ONCE) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(at_once, mp_context=context, max_tasks_per_child=1)
+
+
+def _flood() -> Iterable[Row]:
+    with _pool(1) as pool:
+        rate, grown, latencies, missing, lost = pool.submit(flood).result()
+    p99 = percentile(latencies, 0.99)
+    yield Row(f"flood: {TICKS_PER_S:,} ticks/s for 10 s", f"{rate:,.0f}/s, {lost} lost", lost == 0)
+    yield Row("flood: memory grows by 100 MiB at most", f"{grown:.1f} MiB", grown <= MEMORY_MIB)
+    figure = f"p99 {p99 * 1e3:.2f} ms, {len(latencies)} of {len(latencies) + missing} came"
+    kept = p99 <= ORDER_S and not missing
+    yield Row("flood: order events p99 <= 50 ms, none dropped", figure, kept)
+
+
+def _recovery(drops: int) -> Iterable[Row]:
+    with _pool() as pool:
+        runs = {
+            venue: [
+                pool.submit(recoveries, venue, -(-drops // SHARDS.get(venue, 1)))
+                for _ in range(SHARDS.get(venue, 1))
+            ]
+            for venue in CLASSES
+        }
+        for venue, shards in runs.items():
+            times = [each for shard in shards for each in shard.result()]
+            bound, paced = RECOVERY_S, PACED_S.get(venue, 0.0)
+            more = f" + {paced:g} s by its message limit" if paced else ""
+            promise = (
+                f"{venue}: drop to READY, {SUBSCRIPTIONS} subscriptions, p99 <= {bound:g} s{more}"
+            )
+            p99 = percentile(times, 0.99)
+            figure = f"p50 {percentile(times, 0.5):.2f} s, p99 {p99:.2f} s, {len(times)} drops"
+            yield Row(promise, figure, p99 <= bound)
+
+
+def _silence(count: int) -> Iterable[Row]:
+    with _pool() as pool:
+        runs = {venue: pool.submit(silences, venue, count) for venue in CLASSES}
+        for venue, run in runs.items():
+            longest = max(run.result())
+            promise = f"{venue}: silence is detected within {SILENCE_S:g} s"
+            yield Row(promise, f"{longest:.1f} s at most, {count} times", longest <= SILENCE_S)
+
+
+def _close(count: int) -> Iterable[Row]:
+    with _pool(3) as pool:
+        runs: list[tuple[str, bool, Future[list[tuple[float, int]]]]] = [
+            (venue, hung, pool.submit(closings, venue, hung=hung, count=count))
+            for hung in (False, True)
+            for venue in CLASSES
+        ]
+        for venue, hung, run in runs:
+            bound, word = (HUNG_S, "hung") if hung else (HEALTHY_S, "healthy")
+            p99 = percentile([took for took, _ in run.result()], 0.99)
+            left = sum(left for _, left in run.result())
+            promise = f"{venue}: close, {word}, p99 <= {bound:g} s, nothing left behind"
+            figure = f"p99 {p99:.2f} s, {left} left, {count} times"
+            yield Row(promise, figure, p99 <= bound and not left)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
