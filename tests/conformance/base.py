@@ -98,6 +98,7 @@ class TradingCards(Cards):
     def quick_evidence(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A request is known to be late after a fraction of a second."""
         monkeypatch.setattr(reconciler, "GRACE_NS", NS_PER_S // 2)
+        monkeypatch.setattr(reconciler, "UNBOUNDED", 1)
         monkeypatch.setattr(reconciler, "APART_NS", NS_PER_S // 5)
         monkeypatch.setattr(desk, "LOOK_S", 0.05)
 

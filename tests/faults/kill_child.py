@@ -309,7 +309,7 @@ def main() -> None:
     if errand.point:
         places = _PLACES | {"request": _REQUESTS[errand.venue]}
         install(errand.point, errand.passes, places)
-    reconciler.GRACE_NS = round(errand.grace_s * NS_PER_S)
+    reconciler.GRACE_NS, reconciler.UNBOUNDED = round(errand.grace_s * NS_PER_S), 1
     reconciler.APART_NS = min(reconciler.APART_NS, reconciler.GRACE_NS)
     limits.PER_WINDOW = dict.fromkeys(limits.PER_WINDOW, 1_000)  # what is killed has no time
     flags = {**QUICK, "journal.directory": errand.directory, "orders.max_per_second": 1000}

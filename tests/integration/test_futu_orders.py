@@ -27,6 +27,7 @@ TIMED_OUT, FAILED = 4, 21
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request is late after a fraction of a second, and the venue takes any number of them."""
     monkeypatch.setattr(reconciler, "GRACE_NS", NS_PER_S // 2)
+    monkeypatch.setattr(reconciler, "UNBOUNDED", 1)
     monkeypatch.setattr(reconciler, "APART_NS", NS_PER_S // 5)
     monkeypatch.setattr(limits, "PER_WINDOW", ENOUGH)
 

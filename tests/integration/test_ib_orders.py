@@ -36,6 +36,7 @@ def books() -> Iterator[IbUnderTest]:
 def rig(books: IbUnderTest, monkeypatch: pytest.MonkeyPatch) -> Iterator[TradingRig]:
     """An engine that may send orders to it; a request is late after a fraction of a second."""
     monkeypatch.setattr(reconciler, "GRACE_NS", NS_PER_S // 2)
+    monkeypatch.setattr(reconciler, "UNBOUNDED", 1)
     monkeypatch.setattr(reconciler, "APART_NS", NS_PER_S // 5)
     with trading(books) as rig:
         rig.trade(AAPL)

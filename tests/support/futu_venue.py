@@ -129,7 +129,6 @@ class FutuUnderTest(FutuBooks):
         "foxtrot.adapter.futu.orders.LEAST_POLL_S": 0.5,
         "foxtrot.adapter.futu.orders._SETTLED_S": 0.05,
         "foxtrot.adapter.futu.order_lists.BELIEVED_S": 0.1,
-        "foxtrot.execution.reconciler.UNBOUNDED": 1,
     }
 
     def __init__(self, symbols: Sequence[str] | None = None, *, rate_hz: float = 0.0) -> None:

@@ -37,6 +37,7 @@ def doubt_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """An order that nobody lists is late after 1 s."""
     monkeypatch.setattr(untold, "SILENCE_S", 60.0)
     monkeypatch.setattr(reconciler, "GRACE_NS", NS_PER_S)
+    monkeypatch.setattr(reconciler, "UNBOUNDED", 1)
     monkeypatch.setattr(reconciler, "APART_NS", NS_PER_S // 5)
 
 

@@ -60,6 +60,7 @@ class IbAdapter(Lookups):
         orders=ORDER_TYPES,
         lists_contracts=False,
         polls_orders=False,
+        refuses_late=False,
     )
 
     _venue: Venue | None = None
