@@ -49,10 +49,13 @@ class Plan:
     """What is rolled out, and how long each stage has to prove itself.
 
     `symbols` are the majors, the most trusted first. A stage without a time is passed at once.
+    `begin` is the first stage: another than polling where a process goes on with what an earlier
+    one has validated. Then there is no latency to compare with in that stage.
     """
 
     symbols: tuple[str, ...] = ()
     validate_s: Mapping[Stage, float] = field(default_factory=dict)
+    begin: Stage = Stage.POLLING
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,11 @@ class RollOut:
     def __init__(self, plan: Plan, now: float, now_ns: int) -> None:
         self.plan = plan
         self.pinned = self.rolled_back = self.validated = False
-        self._baseline_s: float | None = None
+        self._baseline_s: float | None
         self._course: Course
         self._memory: int
         self._since: float
-        self._enter(Stage.POLLING, "measured for comparison", now, now_ns)
+        self._begin(now, now_ns)
 
     @property
     def stage(self) -> Stage:
@@ -129,15 +132,20 @@ class RollOut:
 
     def override(self, stage: Stage, now: float, now_ns: int) -> None:
         """A person says where it is to stand, until `release`."""
-        taken_back = stage is Stage.POLLING and self._stage is not Stage.POLLING
-        self.rolled_back = not self.pinned and (self.rolled_back or taken_back)
+        taken_back = self._stage is not Stage.POLLING and not self.pinned
+        self.rolled_back = stage is Stage.POLLING and (self.rolled_back or taken_back)
         self.pinned, self.validated = True, False
         self._enter(stage, "manual override", now, now_ns)
 
     def release(self, now: float, now_ns: int) -> None:
         """It goes on by itself: from the begin."""
         self.pinned = self.rolled_back = self.validated = False
-        self._enter(Stage.POLLING, "measured for comparison", now, now_ns)
+        self._begin(now, now_ns)
+
+    def _begin(self, now: float, now_ns: int) -> None:
+        begin, self._baseline_s = self.plan.begin, None
+        reason = "measured for comparison" if begin is Stage.POLLING else "rollout.begin"
+        self._enter(begin, reason, now, now_ns)
 
     @property
     def _validate_s(self) -> float:

@@ -48,9 +48,7 @@ log = get_logger("foxtrot.connectivity.supervisor")
 
 _POLICY_VIOLATION = 1008
 _TRY_LATER = frozenset({1012, 1013})
-_STEPS = frozenset(
-    {ConnectionState.CONNECTING, ConnectionState.SYNCING, ConnectionState.CLOSING}
-)
+_STEPS = frozenset({ConnectionState.CONNECTING, ConnectionState.SYNCING, ConnectionState.CLOSING})
 """States on the way to another, which are nobody's concern in normal work."""
 _STOPPED = frozenset(
     {ConnectionState.CLOSING, ConnectionState.DISCONNECTED, ConnectionState.CLOSED}

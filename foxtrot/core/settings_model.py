@@ -120,6 +120,12 @@ class FeatureFlags(BaseModel):
         max_length=_LIST_LIMIT,
         strict=False,
     )
+    rollout_begin: Literal["polling", "first", "top", "majors", "all"] = Field(
+        default="polling",
+        alias="rollout.begin",
+        description="The stage with which it begins; a new process knows nothing of what an "
+        "earlier one has validated.",
+    )
     rollout_polling_s: float = Field(
         default=300.0,
         alias="rollout.polling_s",

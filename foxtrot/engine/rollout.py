@@ -166,4 +166,5 @@ def plan_of(flags: FeatureFlags) -> Plan:
             Stage.MAJORS: flags.rollout_majors_s,
             Stage.ALL: flags.rollout_all_s,
         },
+        Stage(flags.rollout_begin),
     )

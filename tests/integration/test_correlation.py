@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -80,3 +81,27 @@ def test_the_lines_of_an_order_bear_one_id_on_three_threads(
     ((second, threads),) = of(caplog, buyer.again).items()
     assert second.startswith("buyer-"), "what a strategy does by itself begins with its name"
     assert threads == {"foxtrot-bridge", "foxtrot-events"}
+
+
+def test_normal_work_is_a_few_lines_at_info(caplog: pytest.LogCaptureFixture) -> None:
+    """Connecting, subscribing and trading: what came of it is told, not each step on the way."""
+    caplog.set_level(logging.INFO, "foxtrot")
+    venue = BinanceUnderTest()
+    venue.start()
+    with ExitStack() as stack:
+        stack.callback(venue.stop)
+        rig = stack.enter_context(trading(venue))
+        rig.trade(*venue.symbols)
+        rig.wait_fresh(*venue.symbols)
+        rig.cancel(rig.rest())
+    lines = [record.foxtrot for record in caplog.records if hasattr(record, "foxtrot")]
+    lines = [line for line in lines if line.get("venue") == "BINANCE" and "session" in line]
+    told = Counter((line["event"], line["session"], line.get("state", "")) for line in lines)
+    assert told == {
+        ("subscribed", "websocket", ""): 1,
+        **{
+            ("connection_state", session, state): 1
+            for session in ("websocket", "trading")
+            for state in ("ready", "disconnected")
+        },
+    }

@@ -149,6 +149,18 @@ def test_a_person_overrides_it_and_lets_it_begin_anew() -> None:
     assert story.roll.health.reason == "manual override"
 
 
+def test_it_may_begin_with_what_an_earlier_process_has_validated() -> None:
+    """Also when a person lets it begin anew; with nothing to compare the latency with at first."""
+    story = Story(Plan(MAJORS, PLAN.validate_s, Stage.MAJORS))
+    assert story.roll.served == Served(True, MAJORS)
+    story.go(0.0)
+    assert not story.go(1, Vitals(latency_sum_s=100.0, latency_count=100))
+    assert story.go(100)
+    assert story.roll.stage is Stage.ALL
+    story.roll.release(story.now, 0)
+    assert (story.roll.stage, story.roll.health.reason) == (Stage.MAJORS, "rollout.begin")
+
+
 def test_without_majors_polling_is_followed_by_polling_until_all() -> None:
     """An empty list would mean every symbol: nothing is streamed before its stage has come."""
     story = Story(Plan((), PLAN.validate_s))
