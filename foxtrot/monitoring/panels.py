@@ -24,7 +24,7 @@ from foxtrot.monitoring.history import Sample
 Row = dict[str, str | int | float | None]
 
 MOST_ROWS = 200
-GOOD, FAIR, BAD, IDLE, NOTE = "positive", "warning", "negative", "grey-7", "info"
+GOOD, FAIR, BAD, IDLE, NOTE = "positive", "orange-9", "negative", "grey-7", "blue-7"
 """Quasar's colours; each stands beside a word that says the same."""
 
 _OF_FRESHNESS = {"fresh": GOOD, "polling": NOTE, "stale": FAIR, "dead": BAD}

@@ -46,6 +46,8 @@ body.body--light { background: #f3f4f6 }
 .q-table td, .q-table th { padding: 5px 8px }
 .q-table tbody td { height: 34px; font-variant-numeric: tabular-nums }
 .wrap { white-space: normal; min-width: 220px; overflow-wrap: anywhere }
+.trouble { color: #c10015 }
+body.body--dark .trouble { color: #ff8a8a }
 .warning { padding: 8px 14px; border-left: 4px solid #c10015; background: #c1001518; width: 100%;
   overflow-wrap: anywhere }
 .item { border-bottom: 1px solid #8883; padding: 8px 2px; width: 100% }
@@ -88,7 +90,7 @@ class VenueCard:
                 _mode_menu(name, switch)
             self._figures, self._counts = Figures(), ui.label().classes("small")
             self._sessions = ui.label().classes("small dim").style("white-space: pre-line")
-            self._trouble = ui.label().classes("small text-negative")
+            self._trouble = ui.label().classes("small trouble")
 
     def show(self, view: AdapterView, counts: dict[str, int], now_ns: int) -> None:
         """Show what is new."""
