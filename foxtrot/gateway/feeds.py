@@ -204,9 +204,13 @@ class MarketFeeds:
             self._changed.clear()
             streamed = {key for key in self._wanted if self.mode_of(key) is Mode.WEBSOCKET}
             asked, self._asked = self._asked, set()
-            self._send(self._feeds[Mode.WEBSOCKET], streamed, asked)
+            websocket, polling = self._feeds[Mode.WEBSOCKET], self._feeds[Mode.POLLING]
+            moved = [k for k in websocket.book.wanted if k not in streamed and k in polling.book]
+            self._send(websocket, streamed, asked)
             polled = {key for key in self._wanted if key not in streamed or self._orphaned(key)}
-            self._send(self._feeds[Mode.POLLING], polled, asked)
+            self._send(polling, polled, asked)
+            if moved:  # they were polled all along, so nobody else tells that they are now
+                self._listener.on_streams(moved)
             await self._start_and_stop(polled)
 
     def _send(self, feed: Supervisor, keys: set[StreamKey], asked: set[StreamKey]) -> None:

@@ -164,6 +164,31 @@ def test_an_adapter_that_comes_later_is_rolled_out_as_well(roller: Roller) -> No
     assert set(roller.engine.health().rollouts) == {"FAKE", "Second"}
 
 
+def test_a_change_of_mind_is_told_like_any_other(engine: MainEngine) -> None:
+    """A stream that is to be polled again before polling let go of it is told to be polled."""
+    roller = Roller(engine, {"websocket.symbols": ["C"]})
+    roller.wait_streamed(("C",))
+
+    def change(event: Event) -> None:
+        status = event.data
+        assert isinstance(status, StreamStatus)
+        if (status.symbol, status.state) == ("B", StreamState.ACTIVE):
+            roller.reload({"websocket.symbols": ["C"]})
+
+    engine.event_engine.register(EVENT_STREAM, change, inline=True)
+    roller.reload({"websocket.symbols": ["B", "C"]})
+    streamed = [("B", StreamState.ACTIVE), ("B", StreamState.POLLING)]
+    roller.log.wait_until(
+        lambda events: events[-1:] if streams_of(events, "B")[-2:] == streamed else []
+    )
+
+
+def streams_of(events: list[Event], symbol: str) -> list[tuple[str, StreamState]]:
+    """What was told of the stream of a symbol."""
+    told = [event.data for event in events if isinstance(event.data, StreamStatus)]
+    return [(each.symbol, each.state) for each in told if each.symbol == symbol]
+
+
 def test_a_mode_of_an_unknown_adapter_is_refused(engine: MainEngine) -> None:
     """As for everything else that names an adapter."""
     with pytest.raises(ConfigurationError, match="no adapter 'X'"):
