@@ -94,8 +94,8 @@ class ErrorRecord(msgspec.Struct, frozen=True):
 class SessionHealth(msgspec.Struct, frozen=True):
     """State of one session of an adapter.
 
-    `up_s` and `down_s` add up to the time since it was first started, without the times when it was
-    stopped on purpose: up while it serves, down while it does not, though it should.
+    `up_s` and `down_s` add up to the time since its adapter was connected last, without the times
+    when it was stopped on purpose: up while it serves, down while it does not, though it should.
     """
 
     name: str

@@ -582,6 +582,33 @@ def test_diagnostics_are_flat_facts(house: House) -> None:
     assert all(isinstance(value, str | int | float) for value in facts.values())
 
 
+def test_a_venues_own_facts_are_in_health_and_in_diagnostics(house: House) -> None:
+    """Those that cannot be told hide nothing else, and show no foreign text."""
+    house.adapter.facts = lambda: {"pool.idle": 3}  # type: ignore[method-assign]
+    assert house.adapter.health().facts == {"pool.idle": 3}
+    assert house.adapter.diagnostics()["pool.idle"] == 3
+
+    def broken() -> dict[str, int]:
+        raise ValueError("secret")
+
+    house.adapter.facts = broken  # type: ignore[method-assign]
+    health = house.adapter.health()
+    assert (health.adapter_name, health.facts) == ("FAKE", {"facts.problem": "ValueError"})
+    assert house.adapter.diagnostics()["adapter"] == "FAKE"
+
+
+def test_an_adapter_tells_since_when_it_is_as_it_is(house: House) -> None:
+    """That of the worst of its sessions; errors are counted by class beside the history."""
+    assert house.adapter.health().since_ns == 0
+    house.adapter.connect({})
+    house.wait_state(S.READY)
+    house.adapter.on_error(ConnectionClosed(1006))
+    health = house.adapter.health(streams=False)
+    assert health.since_ns == health.sessions[0].since_ns > 0
+    assert health.errors_by_class == {"network": 1}
+    assert house.adapter.diagnostics()["errors.network"] == 1
+
+
 def test_an_action_does_what_its_name_says(house: House) -> None:
     """A person may restart and disconnect from a panel."""
     house.adapter.connect({})

@@ -113,3 +113,15 @@ def test_a_symbol_that_cannot_be_one_is_refused_at_once(adapter: IbAdapter, symb
         adapter.subscribe(SubscribeRequest(symbol, Exchange.SMART))
     adapter.subscribe(SubscribeRequest("AAPX-USD-STK", Exchange.SMART))
     assert [each.symbol for each in adapter.subscriptions()] == ["AAPX-USD-STK"]
+
+
+def test_tells_what_is_left_of_its_lines(adapter: IbAdapter) -> None:
+    """Of the market data lines that the setting allows; nothing before there is one."""
+    assert adapter.facts() == {}
+    adapter.configure({**PAPER, "market_data_lines": 10})
+    for symbol in ("AAPL-USD-STK", "MSFT-USD-STK"):
+        adapter.subscribe(SubscribeRequest(symbol, Exchange.SMART))
+    adapter.subscribe(SubscribeRequest("IBM-USD-STK", Exchange.SMART, Channel.DEPTH))
+    facts = adapter.facts()
+    assert facts["limits.market_data_lines.left"] == 8
+    assert facts["limits.market_data_lines.most"] == 10
