@@ -10,7 +10,7 @@ from collections import deque
 import msgspec
 
 from foxtrot.errors import ErrorClass
-from foxtrot.model.health import AdapterHealth, Latency
+from foxtrot.model.health import AdapterHealth, Histogram, Latency
 
 SHORT_S, LONG_S = 300.0, 3600.0
 """The two windows: errors and latency are judged by the short one, the rest by the long one."""
@@ -19,6 +19,7 @@ LEAST_COUNT = 20
 """Of so many messages and errors at least is a share of errors told."""
 
 _STEPS = 60
+_NONE = Histogram((), ())
 
 
 class Trail:
@@ -70,8 +71,10 @@ class Vitals(msgspec.Struct, frozen=True):
     """Errors, and messages that could not be used."""
     errors: int = 0
     reconnects: int = 0
-    latency_sum_s: float = 0.0
-    latency_count: int = 0
+    venue_sum_s: float = 0.0
+    venue_count: int = 0
+    handled_sum_s: float = 0.0
+    handled_count: int = 0
     down_s: dict[str, float] = {}
     """Seconds that each session did not serve, though it should have."""
 
@@ -80,16 +83,36 @@ def vitals(adapter: AdapterHealth, latency: Latency | None) -> Vitals:
     """What a snapshot says of one adapter."""
     malformed = ErrorClass.MALFORMED.value  # counted as messages already
     errors = sum(n for name, n in adapter.errors_by_class.items() if name != malformed)
-    parts = (latency.venue_s, latency.handled_s) if latency is not None else ()
+    venue, handled = (latency.venue_s, latency.handled_s) if latency is not None else (_NONE, _NONE)
     return Vitals(
         messages=adapter.received,
         faults=errors + adapter.malformed + adapter.rejected,
         errors=errors,
         reconnects=adapter.reconnects,
-        latency_sum_s=sum(part.sum_s for part in parts),
-        latency_count=parts[1].count if parts else 0,
+        venue_sum_s=venue.sum_s,
+        venue_count=venue.count,
+        handled_sum_s=handled.sum_s,
+        handled_count=handled.count,
         down_s={session.name: session.down_s for session in adapter.sessions},
     )
+
+
+class _Mean:
+    """The mean of durations that are known by their sum and their count."""
+
+    def __init__(self) -> None:
+        self._sum, self._count = Trail(SHORT_S), Trail(SHORT_S)
+
+    def add(self, now: float, total: float, count: int) -> None:
+        """These are the sums now."""
+        self._sum.add(now, total)
+        self._count.add(now, count)
+
+    @property
+    def value(self) -> float | None:
+        """Of the last minutes; None without any."""
+        count = self._count.growth
+        return self._sum.growth / count if count else None
 
 
 class Course:
@@ -97,7 +120,7 @@ class Course:
 
     def __init__(self) -> None:
         self._messages, self._faults, self._errors = (Trail(SHORT_S) for _ in range(3))
-        self._latency_sum, self._latency_count = Trail(SHORT_S), Trail(SHORT_S)
+        self._venue, self._handled = _Mean(), _Mean()
         self._reconnects = Trail(LONG_S)
         self._down: dict[str, Trail] = {}
 
@@ -106,8 +129,8 @@ class Course:
         self._messages.add(now, vitals.messages)
         self._faults.add(now, vitals.faults)
         self._errors.add(now, vitals.errors)
-        self._latency_sum.add(now, vitals.latency_sum_s)
-        self._latency_count.add(now, vitals.latency_count)
+        self._venue.add(now, vitals.venue_sum_s, vitals.venue_count)
+        self._handled.add(now, vitals.handled_sum_s, vitals.handled_count)
         self._reconnects.add(now, vitals.reconnects)
         for session in {*self._down, *vitals.down_s}:
             trail = self._down.setdefault(session, Trail(LONG_S))
@@ -122,8 +145,9 @@ class Course:
     @property
     def latency_s(self) -> float | None:
         """Mean time from the venue through the handlers in five minutes; None without data."""
-        count = self._latency_count.growth
-        return self._latency_sum.growth / count if count else None
+        if self._handled.value is None:
+            return None
+        return (self._venue.value or 0.0) + self._handled.value
 
     @property
     def reconnects(self) -> float:

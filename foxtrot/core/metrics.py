@@ -10,7 +10,7 @@ from typing import Final
 
 from foxtrot.model.events import Event
 from foxtrot.model.health import Histogram, Latency
-from foxtrot.model.objects import DepthData, MarketTradeData, TickData
+from foxtrot.model.objects import NS_PER_S, DepthData, MarketTradeData, TickData
 
 BOUNDS_S: Final = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025),
@@ -64,7 +64,7 @@ class LatencySample:
             if len(self._adapters) >= _ADAPTERS_MAX:
                 return False
             pair = self._adapters[name] = (Durations(), Durations())
-        if data.ts_event_ns:
+        if data.ts_event_ns % NS_PER_S:  # whole seconds are too coarse to measure by
             pair[0].add(data.ts_recv_ns - data.ts_event_ns)
         pair[1].add(now_ns - data.ts_recv_ns)
         return True

@@ -181,7 +181,8 @@ class Histogram(msgspec.Struct, frozen=True):
 class Latency(msgspec.Struct, frozen=True):
     """How long market data takes, of a sample of it: from the venue to us, and on to its handlers.
 
-    `venue_s` stands on two clocks, so it holds what they differ by.
+    `venue_s` stands on two clocks, so it holds what they differ by; it is empty where the venue
+    tells its time in whole seconds, as IB does.
     """
 
     venue_s: Histogram

@@ -18,9 +18,7 @@ from foxtrot.model.objects import NS_PER_S
 WARNING, CRITICAL = "warning", "critical"
 
 _MIB = 1024 * 1024
-_LATENCY = (
-    "(rate(foxtrot_venue_latency_seconds_sum[5m]) + rate(foxtrot_handler_latency_seconds_sum[5m]))"
-)
+_VENUE, _HANDLED = "foxtrot_venue_latency_seconds", "foxtrot_handler_latency_seconds"
 _ERRORS = 'sum by (adapter) (increase(foxtrot_errors_total{error_class!="malformed"}[5m]))'
 _UNUSABLE = "sum by (adapter) (increase(foxtrot_messages_unusable_total[5m]))"
 _MESSAGES = "sum by (adapter) (increase(foxtrot_messages_total[5m]))"
@@ -62,7 +60,8 @@ LATENCY = Rule(
     "LatencyHigh",
     WARNING,
     0.3,
-    f"{_LATENCY} / rate(foxtrot_handler_latency_seconds_count[5m])",
+    f"(rate({_VENUE}_sum[5m]) / (rate({_VENUE}_count[5m]) > 0) or rate({_VENUE}_sum[5m]))"
+    f" + rate({_HANDLED}_sum[5m]) / rate({_HANDLED}_count[5m])",
     "market data of {subject} takes {value:.3f} s from the venue through its handlers",
 )
 RECONNECTS = Rule(

@@ -14,12 +14,12 @@ ORDER = list(Stage)
 HELD_S = 100.0
 PLAN = Plan(("A", "B", "C"), dict.fromkeys(Stage, HELD_S))
 
-GOOD = {"messages": 100, "latency_sum_s": 10.0, "latency_count": 100}
+GOOD = {"messages": 100, "handled_sum_s": 10.0, "handled_count": 100}
 HAPPENS: dict[str, dict[str, float]] = {
     "well": GOOD,
     "nothing": {},
     "errors": {**GOOD, "faults": 30},
-    "slow": {**GOOD, "latency_sum_s": 100.0},
+    "slow": {**GOOD, "handled_sum_s": 100.0},
     "down": {"down": 200.0},
     "grown": {"memory": 200 * 1024 * 1024},
 }
@@ -46,8 +46,8 @@ class Counters:
         figures = Vitals(
             sums["messages"],
             sums["faults"],
-            latency_sum_s=sums["latency_sum_s"],
-            latency_count=sums["latency_count"],
+            handled_sum_s=sums["handled_sum_s"],
+            handled_count=sums["handled_count"],
             down_s={"websocket": float(sums["down"])},
         )
         return figures, 1 + sums["memory"]

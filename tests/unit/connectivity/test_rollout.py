@@ -10,7 +10,7 @@ from foxtrot.connectivity.vitals import Vitals
 MAJORS = ("A", "B", "C", "D", "E", "F", "G")
 PLAN = Plan(MAJORS, dict.fromkeys(Stage, 100.0))
 NS = 1_000_000_000
-GOOD = Vitals(messages=1_000, latency_sum_s=1.0, latency_count=100)
+GOOD = Vitals(messages=1_000, handled_sum_s=1.0, handled_count=100)
 
 
 class Story:
@@ -30,8 +30,10 @@ class Story:
             self.seen.faults + vitals.faults,
             self.seen.errors + vitals.errors,
             self.seen.reconnects,
-            self.seen.latency_sum_s + vitals.latency_sum_s,
-            self.seen.latency_count + vitals.latency_count,
+            0.0,
+            0,
+            self.seen.handled_sum_s + vitals.handled_sum_s,
+            self.seen.handled_count + vitals.handled_count,
             {"websocket": self.seen.down_s.get("websocket", 0.0) + vitals.down_s.get("w", 0.0)},
         )
         return self.roll.look(self.seen, self.memory, self.now, round(self.now * NS))
@@ -65,7 +67,7 @@ def test_it_goes_from_the_first_symbol_to_everything() -> None:
 
 TROUBLES: dict[str, Callable[[Story], bool]] = {
     "errors": lambda story: story.go(1, Vitals(messages=94, faults=6)),
-    "latency": lambda story: story.go(1, Vitals(latency_sum_s=11.0, latency_count=100)),
+    "latency": lambda story: story.go(1, Vitals(handled_sum_s=11.0, handled_count=100)),
     "stability": lambda story: story.go(1, Vitals(down_s={"w": 181.0})),
     "memory": lambda story: (
         setattr(story, "memory", story.memory + MOST_MEMORY_BYTES + 1) or story.go(1)
@@ -73,7 +75,7 @@ TROUBLES: dict[str, Callable[[Story], bool]] = {
 }
 HARMLESS: dict[str, Callable[[Story], bool]] = {
     "errors": lambda story: story.go(1, Vitals(messages=95, faults=4)),
-    "latency": lambda story: story.go(1, Vitals(latency_sum_s=9.0, latency_count=100)),
+    "latency": lambda story: story.go(1, Vitals(handled_sum_s=9.0, handled_count=100)),
     "stability": lambda story: story.go(1, Vitals(down_s={"w": 179.0})),
     "memory": lambda story: (
         setattr(story, "memory", story.memory + MOST_MEMORY_BYTES) or story.go(1)
@@ -117,9 +119,9 @@ def test_latency_of_nearly_nothing_may_double() -> None:
     """Two milliseconds instead of one harm nobody."""
     story = Story()
     story.go(0.0)
-    story.go(100, Vitals(latency_sum_s=0.1, latency_count=100))
-    assert not story.go(1, Vitals(latency_sum_s=0.2, latency_count=100))
-    assert story.go(1, Vitals(latency_sum_s=30.0, latency_count=100))
+    story.go(100, Vitals(handled_sum_s=0.1, handled_count=100))
+    assert not story.go(1, Vitals(handled_sum_s=0.2, handled_count=100))
+    assert story.go(1, Vitals(handled_sum_s=30.0, handled_count=100))
     assert story.roll.rolled_back
 
 
@@ -154,7 +156,7 @@ def test_it_may_begin_with_what_an_earlier_process_has_validated() -> None:
     story = Story(Plan(MAJORS, PLAN.validate_s, Stage.MAJORS))
     assert story.roll.served == Served(True, MAJORS)
     story.go(0.0)
-    assert not story.go(1, Vitals(latency_sum_s=100.0, latency_count=100))
+    assert not story.go(1, Vitals(handled_sum_s=100.0, handled_count=100))
     assert story.go(100)
     assert story.roll.stage is Stage.ALL
     story.roll.release(story.now, 0)

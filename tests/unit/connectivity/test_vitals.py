@@ -62,10 +62,13 @@ def test_errors_are_a_share_of_all_that_came() -> None:
 def test_latency_is_the_mean_of_what_was_measured_lately() -> None:
     """Not of what was measured before the window, and nothing without data."""
     assert course_of((0, Vitals()), (9, Vitals())).latency_s is None
-    old = Vitals(latency_sum_s=100.0, latency_count=10)
-    new = Vitals(latency_sum_s=101.0, latency_count=20)
+    old = Vitals(handled_sum_s=100.0, handled_count=10)
+    new = Vitals(handled_sum_s=101.0, handled_count=20)
     course = course_of((0.0, Vitals()), (100.0, old), (100.0 + SHORT_S, new))
     assert course.latency_s == pytest.approx(0.1)
+    both = Vitals(venue_sum_s=1.0, venue_count=2, handled_sum_s=103.0, handled_count=40)
+    course.add(101.0 + SHORT_S, both)
+    assert course.latency_s == pytest.approx(0.5 + 0.1), "each is the mean of its own"
 
 
 def test_uptime_is_of_the_whole_hour_for_each_session() -> None:
@@ -91,5 +94,5 @@ def test_vitals_are_read_off_a_snapshot() -> None:
         errors_by_class={"network": 3, "malformed": 4},
     )
     latency = Latency(Histogram((1.0,), (2, 0), 0.5), Histogram((1.0,), (3, 0), 0.25))
-    assert vitals(health, latency) == Vitals(100, 9, 3, 7, 0.75, 3, {"websocket": 3.0})
-    assert vitals(health, None).latency_count == 0
+    assert vitals(health, latency) == Vitals(100, 9, 3, 7, 0.5, 2, 0.25, 3, {"websocket": 3.0})
+    assert vitals(health, None).handled_count == 0

@@ -39,13 +39,15 @@ def test_what_is_above_all_bounds_is_counted_too() -> None:
 
 
 def test_latency_is_told_apart_by_adapter_and_by_way() -> None:
-    """From the venue to us, where it tells its time; and from us to the handlers."""
+    """From the venue to us, where it tells its time finely; and from us to the handlers."""
     sample = LatencySample()
     assert sample.take(tick(10 * MS, 30 * MS), 31 * MS)
     assert sample.take(tick(0, 30 * MS, "W"), 35 * MS)
+    assert sample.take(tick(1_000 * MS, 1_800 * MS, "X"), 1_801 * MS)
     seen = sample.read()
     assert (seen["V"].venue_s.sum_s, seen["V"].handled_s.sum_s) == (0.02, 0.001)
     assert (seen["W"].venue_s.count, seen["W"].handled_s.sum_s) == (0, 0.005)
+    assert (seen["X"].venue_s.count, seen["X"].handled_s.count) == (0, 1)
 
 
 def test_only_market_data_is_measured() -> None:
