@@ -380,7 +380,7 @@ def fault_from_json(raw: bytes) -> tuple[str, dict[str, object]]:
     """
     try:
         params = msgspec.json.decode(raw, type=dict[str, object])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError("fault", "", str(error)) from error
     name = params.pop("name", None)
     if not isinstance(name, str):

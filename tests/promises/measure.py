@@ -105,11 +105,14 @@ def flood() -> tuple[float, float, list[float], int, int]:
         before = process_health().memory_bytes
         rate, sent, most = _pour(engine, before)
         done, pause = time.monotonic() + 10.0, threading.Event()
-        while len(latencies) < sent and time.monotonic() < done:
+        while (lost := _queued(engine)) and time.monotonic() < done:
             pause.wait(0.01)
-        books = engine.health().engine
-        lost = books.received - books.delivered - books.conflated - books.dropped
     return rate, (most - before) / (1 << 20), latencies, sent - len(latencies), lost
+
+
+def _queued(engine: MainEngine) -> int:
+    books = engine.health().engine
+    return books.received - books.delivered - books.conflated - books.dropped
 
 
 def _work(_event: Event) -> None:

@@ -208,6 +208,6 @@ def _is_about_the_request(code: int) -> bool:
 
 def _hold_s(reply: Reply) -> float:
     for name, value in reply.headers.items():
-        if name.lower() == "retry-after" and value.strip().isdecimal():
-            return min(float(value), LONGEST_HOLD_S)
+        if name.lower() == "retry-after" and (seconds := value.strip()).isdecimal():
+            return min(float(seconds), LONGEST_HOLD_S)
     return DEFAULT_HOLD_S
