@@ -6,6 +6,8 @@ It belongs to the server's loop.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ipaddress
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
@@ -77,6 +79,7 @@ class Door:
         app: What is behind it.
         token: What opens it.
         hosts: Names by which this server is reached, beside the loopback's.
+        remote: It is reached by addresses, too: no other site can have its name mean one of them.
         per_s: Requests a second.
         clock: Measures them.
     """
@@ -87,11 +90,13 @@ class Door:
         token: Token,
         *,
         hosts: Iterable[str] = (),
+        remote: bool = False,
         per_s: float = REQUESTS_PER_S,
         clock: Clock | None = None,
     ) -> None:
         self._app, self._token = app, token
         self._hosts = LOOPBACK | {host.lower() for host in hosts}
+        self._remote = remote
         self._budget = Budget(per_s, clock or SystemClock())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,7 +124,7 @@ class Door:
         await send({"type": "websocket.close", "code": 1008})
 
     def _refusal(self, visit: Visit) -> Refusal | None:
-        if visit.host not in self._hosts:
+        if visit.host not in self._hosts and not (self._remote and _is_address(visit.host)):
             return _STRANGE_HOST
         if visit.origin and visit.origin != visit.authority:
             return _STRANGE_ORIGIN
@@ -144,6 +149,13 @@ class Door:
             refusal = _TOO_SLOW
         if not exchange.begun:
             await refuse(send, refusal)
+
+
+def _is_address(host: str) -> bool:
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(host)
+        return True
+    return False
 
 
 class _Exchange:

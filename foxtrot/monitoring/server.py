@@ -62,7 +62,7 @@ class MonitorServer:
         if host not in LOOPBACK and not remote:
             problem = f"{host} can be reached by others; only the loopback is served unless asked"
             raise ConfigurationError("monitor", "host", problem)
-        self._engine, self._host, self._port, self._per_s = engine, host, port, per_s
+        self.engine, self._host, self._port, self._per_s = engine, host, port, per_s
         self._page = page
         self.token = token or Token()
         self._thread: threading.Thread | None = None
@@ -158,12 +158,14 @@ class MonitorServer:
         from foxtrot.monitoring.listening import make_server
         from foxtrot.monitoring.readings import Readings
 
-        readings = Readings(self._engine)
-        acts = Acts(self._engine, readings)
-        app = make_app(self._engine, readings, acts, self.token)
+        readings = Readings(self.engine)
+        acts = Acts(self.engine, readings)
+        app = make_app(self.engine, readings, acts, self.token)
         sampler = self._add_page(app, readings, acts) if self._page else None
-        hosts = () if self._host in LOOPBACK else (self._host, socket.gethostname())
-        door = Door(Shortcut(app, readings), self.token, hosts=hosts, per_s=self._per_s)
+        remote = self._host not in LOOPBACK
+        hosts = (self._host, socket.gethostname()) if remote else ()
+        behind = Shortcut(app, readings)
+        door = Door(behind, self.token, hosts=hosts, remote=remote, per_s=self._per_s)
         self._server = make_server(door, self._begun, _GRACE_S)
         try:
             await self._server.serve([place])

@@ -41,26 +41,11 @@ class Reply(msgspec.Struct, frozen=True):
         return str(answer["error"]["code"])
 
 
-class Monitored:
-    """An engine, one venue, and the server over them."""
+class Client:
+    """Asks a server, and shows its token."""
 
-    def __init__(self, settings: dict[str, object] | None = None, **options: object) -> None:
-        self.engine = MainEngine(settings=settings)
-        self.venue = self.engine.add_adapter(TradingAdapter)
-        self.server = MonitorServer(self.engine, 0, **options)  # type: ignore[arg-type]
-
-    def __enter__(self) -> Self:
-        self.server.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.server.stop()
-        self.engine.close()
+    def __init__(self, server: MonitorServer) -> None:
+        self.server = server
 
     @property
     def port(self) -> int:
@@ -90,3 +75,25 @@ class Monitored:
             return Reply(response.status, shown, response.read())
         finally:
             connection.close()
+
+
+class Monitored(Client):
+    """An engine, one venue, and the server over them."""
+
+    def __init__(self, settings: dict[str, object] | None = None, **options: object) -> None:
+        self.engine = MainEngine(settings=settings)
+        self.venue = self.engine.add_adapter(TradingAdapter)
+        super().__init__(MonitorServer(self.engine, 0, **options))  # type: ignore[arg-type]
+
+    def __enter__(self) -> Self:
+        self.server.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.server.stop()
+        self.engine.close()

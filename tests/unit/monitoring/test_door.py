@@ -34,11 +34,11 @@ class Rig:
         self.door = self.made()
         self.sent: list[Message] = []
 
-    def made(self, hosts: tuple[str, ...] = (), per_s: float = 5) -> Door:
+    def made(self, hosts: tuple[str, ...] = (), per_s: float = 5, remote: bool = False) -> Door:
         async def behind(scope: Scope, receive: Receive, send: Send) -> None:
             await self.handler(scope, receive, send)
 
-        return Door(behind, self.token, hosts=hosts, per_s=per_s, clock=self.clock)
+        return Door(behind, self.token, hosts=hosts, remote=remote, per_s=per_s, clock=self.clock)
 
     async def ask(
         self, path: str = "/", method: str = "GET", body: tuple[bytes, ...] = (b"",), **named: str
@@ -157,6 +157,15 @@ async def test_a_host_that_was_named_is_answered(rig: Rig) -> None:
     """Who asked for another address reaches it by its name."""
     rig.door = rig.made(hosts=("Box.lan",))
     assert await rig.ask(host="box.lan:8650") == 200
+    assert await rig.ask(host="192.0.2.7:8650") == 421
+
+
+async def test_who_asked_to_be_reached_is_reached_by_address(rig: Rig) -> None:
+    """An address cannot be made to mean another machine, as a name can."""
+    rig.door = rig.made(remote=True)
+    for host in ("192.0.2.7:8650", "[2001:db8::1]:8650"):
+        assert await rig.ask(host=host) == 200
+    assert await rig.ask(host="evil.example") == 421
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:81", "//["])
