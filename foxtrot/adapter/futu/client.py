@@ -214,7 +214,14 @@ class FutuClient:
         """
         self._line.listen(proto, sink)
 
-    async def ask(self, proto: Proto, c2s: Message, *, timeout_s: float | None = None) -> Message:
+    async def ask(
+        self,
+        proto: Proto,
+        c2s: Message,
+        *,
+        timeout_s: float | None = None,
+        turned: Callable[[], None] | None = None,
+    ) -> Message:
         """Ask one question when its turn has come; one round trip. Returns the answer's `s2c`.
 
         An order's or a change's `packetID` is filled in here.
@@ -223,6 +230,7 @@ class FutuClient:
             proto: Its kind.
             c2s: From `schema.c2s_of`.
             timeout_s: For the answer, once its turn has come; None for the usual deadline.
+            turned: Called once its turn has come, right before it is sent.
 
         Raises:
             ConnectionClosed: The connection is gone, or was lost before the answer.
@@ -234,6 +242,8 @@ class FutuClient:
         self._check_thread()
         self._alive()
         await self._pace.turn(proto, c2s)
+        if turned is not None:
+            turned()
         seconds = timeout_s if timeout_s is not None else self._config.request_timeout_s
         heard = self.received
         try:

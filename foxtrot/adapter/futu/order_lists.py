@@ -192,9 +192,18 @@ class OrderLists:
         return await asyncio.shield(task)
 
     async def _ask(self, key: object, proto: Proto, c2s: Message) -> list[WireOrder]:
-        await asyncio.sleep(0)  # for others of this moment; who comes later asks anew
-        del self._asking[key]
-        return list((await self._client.ask(proto, c2s)).orderList)
+        """Until its turn has come, others may join; who comes later asks anew."""
+        await asyncio.sleep(0)  # for others of this moment
+        own = asyncio.current_task()
+
+        def close() -> None:
+            if self._asking.get(key) is own:
+                del self._asking[key]
+
+        try:
+            return list((await self._client.ask(proto, c2s, turned=close)).orderList)
+        finally:
+            close()
 
     def _done(self, task: asyncio.Task[list[WireOrder]]) -> None:
         self._running.discard(task)

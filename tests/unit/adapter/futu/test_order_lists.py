@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -33,6 +34,8 @@ class Opend:
         self.asked: Counter[Proto] = Counter()
         self.questions: list[Any] = []
         self.lost = False
+        self.turn = asyncio.Event()
+        self.turn.set()
         self.ahead_s = 0
         self.account = ACCOUNT
         feed = OrderFeed(
@@ -46,8 +49,12 @@ class Opend:
         client = cast("FutuClient", self)
         self.lists = OrderLists("FUTU", client, ACCOUNT, feed, time.time_ns)
 
-    async def ask(self, proto: Proto, c2s: Any) -> Any:
-        """An answer."""
+    async def ask(
+        self, proto: Proto, c2s: Any, *, turned: Callable[[], None] = lambda: None
+    ) -> Any:
+        """An answer, when the turn has come."""
+        await self.turn.wait()
+        turned()
         self.asked[proto] += 1
         self.questions.append(c2s)
         await asyncio.sleep(0)
@@ -70,6 +77,21 @@ async def test_who_looks_for_orders_in_the_same_moment_shares_an_answer() -> Non
     assert opend.asked == {TODAY: 1}
     assert await opend.lists.find(None, "", "FH3") is not None
     assert opend.asked == {TODAY: 2}
+
+
+async def test_who_comes_before_the_turn_shares_the_question() -> None:
+    """While OpenD's window is full one question waits, however many ask and give up."""
+    opend = Opend()
+    opend.rows[TODAY] = [order()]
+    opend.turn.clear()
+    for _ in range(5):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(opend.lists.find(None, "fx-1", ""), 0.001)
+    last = asyncio.ensure_future(opend.lists.find(None, "fx-1", ""))
+    await asyncio.sleep(0)
+    opend.turn.set()
+    assert await last is not None
+    assert opend.asked == {TODAY: 1}
 
 
 async def test_what_today_lacks_is_looked_for_in_the_past() -> None:
