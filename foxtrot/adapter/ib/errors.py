@@ -183,7 +183,7 @@ def translate(error: BaseException, venue: str, endpoint: str, *, timeout_s: flo
     if isinstance(error, ConnectionError):
         return ConnectionClosed(1006, "the line dropped")
     if isinstance(error, OSError):
-        return ConnectError(endpoint, f"no route to it ({type(error).__name__})")
+        return ConnectError(endpoint, error.strerror or f"no route to it ({type(error).__name__})")
     if isinstance(error, EOFError):
         return StreamingError(f"{venue}: the line ended")
     return UnexpectedError(f"{venue}: {type(error).__name__}")
