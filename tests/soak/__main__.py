@@ -23,6 +23,8 @@ from foxtrot import MainEngine
 from foxtrot.adapter.futu import limits
 from foxtrot.core import logs
 from foxtrot.core.process import process_health
+from foxtrot.execution import reconciler
+from foxtrot.model.objects import NS_PER_S
 from tests.soak.gauges import ALLOWED, Gauges
 from tests.soak.places import PLACES, Simulated
 from tests.soak.play import NotHealed, Soak, Table
@@ -36,7 +38,6 @@ _FLAGS: dict[str, object] = {
     **QUICK, "orders.timeout_s": 2.0, "orders.max_rejections": 1_000, "liveness.stream_idle_s": 2.0
 }  # fmt: skip
 _LEFT_S = 10.0
-WIDE = dict.fromkeys(limits.PER_WINDOW, 10_000)
 
 
 @dataclass
@@ -68,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for name in names
         ]
         if options.scaled:
-            limits.PER_WINDOW = WIDE
+            limits.PER_WINDOW = dict.fromkeys(limits.PER_WINDOW, 10_000)
+            reconciler.GRACE_NS, reconciler.APART_NS = NS_PER_S, NS_PER_S // 5
         _soak(options, seed, venues, {**_FLAGS, "journal.directory": directory}, outcome)
     for problem in outcome.problems:
         say(f"PROBLEM: {problem}")
@@ -89,7 +91,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--every", type=float, default=5.0, help="seconds between two faults")
     parser.add_argument("--rate", type=float, default=20.0, help="market steps per second, symbol")
-    parser.add_argument("--scaled", action="store_true", help="open Futu's windows of 30 s")
+    parser.add_argument(
+        "--scaled", action="store_true", help="for a fault a second: what no setting scales"
+    )
     parser.add_argument("--out", type=Path, help="where the plots go; none are drawn without")
     return parser.parse_args(arguments)
 

@@ -140,10 +140,14 @@ class Simulated:
         if scaled and place.name == "FUTU":
             program = ["tests.soak.opend", str(seed), str(rate_hz)]
         self._process = subprocess.Popen([*_START, *program], stdout=subprocess.PIPE, text=True)
+        self._faults = ""
+
+    def opened(self) -> dict[str, str | int | bool]:
+        """Wait until it listens; what `connect` takes."""
         assert self._process.stdout is not None
         opened = json.loads(self._process.stdout.readline())
         self._faults = str(opened["faults_url"])
-        self.setting: dict[str, str | int | bool] = {**opened["connect"], **place.keys}
+        return {**opened["connect"], **self.place.keys}
 
     def inject(self, fault: Fault) -> None:
         """Switch a fault on."""

@@ -73,14 +73,14 @@ class Table:
 
     def start(self) -> None:
         """Subscribe and connect."""
-        place = self.venue.place
+        place, setting = self.venue.place, self.venue.opened()
         for type_ in _FED:
             self._engine.register(type_, self._count)
         for channel, symbols in place.watched.items():
             for symbol in symbols:
                 request = SubscribeRequest(symbol, place.exchange, channel)
                 self._engine.subscribe(request, self.name)
-        self._engine.connect(self.venue.setting, self.name)
+        self._engine.connect(setting, self.name)
 
     def strike(self) -> Fault:
         """Inject the next fault."""
