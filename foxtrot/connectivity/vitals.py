@@ -16,7 +16,8 @@ SHORT_S, LONG_S = 300.0, 3600.0
 """The two windows: errors and latency are judged by the short one, the rest by the long one."""
 
 LEAST_COUNT = 20
-"""Of so many messages and errors at least is a share of errors told."""
+"""Of so many messages and errors at least is a share of errors told, and of so many samples at
+least a latency: a few prove nothing."""
 
 _STEPS = 60
 _NONE = Histogram((), ())
@@ -109,10 +110,14 @@ class _Mean:
         self._count.add(now, count)
 
     @property
-    def value(self) -> float | None:
-        """Of the last minutes; None without any."""
-        count = self._count.growth
-        return self._sum.growth / count if count else None
+    def count(self) -> float:
+        """How many there were in the last minutes."""
+        return self._count.growth
+
+    @property
+    def value(self) -> float:
+        """Their mean; 0 without any."""
+        return self._sum.growth / self.count if self.count else 0.0
 
 
 class Course:
@@ -144,10 +149,10 @@ class Course:
 
     @property
     def latency_s(self) -> float | None:
-        """Mean time from the venue through the handlers in five minutes; None without data."""
-        if self._handled.value is None:
+        """Mean time from the venue through the handlers in five minutes; None of too little."""
+        if self._handled.count < LEAST_COUNT:
             return None
-        return (self._venue.value or 0.0) + self._handled.value
+        return self._venue.value + self._handled.value
 
     @property
     def reconnects(self) -> float:

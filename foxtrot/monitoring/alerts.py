@@ -60,8 +60,9 @@ LATENCY = Rule(
     "LatencyHigh",
     WARNING,
     0.3,
-    f"(rate({_VENUE}_sum[5m]) / (rate({_VENUE}_count[5m]) > 0) or rate({_VENUE}_sum[5m]))"
-    f" + rate({_HANDLED}_sum[5m]) / rate({_HANDLED}_count[5m])",
+    f"((rate({_VENUE}_sum[5m]) / (rate({_VENUE}_count[5m]) > 0) or rate({_VENUE}_sum[5m]))"
+    f" + rate({_HANDLED}_sum[5m]) / rate({_HANDLED}_count[5m])"
+    f" and increase({_HANDLED}_count[5m]) >= {LEAST_COUNT})",
     "market data of {subject} takes {value:.3f} s from the venue through its handlers",
 )
 RECONNECTS = Rule(

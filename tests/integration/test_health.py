@@ -67,7 +67,7 @@ def test_health_tells_how_each_stream_and_each_order_fares(rig: TradingRig) -> N
     assert (tick.mode, tick.reason) == (Mode.POLLING, "websocket.enabled is off")
     assert tick.last_data_ns > 0
     assert 0 < adapter.facts["limits.weight.left"] < adapter.facts["limits.weight.most"]
-    assert all(session.up_s > 0 for session in adapter.sessions)
+    assert next(each for each in adapter.sessions if each.name == "trading").up_s > 0
     assert adapter.since_ns > 0
     assert health.rollouts[rig.name].stage == "polling"
     assert health.engine.latency[rig.name].handled_s.count > 0

@@ -62,11 +62,13 @@ def test_errors_are_a_share_of_all_that_came() -> None:
 def test_latency_is_the_mean_of_what_was_measured_lately() -> None:
     """Not of what was measured before the window, and nothing without data."""
     assert course_of((0, Vitals()), (9, Vitals())).latency_s is None
+    few = Vitals(handled_sum_s=100.0, handled_count=LEAST_COUNT - 1)
+    assert course_of((0, Vitals()), (9, few)).latency_s is None
     old = Vitals(handled_sum_s=100.0, handled_count=10)
-    new = Vitals(handled_sum_s=101.0, handled_count=20)
+    new = Vitals(handled_sum_s=103.0, handled_count=40)
     course = course_of((0.0, Vitals()), (100.0, old), (100.0 + SHORT_S, new))
     assert course.latency_s == pytest.approx(0.1)
-    both = Vitals(venue_sum_s=1.0, venue_count=2, handled_sum_s=103.0, handled_count=40)
+    both = Vitals(venue_sum_s=1.0, venue_count=2, handled_sum_s=106.0, handled_count=70)
     course.add(101.0 + SHORT_S, both)
     assert course.latency_s == pytest.approx(0.5 + 0.1), "each is the mean of its own"
 
