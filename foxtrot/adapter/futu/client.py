@@ -221,6 +221,7 @@ class FutuClient:
         *,
         timeout_s: float | None = None,
         turned: Callable[[], None] | None = None,
+        spare: int = 0,
     ) -> Message:
         """Ask one question when its turn has come; one round trip. Returns the answer's `s2c`.
 
@@ -231,6 +232,7 @@ class FutuClient:
             c2s: From `schema.c2s_of`.
             timeout_s: For the answer, once its turn has come; None for the usual deadline.
             turned: Called once its turn has come, right before it is sent.
+            spare: So many turns of OpenD's window are left to other questions of the kind.
 
         Raises:
             ConnectionClosed: The connection is gone, or was lost before the answer.
@@ -241,7 +243,7 @@ class FutuClient:
         """
         self._check_thread()
         self._alive()
-        await self._pace.turn(proto, c2s)
+        await self._pace.turn(proto, c2s, spare=spare)
         if turned is not None:
             turned()
         seconds = timeout_s if timeout_s is not None else self._config.request_timeout_s

@@ -61,10 +61,15 @@ class Pace:
         self._venue = venue
         self._windows: dict[tuple[int, int], RollingWindow] = {}
 
-    async def turn(self, proto: int, c2s: Message) -> None:
+    async def turn(self, proto: int, c2s: Message, *, spare: int = 0) -> None:
         """Wait until this may be sent; at once, for what has no limit.
 
         A later page of bars belongs to the first.
+
+        Args:
+            proto: What is asked.
+            c2s: About which account.
+            spare: So many turns are left to others.
 
         Raises:
             RateLimited: That would be too long; nothing may be sent, and no turn was taken.
@@ -74,7 +79,7 @@ class Pace:
             return
         window, loop = self._window(proto, c2s, limit), asyncio.get_running_loop()
         until = loop.time() + (ORDER_WAIT_S if proto in _ORDERS else LONGEST_WAIT_S)
-        while (free_at := window.free_at(now := loop.time())) > now:
+        while (free_at := window.free_at(now := loop.time(), 1 + spare)) > now:
             if free_at > until:
                 text = f"{limit} requests {Proto(proto).name} in {WINDOW_S:g} s are used up"
                 raise RateLimited(self._venue, "", text, free_at - now)

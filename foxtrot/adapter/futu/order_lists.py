@@ -27,6 +27,9 @@ T = TypeVar("T")
 LONGEST_DAYS = 89
 """OpenD shows 90 days of the past at once."""
 
+SPARED = 3
+"""Turns that looking for orders in doubt leaves to sessions, which are not ready without a list."""
+
 BELIEVED_S = 1.0
 """How long the rows of one question serve the next ones of its round."""
 
@@ -96,7 +99,7 @@ class OrderLists:
             ValueError: An order cannot be believed.
         """
         self._outdate()
-        row = _named(await self._today(), orderid, venue_id)
+        row = _named(await self._today(SPARED), orderid, venue_id)
         if row is None:
             created_ns = record.intent.created_ns if record is not None else 0
             row = _named(await self._past(self._begin(created_ns)), orderid, venue_id)
@@ -108,10 +111,10 @@ class OrderLists:
             raise VenueUnavailable(self._venue, "", why)
         return report
 
-    async def _today(self) -> list[WireOrder]:
+    async def _today(self, spare: int = 0) -> list[WireOrder]:
         c2s = self._question(Proto.Trd_GetOrderList)
         c2s.refreshCache = True
-        return await self._together("today", Proto.Trd_GetOrderList, c2s)
+        return await self._together(("today", spare), Proto.Trd_GetOrderList, c2s, spare)
 
     async def _past(self, begin: str) -> list[WireOrder]:
         c2s = self._question(Proto.Trd_GetHistoryOrderList)
@@ -182,16 +185,18 @@ class OrderLists:
         begin = utc(since_ns) - _MARGIN if since_ns > 0 else earliest
         return f"{max(begin, earliest):%Y-%m-%d}"
 
-    async def _together(self, key: object, proto: Proto, c2s: Message) -> list[WireOrder]:
+    async def _together(
+        self, key: object, proto: Proto, c2s: Message, spare: int = 0
+    ) -> list[WireOrder]:
         task = self._asking.get(key)
         if task is None:
-            task = asyncio.ensure_future(self._ask(key, proto, c2s))
+            task = asyncio.ensure_future(self._ask(key, proto, c2s, spare))
             self._asking[key] = task
             self._running.add(task)
             task.add_done_callback(self._done)
         return await asyncio.shield(task)
 
-    async def _ask(self, key: object, proto: Proto, c2s: Message) -> list[WireOrder]:
+    async def _ask(self, key: object, proto: Proto, c2s: Message, spare: int) -> list[WireOrder]:
         """Until its turn has come, others may join; who comes later asks anew."""
         await asyncio.sleep(0)  # for others of this moment
         own = asyncio.current_task()
@@ -201,7 +206,8 @@ class OrderLists:
                 del self._asking[key]
 
         try:
-            return list((await self._client.ask(proto, c2s, turned=close)).orderList)
+            answer = await self._client.ask(proto, c2s, turned=close, spare=spare)
+            return list(answer.orderList)
         finally:
             close()
 

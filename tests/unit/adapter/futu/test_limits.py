@@ -108,6 +108,24 @@ def test_who_waits_goes_one_by_one() -> None:
     run_virtually(play(), VirtualLoop())
 
 
+def test_what_can_wait_leaves_turns_to_others() -> None:
+    """Of ten turns, who spares three waits for the eighth; who spares none has it at once."""
+
+    async def play() -> None:
+        loop, pace = asyncio.get_running_loop(), Pace("FUTU")
+        c2s, proto = c2s_of(Proto.Trd_UnlockTrade), Proto.Trd_UnlockTrade
+        for _ in range(7):
+            await pace.turn(proto, c2s, spare=3)
+        waiting = asyncio.ensure_future(pace.turn(proto, c2s, spare=3))
+        for _ in range(3):
+            await pace.turn(proto, c2s)
+        assert loop.time() < 1.0
+        await waiting
+        assert loop.time() > 30.0
+
+    run_virtually(play(), VirtualLoop())
+
+
 async def test_all_who_use_one_opend_share_its_turns() -> None:
     """The turns belong to the OpenD, not to who asks."""
     assert pace_of("FUTU", "127.0.0.1:1") is pace_of("OTHER", "127.0.0.1:1")

@@ -50,7 +50,7 @@ class Opend:
         self.lists = OrderLists("FUTU", client, ACCOUNT, feed, time.time_ns)
 
     async def ask(
-        self, proto: Proto, c2s: Any, *, turned: Callable[[], None] = lambda: None
+        self, proto: Proto, c2s: Any, *, turned: Callable[[], None] = lambda: None, spare: int = 0
     ) -> Any:
         """An answer, when the turn has come."""
         await self.turn.wait()
