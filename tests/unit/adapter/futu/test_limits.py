@@ -117,6 +117,7 @@ def test_what_can_wait_leaves_turns_to_others() -> None:
         for _ in range(7):
             await pace.turn(proto, c2s, spare=3)
         waiting = asyncio.ensure_future(pace.turn(proto, c2s, spare=3))
+        await asyncio.sleep(0)
         for _ in range(3):
             await pace.turn(proto, c2s)
         assert loop.time() < 1.0
