@@ -125,12 +125,12 @@ def acting(acts: Acts) -> APIRouter:
     """The routes of what may be asked."""
     router = APIRouter(tags=["actions"])
 
-    @router.post("/halt", **shows(Done, 413))
+    @router.post("/halt", **shows(Done, 409, 413))
     async def halt(request: HaltRequest) -> Response:
         """Block new orders everywhere at once, and cancel every open order of ours."""
         return _done(await acts.halt(request.reason))
 
-    @router.post("/resume", **shows(Done))
+    @router.post("/resume", **shows(Done, 409))
     async def resume() -> Response:
         """Let new orders pass again, after a halt."""
         return _done(await acts.resume())
@@ -145,7 +145,7 @@ def acting(acts: Acts) -> APIRouter:
         """Do one of what an adapter offers; `/adapters` lists it."""
         return _done(await acts.act(name, action))
 
-    @router.post("/ib/pool/cleanup", **shows(Done, 404))
+    @router.post("/ib/pool/cleanup", **shows(Done, 404, 409))
     async def cleanup() -> Response:
         """Close the pooled connections that nobody uses."""
         return _done(await acts.clean())

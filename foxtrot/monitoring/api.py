@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from foxtrot.core.logs import get_logger
 from foxtrot.core.redaction import scrub
-from foxtrot.errors import ConfigurationError, FoxtrotError, InvalidState
+from foxtrot.errors import ConfigurationError, FoxtrotError
 from foxtrot.monitoring import views
 from foxtrot.monitoring.access import Token
 from foxtrot.monitoring.acts import Acts, acting
@@ -260,12 +260,8 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 
 
 async def _on_foxtrot(request: Request, error: Exception) -> Response:
-    status, code = 502, "failed"
-    if isinstance(error, ConfigurationError):
-        status, code = 404 if error.field == "adapter_name" else 409, "refused"
-    elif isinstance(error, InvalidState):
-        status, code = 409, "refused"
-    return json_answer(failure(code, scrub(str(error), limit=512)), status)
+    unknown = isinstance(error, ConfigurationError) and error.field == "adapter_name"
+    return json_answer(failure("refused", scrub(str(error), limit=512)), 404 if unknown else 409)
 
 
 async def _on_no_answer(request: Request, error: Exception) -> Response:

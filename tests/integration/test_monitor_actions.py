@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from foxtrot.errors import InvalidState
 from foxtrot.model.constants import ConnectionState, Direction, Exchange, OrderType
 from foxtrot.model.requests import OrderRequest, SubscribeRequest
 from foxtrot.monitoring import acts
@@ -115,6 +116,20 @@ def test_pools_are_cleaned_where_there_are_any(
     pool = monitored.get("/api/v1/ib/pool/health").data["adapters"]["FAKE"]  # type: ignore[index]
     assert pool["healthy"] is False
     assert pool["reason"] == "FAKE is disconnected"
+
+
+def test_what_the_engine_refuses_is_told(
+    monitored: Monitored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its own words."""
+
+    def refuses() -> None:
+        raise InvalidState("not now")
+
+    monkeypatch.setattr(monitored.engine, "resume", refuses)
+    reply = monitored.post("/api/v1/resume")
+    assert (reply.status, reply.error) == (409, "refused")
+    assert b"not now" in reply.body
 
 
 def test_what_does_not_end_in_time_is_told_and_does_not_hold_up_the_server(

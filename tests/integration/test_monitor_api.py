@@ -113,10 +113,12 @@ def test_orders_are_told(monitored: Monitored) -> None:
 def test_settings_are_told_without_secrets() -> None:
     """A reference to a secret is shown, a secret is not, and an account has another name."""
     connect = {"api_key": "env:A_KEY", "secret": "canary-7f3a", "account": "DU7654321"}
+    connect["passphrase"] = "xyz"  # too short to be looked for in texts
     settings = {"polling.interval": 2.5, "venues": {"X": {"adapter": "ib", "connect": connect}}}
     with Monitored(settings) as monitored:
         reply = monitored.get("/api/v1/system/config")
     assert b"canary" not in reply.body
+    assert b"xyz" not in reply.body
     assert b"7654321" not in reply.body
     venue = reply.data["venues"]["X"]  # type: ignore[index]
     assert venue["api_key"] == "env:A_KEY"
