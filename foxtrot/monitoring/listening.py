@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import threading
 from typing import Any
@@ -103,8 +104,26 @@ class _Server(uvicorn.Server):
         self._begun.set()
 
 
-def make_server(app: Any, begun: threading.Event, grace_s: int) -> uvicorn.Server:
-    """A server that has not begun yet; it ends `grace_s` after it was told to."""
+class Hush(logging.Filter):
+    """Keeps what uvicorn says of normal work on our thread from the log; others' is theirs."""
+
+    def __init__(self, thread: str) -> None:
+        super().__init__()
+        self._thread = thread
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a line is shown."""
+        return record.threadName != self._thread or record.levelno >= logging.ERROR
+
+
+def make_server(app: Any, begun: threading.Event, grace_s: int, thread: str) -> uvicorn.Server:
+    """A server that has not begun yet; it ends `grace_s` after it was told to.
+
+    It is to run on a thread of the name `thread`.
+    """
+    said = logging.getLogger("uvicorn.error")
+    if not any(isinstance(each, Hush) for each in said.filters):
+        said.addFilter(Hush(thread))
     config = uvicorn.Config(
         app,
         http=Listener,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import threading
 from types import TracebackType
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 log = get_logger("foxtrot.monitoring")
 
 DEFAULT_PORT = 8650
+THREAD = "foxtrot-monitor"
 _START_S, _STOP_S, _GRACE_S = 15.0, 5.0, 1
 _BACKLOG = 128
 _ADVICE = "needs more than is installed; run: pip install 'foxtrot[monitor]'"
@@ -89,8 +89,7 @@ class MonitorServer:
         place = self._bind()
         self._port = place.getsockname()[1]
         self._begun.clear()
-        name = "foxtrot-monitor"
-        self._thread = threading.Thread(target=self._run, args=(place,), name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(place,), name=THREAD, daemon=True)
         self._thread.start()
         if self._begun.wait(_START_S) and self._failure is None:
             log.info("monitor_started", url=self.url)
@@ -166,7 +165,7 @@ class MonitorServer:
         hosts = (self._host, socket.gethostname()) if remote else ()
         behind = Shortcut(app, readings)
         door = Door(behind, self.token, hosts=hosts, remote=remote, per_s=self._per_s)
-        self._server = make_server(door, self._begun, _GRACE_S)
+        self._server = make_server(door, self._begun, _GRACE_S, THREAD)
         try:
             await self._server.serve([place])
         finally:
@@ -190,4 +189,3 @@ def _check_installed() -> None:
         import uvicorn  # noqa: F401
     except ImportError:
         raise ConfigurationError("monitor", "", _ADVICE) from None
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import socket
 from http.cookies import SimpleCookie
 
 import pytest
 
 from foxtrot.monitoring.door import COOKIE
-from tests.support.monitor import Monitored
+from tests.support.monitor import WAIT_S, Monitored
 
 
 @pytest.fixture
@@ -63,3 +65,17 @@ def test_the_token_is_in_no_log(monitored: Monitored, caplog: pytest.LogCaptureF
     monitored.get(f"/login?token={token}x", Authorization="")
     assert token not in caplog.text
     assert "monitor_login_refused" in caplog.text
+
+
+def test_the_server_says_nothing_of_normal_work(caplog: pytest.LogCaptureFixture) -> None:
+    """Nor of requests that cannot be read; a host's own uvicorn is not silenced."""
+    caplog.set_level("DEBUG")
+    with Monitored() as monitored:
+        monitored.get("/live")
+        with socket.create_connection(("127.0.0.1", monitored.port), WAIT_S) as line:
+            line.sendall(b"hello\r\n\r\n")
+            assert line.recv(64).startswith(b"HTTP/1.1 400")
+    said = logging.getLogger("uvicorn.error")
+    assert not [each for each in caplog.records if each.name.startswith("uvicorn")]
+    said.info("a host's own line")
+    assert "a host's own line" in caplog.text
