@@ -37,12 +37,14 @@ from foxtrot.model.events import EVENT_CONNECTION, EVENT_LOG, EVENT_ORDER, EVENT
 from foxtrot.model.health import ConnectionStatus
 from foxtrot.model.objects import OrderData
 from foxtrot.model.requests import HistoryRequest, OrderRequest, SubscribeRequest
+from foxtrot.monitoring.server import MonitorServer
 from foxtrot.simulator.binance import SimulatedBinance, SimulatedBinanceThread
 from foxtrot.simulator.binance_keys import ApiKey
 from foxtrot.simulator.faults import FaultBoard
 from foxtrot.simulator.futu import SimulatedFutu, SimulatedFutuThread
 from foxtrot.simulator.ib import SimulatedIb, SimulatedIbThread
 from tests.support.events import EventLog
+from tests.support.monitor import Client
 from tests.support.rig import QUICK, SHORT, eventually
 
 KEY, SECRET, PASSWORD = (os.environ[f"CANARY_{each}"] for each in ("KEY", "SECRET", "PASSWORD"))
@@ -54,6 +56,18 @@ TRADED = {
     "IB": ("AAPL-USD-STK", Exchange.SMART, 10.0),
     "FUTU": ("00700", Exchange.SEHK, 100.0),
 }
+PAGES = (
+    "/metrics",
+    "/login",
+    "/api/v1/health",
+    "/api/v1/adapters",
+    "/api/v1/streams",
+    "/api/v1/orders",
+    "/api/v1/system/config",
+    "/api/v1/data/info",
+    "/api/v1/ib/pool/health",
+    "/api/v1/ib/pace/status",
+)
 HURT = (
     ("http_error", {"path": "/api/v3/account", "status": 500, "body": ECHO, "count": 2}),
     ("http_error", {"path": "/api/v3/openOrders", "status": 403, "body": ECHO, "count": 1}),
@@ -97,6 +111,7 @@ def main(log_file: Path) -> None:
         for name in ("LOCKED_OUT", "LOCKED"):
             wait_state(log, name, ConnectionState.FAILED)
         show(engine, log)
+        serve(engine)
         misuse(engine, settings["BINANCE"])
 
 
@@ -187,6 +202,18 @@ def show(engine: MainEngine, log: EventLog) -> None:
             say(event)
     sys.stdout.flush()
     faulthandler.dump_traceback(sys.stdout, all_threads=True)
+
+
+def serve(engine: MainEngine) -> None:
+    """Print all that the monitor answers, to who has the token, to who has not, and as metrics."""
+    with MonitorServer(engine, 0) as server:
+        client = Client(server)
+        assert client.get(f"/login?token={server.token.reveal()}").status == 303
+        for path in PAGES:
+            reply = client.get(path)
+            assert reply.status == 200, path
+            say(path, reply.headers, reply.body.decode())
+            say(client.get(path, Authorization="").body.decode())
 
 
 def say(*things: object) -> None:

@@ -22,7 +22,7 @@ DEADLINE_S = 60.0
 
 @pytest.mark.timeout(DEADLINE_S + 10)
 def test_no_secret_leaves_the_program(tmp_path: Path) -> None:
-    """Logs at DEBUG, reports of faults, health, reprs, journals and locals hold no canary."""
+    """Logs at DEBUG, reports of faults, health, the API, reprs, journals, locals: no canary."""
     canaries = {f"CANARY_{name}": f"canary/{secrets.token_hex(8)}" for name in ("KEY", "SECRET")}
     canaries["CANARY_PASSWORD"] = f"canary/{secrets.token_hex(8)}"
     places = {DATA_VARIABLE: str(tmp_path / "data"), "HOME": str(tmp_path)}
@@ -38,7 +38,10 @@ def test_no_secret_leaves_the_program(tmp_path: Path) -> None:
     texts = {"stdout": ended.stdout, "stderr": ended.stderr, **dict(files(tmp_path))}
     assert {"log.jsonl"} < set(texts)
     assert any(name.startswith("data") for name in texts)
+    # The token stands in its own file, and nowhere else.
+    token = texts.pop("data/monitor.token").strip()
     for name, text in texts.items():
+        assert token not in text, name
         assert not [each for each in spellings(canaries.values()) if each in text], name
 
 
