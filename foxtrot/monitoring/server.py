@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from foxtrot.core.logs import get_logger
-from foxtrot.errors import ConfigurationError, InvalidState, ShutdownTimeout
+from foxtrot.errors import ConfigurationError, FoxtrotError, InvalidState, ShutdownTimeout
 from foxtrot.monitoring.access import Token
 from foxtrot.monitoring.door import LOOPBACK, REQUESTS_PER_S, Door
 
@@ -81,7 +81,7 @@ class MonitorServer:
 
         Raises:
             ConfigurationError: The extra is not installed, or the port is taken.
-            InvalidState: It runs, or did not begin.
+            InvalidState: It runs, did not begin, or this process had a dashboard already.
         """
         if self._thread is not None:
             raise InvalidState("the monitor runs already")
@@ -94,8 +94,11 @@ class MonitorServer:
         if self._begun.wait(_START_S) and self._failure is None:
             log.info("monitor_started", url=self.url)
             return
-        reason = type(self._failure).__name__ if self._failure else f"not within {_START_S:g} s"
+        failure = self._failure
         self.stop()
+        if isinstance(failure, FoxtrotError):
+            raise failure
+        reason = type(failure).__name__ if failure else f"not within {_START_S:g} s"
         raise InvalidState(f"the monitor could not begin: {reason}")
 
     def stop(self) -> None:

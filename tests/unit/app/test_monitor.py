@@ -6,8 +6,9 @@ import pytest
 
 from foxtrot.app.monitor import Place, completed, monitoring, place_of
 from foxtrot.engine.main_engine import MainEngine
-from foxtrot.errors import ConfigurationError
+from foxtrot.errors import ConfigurationError, InvalidState
 from foxtrot.model.events import EVENT_LOG
+from foxtrot.monitoring.server import MonitorServer
 from tests.support.engine import Recorder
 
 
@@ -44,7 +45,7 @@ def test_what_is_no_place_is_told(text: str) -> None:
 
 
 def test_people_are_told_where_it_is_and_where_the_token_is() -> None:
-    """But not the token."""
+    """But not the token. A second page in one process is refused: the first had its state."""
     with MainEngine() as engine:
         told = Recorder()
         engine.register(EVENT_LOG, told)
@@ -52,3 +53,8 @@ def test_people_are_told_where_it_is_and_where_the_token_is() -> None:
             line = str(told.wait_for(1)[0])
         assert "http://127.0.0.1:" in line
         assert "monitor.token" in line
+        with (
+            pytest.raises(InvalidState, match="one dashboard"),
+            MonitorServer(engine, 0, page=True),
+        ):
+            pass
