@@ -32,7 +32,7 @@ def plot(samples: Sequence[Sample], directory: Path, title: str) -> list[Path]:
             [getattr(each, gauge) for each in quiet],
             ".", markersize=4, label="quiet moments",
         )  # fmt: skip
-        axes.set(xlabel="minutes", ylabel=_UNITS.get(gauge, gauge), title=f"{title}: {gauge}")
+        axes.set(xlabel="minutes", ylabel=_UNITS.get(gauge, gauge), title=title)
         axes.set_ylim(bottom=0)
         axes.grid(visible=True, alpha=0.3)
         axes.legend(loc="lower right")
