@@ -179,8 +179,8 @@ class Page:
         self._show_venues(adapters.adapters, streams)
         for plot in self._plots:
             plot.show(self._history.samples())
-        words = ", ".join(f"{count} {word}" for word, count in streams.counts.items())
-        self._streams.show(panels.stream_rows(streams, self._words.value or ""), words)
+        rows = panels.stream_rows(streams, self._words.value or "")
+        self._streams.show(rows, panels.stream_note(streams))
         told = f"{orders.active} open, {orders.in_doubt} in doubt, {orders.total} in all"
         self._orders.show(panels.order_rows(orders), told)
         self._errors.show(panels.error_rows(health.health.adapters))

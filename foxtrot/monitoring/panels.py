@@ -96,7 +96,7 @@ def sessions(health: AdapterHealth, now_ns: int) -> list[str]:
 def figures(health: AdapterHealth) -> list[tuple[str, str]]:
     """What is counted of a venue: a name and a figure each."""
     shown = [
-        ("messages", f"{health.received:,}"),
+        ("messages", _short(health.received)),
         ("reconnects", str(health.reconnects)),
         ("errors", str(sum(health.errors_by_class.values()))),
     ]
@@ -198,6 +198,13 @@ def has_pool(view: AdapterView) -> bool:
     return any(name.startswith(("pool.", "pace.", _LIMIT)) for name in view.facts)
 
 
+def stream_note(view: StreamsView) -> str:
+    """How many streams there are of each word, and whether all are listed."""
+    words = ", ".join(f"{count} {word}" for word, count in view.counts.items())
+    cut = len(view.streams) > MOST_ROWS
+    return f"{words}; the first {MOST_ROWS} are listed, find the others" if cut else words
+
+
 def counted(view: StreamsView, adapter_name: str) -> dict[str, int]:
     """How many streams of a venue are of each freshness."""
     words = Counter(s.freshness.value for s in view.streams if s.adapter_name == adapter_name)
@@ -243,6 +250,14 @@ def ago(seconds: float) -> str:
 def moment(ns: int) -> str:
     """A time of day, UTC."""
     return dt.datetime.fromtimestamp(ns / NS_PER_S, dt.UTC).strftime("%H:%M:%S")
+
+
+def _short(count: int) -> str:
+    """A count in six characters or so, as a phone has no room for more."""
+    for least, size, unit in ((10**10, 10**9, "G"), (10**7, 10**6, "M"), (10**5, 10**3, "k")):
+        if count >= least:
+            return f"{count // size:,}{unit}"
+    return f"{count:,}"
 
 
 def _figure(value: Fact) -> str:

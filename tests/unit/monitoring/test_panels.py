@@ -114,6 +114,19 @@ def test_tables_are_bounded() -> None:
     many = StreamsView({}, tuple(stream(f"S{number}.X") for number in range(1000)))
     assert len(panels.stream_rows(many)) == panels.MOST_ROWS
     assert len(panels.stream_rows(many, "S999")) == 1
+    assert panels.stream_note(many).endswith("find the others")
+    few = StreamsView({"fresh": 1, "dead": 0}, (stream("A"),))
+    assert panels.stream_note(few) == "1 fresh, 0 dead"
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, "0"), (99_999, "99,999"), (123_456, "123k"), (12_345_678, "12M"), (98 * 10**9, "98G")],
+)
+def test_counts_fit_a_phone(count: int, words: str) -> None:
+    """However long it has run."""
+    health = AdapterHealth("X", ConnectionState.READY, received=count)
+    assert dict(panels.figures(health))["messages"] == words
 
 
 def test_an_order_in_doubt_is_called_so() -> None:
