@@ -60,9 +60,7 @@ def monitoring(engine: MainEngine, place: Place | None) -> Iterator[None]:
         yield
         return
     from foxtrot.monitoring.server import MonitorServer
-    from foxtrot.monitoring.watch import Watch
 
-    engine.add_engine(Watch)
     host, remote = place.host or "127.0.0.1", bool(place.host)
     with MonitorServer(engine, place.port, host, page=True, remote=remote) as server:
         engine.write_log(f"monitor: {server.url} opens with the token in {server.token.file}")

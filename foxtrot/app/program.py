@@ -70,6 +70,7 @@ def run(composition: Composition, options: Options) -> None:
             tune()
             engine = composition.open(parts)
             output.attach(engine)
+            _watch(engine)
             with switch(engine), monitoring(engine, options.monitor):
                 composition.start(engine)
                 _turn(composition, engine, output, stop)
@@ -89,6 +90,13 @@ def tune() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _watch(engine: MainEngine) -> None:
+    """Let what passes a threshold be told, whether or not anybody looks at the monitor."""
+    from foxtrot.monitoring.watch import Watch
+
+    engine.add_engine(Watch)
 
 
 def _turn(composition: Composition, engine: MainEngine, output: Output, stop: Stop) -> None:
