@@ -25,18 +25,19 @@ SHARDS = {"ib": 3}
 """In how many processes the drops of a venue are, as it is slow by its own rules."""
 
 _AT_ONCE = 5
+_WORDS = {True: "yes", False: "NO", None: "skipped"}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One promise; `met` is empty where it is none."""
+    """One promise; `met` is None where nobody could tell."""
 
     promise: str
     figure: str
-    met: bool
+    met: bool | None
 
     def __str__(self) -> str:
-        return f"{self.promise:<66} {self.figure:<34} {'yes' if self.met else 'NO'}"
+        return f"{self.promise:<66} {self.figure:<34} {_WORDS[self.met]}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--row",
         action="append",
         default=[],
-        metavar="PROMISE|FIGURE|yes",
+        metavar="PROMISE|FIGURE|yes, no or skipped",
         help="what was found elsewhere, for the same table",
     )
     options = parser.parse_args(arguments)
@@ -58,12 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows += _close(options.closings)
     lines = [f"{'promise':<66} {'figure':<34} met", "-" * 103, *map(str, rows)]
     sys.stdout.writelines(f"{line}\n" for line in lines)
-    return 0 if all(row.met for row in rows) else 1
+    return 0 if all(row.met is not False for row in rows) else 1
 
 
 def _given(text: str) -> Row:
     promise, figure, met = text.split("|")
-    return Row(promise, figure, met == "yes")
+    return Row(promise, figure, {"yes": True, "no": False}.get(met))
 
 
 def _pool(at_once: int = _AT_ONCE) -> ProcessPoolExecutor:
