@@ -12,6 +12,7 @@ pytest.register_assert_rewrite("tests.support.rig", "tests.support.trading_rig")
 from foxtrot.core import redaction  # noqa: E402
 from foxtrot.core.directories import DATA_VARIABLE  # noqa: E402
 from tests.support.fault_table import FaultTables  # noqa: E402
+from tests.support.long_first import LongFirst  # noqa: E402
 from tests.support.loopback_only import loopback_only  # noqa: E402
 from tests.support.matrix_guard import MatrixGuard  # noqa: E402
 
@@ -19,6 +20,7 @@ from tests.support.matrix_guard import MatrixGuard  # noqa: E402
 def pytest_configure(config: pytest.Config) -> None:
     """Watch over the matrix and count; here, as xdist's reports arrive where this is read."""
     config.pluginmanager.register(FaultTables())
+    config.pluginmanager.register(LongFirst())
     config.pluginmanager.register(MatrixGuard(Path(__file__).parent / "faults"))
 
 
