@@ -148,7 +148,7 @@ class MonitorServer:
         try:
             with place, asyncio.Runner() as runner:
                 runner.run(self._serve(place))
-        except BaseException as error:
+        except BaseException as error:  # boundary: who waits for the start is told, the log too
             self._failure = error
             log.exception("monitor_ended")
         finally:
