@@ -6,14 +6,14 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from vnpy.event import EventEngine
 
-from foxtrot.core.logs import get_logger
 from foxtrot.core.settings import Settings
+from foxtrot.desktop.events import DesktopEventEngine
 from foxtrot.engine.main_engine import MainEngine
-from foxtrot.errors import FoxtrotError, InvalidState
+from foxtrot.errors import InvalidState
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.model.events import (
     EVENT_ACCOUNT,
@@ -28,8 +28,6 @@ from foxtrot.model.events import (
     EVENT_TRADE,
     Event,
 )
-
-log = get_logger("foxtrot.desktop")
 
 GivenSettings = Settings | Mapping[str, object] | str | Path | None
 """What `MainEngine` takes: a settings file, or settings already read."""
@@ -62,10 +60,12 @@ class Host:
     Thread safety: every method from any thread; `leave` waits until the adapter is closed.
 
     Args:
+        desk: vnpy's event engine; one of ours is held open until the last guest has left.
         settings: For the engine.
     """
 
-    def __init__(self, settings: GivenSettings = None) -> None:
+    def __init__(self, desk: EventEngine, settings: GivenSettings = None) -> None:
+        self._desk = ref(desk)  # the host is found by it, and must not keep it
         self._settings = settings
         self._engine: MainEngine | None = None
         self._guests: dict[str, Guest] = {}
@@ -108,6 +108,8 @@ class Host:
                 self._close(engine, name)
             finally:
                 del self._guests[name]
+                if not self._guests:
+                    self._let_go()
 
     def _close(self, engine: MainEngine, name: str) -> None:
         if len(self._guests) > 1:
@@ -117,20 +119,16 @@ class Host:
         self._engine = None
         engine.close()
 
-    def close(self) -> None:
-        """Close every adapter and the engine; what they told before still arrives. Idempotent."""
-        with self._lock:
-            engine, self._engine = self._engine, None
-            try:
-                if engine is not None:
-                    engine.close()
-            except FoxtrotError:
-                log.exception("close_failed", step="desktop")
-            finally:
-                self._guests.clear()
+    def _let_go(self) -> None:
+        desk = self._desk()
+        if isinstance(desk, DesktopEventEngine):
+            desk.let_go()
 
     def _opened(self) -> MainEngine:
         engine = self._engine = MainEngine(settings=self._settings)
+        desk = self._desk()
+        if isinstance(desk, DesktopEventEngine):
+            desk.hold()
         for type_ in _TOLD:
             engine.register(type_, self._tell)
         for type_ in _CRITICAL:  # nobody can trade by a desktop that is not told of its orders
@@ -163,5 +161,5 @@ def host_of(event_engine: EventEngine, settings: GivenSettings = None) -> Host:
     with _finding:
         host = _hosts.get(event_engine)
         if host is None:
-            host = _hosts[event_engine] = Host(settings)
+            host = _hosts[event_engine] = Host(event_engine, settings)
         return host
