@@ -92,8 +92,14 @@ def form(adapter_class: type[BaseAdapter]) -> Form:
     for field, value in given.items():
         fields[field] = _YES_NO[value] if isinstance(value, bool) else value  # type: ignore[assignment]
     if Channel.DEPTH in adapter_class.capabilities.channels:
-        fields[FIVE_LEVELS] = _YES_NO[True]
+        fields[FIVE_LEVELS] = _YES_NO[_has_many_books(adapter_class)]
     return fields
+
+
+def _has_many_books(adapter_class: type[BaseAdapter]) -> bool:
+    """Whether each symbol may have its levels: who counts the lines of depth has few."""
+    has_depth = Channel.DEPTH in adapter_class.capabilities.channels
+    return has_depth and "depth_lines" not in adapter_class.default_setting
 
 
 class Fills:
@@ -134,7 +140,7 @@ class FoxtrotGateway(BaseGateway):  # type: ignore[misc]
 
     def __init__(self, event_engine: EventEngine, gateway_name: str) -> None:
         super().__init__(event_engine, gateway_name)
-        self._five_levels = Channel.DEPTH in self.adapter_class.capabilities.channels
+        self._five_levels = _has_many_books(self.adapter_class)
         self._fills = Fills()
         self._reasons: dict[str, str] = {}
         self._tellers: dict[str, Callable[[Event], None]] = {
@@ -157,8 +163,9 @@ class FoxtrotGateway(BaseGateway):  # type: ignore[misc]
     def connect(self, setting: dict[str, Scalar | list[str]]) -> None:
         """Start connecting; returns at once. What is wrong with the setting is told in the log."""
         asked = dict(setting)
-        five_levels = asked.pop(FIVE_LEVELS, "true")
-        self._five_levels = five_levels in ("true", True, ["true", "false"])
+        levels = asked.pop(FIVE_LEVELS, None)
+        if levels is not None:
+            self._five_levels = levels in ("true", True, _YES_NO[True])
         if clear := [field for field in _SECRET_FIELDS & asked.keys() if _in_clear(asked[field])]:
             file = f"connect_{self.gateway_name.lower()}.json"
             self.write_log(

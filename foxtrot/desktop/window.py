@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 
 import msgspec
@@ -15,7 +15,7 @@ from vnpy.trader.ui import MainWindow, QtCore, QtWidgets, create_qapp
 from foxtrot.desktop.connections import APP_NAME, ConnectionsApp
 from foxtrot.desktop.connections.ui import ConnectionsWidget
 from foxtrot.desktop.conversion import vnpy_symbol
-from foxtrot.desktop.events import DesktopEventEngine
+from foxtrot.desktop.events import SOURCE, DesktopEventEngine
 from foxtrot.desktop.gateway import as_vnpy_gateway
 from foxtrot.desktop.host import GivenSettings
 from foxtrot.gateway.base import BaseAdapter
@@ -74,8 +74,15 @@ def make_engine(venues: Sequence[DesktopVenue], settings: GivenSettings = None) 
     engine.add_app(ConnectionsApp)
     for module, name in APPS:
         if find_spec(module) is not None:
-            engine.add_app(getattr(importlib.import_module(module), name))
+            _add_app(engine, module, name)
     return engine
+
+
+def _add_app(engine: MainEngine, module: str, name: str) -> None:
+    try:
+        engine.add_app(getattr(importlib.import_module(module), name))
+    except ImportError as error:
+        engine.write_log(f"{name} is not shown: {error}; install what it lacks", SOURCE)
 
 
 def begin(engine: MainEngine, venues: Sequence[DesktopVenue]) -> None:
@@ -88,7 +95,10 @@ def begin(engine: MainEngine, venues: Sequence[DesktopVenue]) -> None:
 
 
 def show(
-    venues: Sequence[DesktopVenue], settings: GivenSettings = None, seconds: float | None = None
+    venues: Sequence[DesktopVenue],
+    settings: GivenSettings = None,
+    seconds: float | None = None,
+    begun: Callable[[Callable[[], None]], None] | None = None,
 ) -> int:
     """Open the desktop and stay until it is closed; returns the exit code.
 
@@ -96,15 +106,22 @@ def show(
         venues: Its gateways.
         settings: Of the foxtrot engine behind them.
         seconds: Close by itself after so long.
+        begun: Told, once it is open, what closes it.
     """
     app: QtWidgets.QApplication = create_qapp("foxtrot")
     engine = make_engine(venues, settings)
+
+    def end() -> None:
+        app.exit(0)  # `quit` would let the window ask whether that is meant
+
     try:
         window = DesktopWindow(engine, engine.event_engine)
         window.showMaximized()
         begin(engine, venues)
+        if begun is not None:
+            begun(end)
         if seconds is not None:
-            QtCore.QTimer.singleShot(round(seconds * 1_000), app.quit)
+            QtCore.QTimer.singleShot(round(seconds * 1_000), end)
         return int(app.exec())
     finally:
         engine.close()

@@ -144,9 +144,9 @@ def trader(venue: VenueUnderTest, desk: Desk) -> Trader:
 def test_a_market_is_shown(trader: Trader) -> None:
     """A subscribed contract, its ticks and its levels reach vnpy under both kinds of event."""
     desk = trader.desk
+    desk.engine.connect({**trader.setting(), "five_levels": "true"}, trader.name)
     trader.subscribe()
     trader.subscribe()
-    trader.connect()
     desk.wait_said("websocket: ready")
     tick = trader.tick()
     assert tick.vt_symbol == trader.vt_symbol
@@ -317,7 +317,15 @@ def test_flags_are_lists(trader: Trader) -> None:
     for each in VENUES:
         shown = as_vnpy_gateway(each.adapter_class).default_setting
         assert not [field for field, value in shown.items() if isinstance(value, bool)]
-        assert shown["five_levels"] == ["true", "false"]
-    trader.subscribe()
+        assert sorted(shown["five_levels"]) == ["false", "true"]
+
+
+def test_levels_are_asked_for_as_the_form_says(trader: Trader) -> None:
+    """Five levels cost a stream more: who says no has the best alone, who says yes has both."""
     trader.desk.engine.connect({**trader.setting(), "five_levels": "false"}, trader.name)
+    trader.subscribe()
+    assert len(trader.gateway.adapter.subscriptions()) == 1
+    trader.desk.engine.connect({**trader.setting(), "five_levels": "true"}, trader.name)
+    trader.subscribe()
+    assert len(trader.gateway.adapter.subscriptions()) == 2
     trader.desk.wait_said("websocket: ready")
