@@ -30,6 +30,7 @@ _MODES: dict[str, Mode | None] = {
     "websocket": Mode.WEBSOCKET,
     "polling": Mode.POLLING,
 }
+_WIDTHS = {"Venue, stream": 230, "Mode": 160, "Orders": 150}
 _STATE, _MODE = COLUMNS.index("State"), COLUMNS.index("Mode")
 
 
@@ -54,6 +55,8 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
         self.tree = QtWidgets.QTreeWidget()
         self.tree.setHeaderLabels(COLUMNS)
         self.tree.setUniformRowHeights(True)
+        for column, width in _WIDTHS.items():
+            self.tree.setColumnWidth(COLUMNS.index(column), width)
         self.halt_button = QtWidgets.QPushButton("Halt: block new orders, cancel the open ones")
         self.resume_button = QtWidgets.QPushButton("Resume")
         self.cancel_button = QtWidgets.QPushButton("Cancel all")

@@ -253,6 +253,7 @@ def test_ticks_that_nobody_wants_are_ignored(bench: Bench) -> None:
     counters = next(iter(bench.adapter.counters.values()))
     bench.gateway.tick(1.0, 2.0)
     eventually(lambda: counters.ignored == 1, "ignored")
+    assert bench.engine.event_engine.drain()
     assert bench.engine.get_tick("AAPL.SMART").bid_price_1 == 99.0  # type: ignore[union-attr]
 
 

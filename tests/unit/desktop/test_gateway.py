@@ -242,6 +242,24 @@ def test_nothing_waits_for_the_network(trader: Trader) -> None:
 
 
 @BINANCE
+def test_a_secret_that_is_slow_to_come_keeps_nobody(
+    trader: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A keyring that asks for its password does not stop the window meanwhile."""
+    configure, threads = trader.gateway.adapter.configure, [threading.current_thread()]
+
+    def slow(setting: Any) -> None:
+        threads.append(threading.current_thread())
+        configure(setting)
+
+    monkeypatch.setattr(trader.gateway.adapter, "configure", slow)
+    trader.connect()
+    trader.desk.wait_said("websocket: ready")
+    assert threads[1] is not threads[0]
+    assert "connect" in threads[1].name
+
+
+@BINANCE
 def test_a_wrong_setting_is_told(trader: Trader) -> None:
     """What is wrong with a setting is a line of the log, and the desktop goes on."""
     trader.desk.engine.connect({"environment": "moon"}, trader.name)
