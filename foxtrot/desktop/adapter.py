@@ -20,8 +20,9 @@ from vnpy.trader.gateway import BaseGateway
 
 from foxtrot.core.credentials import resolve
 from foxtrot.core.logs import get_logger
-from foxtrot.desktop.conversion import foxtrot_exchanges, to_foxtrot, to_vnpy
+from foxtrot.desktop.conversion import to_foxtrot, to_vnpy
 from foxtrot.desktop.line import GatewayLine
+from foxtrot.desktop.names import foxtrot_exchanges
 from foxtrot.desktop.order_book import OrderBook
 from foxtrot.desktop.sessions import GatewaySession, GatewayTradingSession
 from foxtrot.errors import ConfigurationError

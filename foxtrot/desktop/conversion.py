@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import Enum
 from typing import Final, TypeVar
 
@@ -22,21 +22,26 @@ import msgspec
 from vnpy.trader import constant as their_constants
 from vnpy.trader import object as their_objects
 
-from foxtrot.errors import ConfigurationError, NotSupported
+from foxtrot.desktop.names import (
+    ADDED_TYPES,
+    INTERVALS,
+    ORDER_TYPES,
+    OUR_INTERVALS,
+    OURS,
+    THEIRS,
+    foxtrot_symbol,
+    vnpy_symbol,
+)
+from foxtrot.errors import NotSupported
 from foxtrot.model import constants, objects, requests
-from foxtrot.model.constants import Exchange, Interval, OrderType
+from foxtrot.model.constants import Interval, OrderType
 from foxtrot.model.objects import NS_PER_S, Levels, Source, utc
 
 T = TypeVar("T")
 
 Extra = dict[str, object] | None
-Spelling = tuple[str, Exchange]
-"""A symbol and its exchange, as foxtrot spells them."""
-
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_GLOBAL = their_constants.Exchange.GLOBAL
 _LEVELS: Final = 5
-_ENUMS: Final = ("Direction", "Offset", "Status", "Product", "OptionType")
 
 
 class GatewayTick(objects.TickData, frozen=True, gc=False):
@@ -79,72 +84,6 @@ class GatewayLog(objects.LogData, frozen=True, gc=False):
     """A log line, likewise."""
 
     extra: Extra = None
-
-
-# -- enums and symbols ------------------------------------------------------------------------
-
-
-def _by_name(ours: type[Enum], theirs: type[Enum]) -> Mapping[Enum, Enum]:
-    return {each: theirs[each.name] for each in ours if each.name in theirs.__members__}
-
-
-_THEIRS: dict[Enum, Enum] = {}
-for _name in _ENUMS:
-    _THEIRS |= _by_name(getattr(constants, _name), getattr(their_constants, _name))
-_OURS: dict[Enum, Enum] = {theirs: ours for ours, theirs in _THEIRS.items()}
-
-_EXCHANGES = _by_name(Exchange, their_constants.Exchange)
-_OUR_EXCHANGES = {theirs: ours for ours, theirs in _EXCHANGES.items()}
-_SUFFIXES: dict[Exchange, str] = {
-    each: "_SPOT_BINANCE" if each is Exchange.BINANCE else f"_{each.name}"
-    for each in Exchange
-    if each not in _EXCHANGES
-}
-_INTERVALS = _by_name(Interval, their_constants.Interval)
-_OUR_INTERVALS = {theirs: ours for ours, theirs in _INTERVALS.items()}
-_ORDER_TYPES = {
-    **_by_name(OrderType, their_constants.OrderType),
-    OrderType.STOP_LIMIT: their_constants.OrderType.STOP,
-    OrderType.POST_ONLY: their_constants.OrderType.LIMIT,
-}
-_ADDED_TYPES = {each.name: each for each in (OrderType.STOP_LIMIT, OrderType.POST_ONLY)}
-
-
-def vnpy_symbol(symbol: str, exchange: Exchange) -> tuple[str, their_constants.Exchange]:
-    """How vnpy spells a contract of ours: its symbol and its exchange."""
-    known = _EXCHANGES.get(exchange)
-    if known is not None:
-        return symbol, known
-    return symbol + _SUFFIXES[exchange], _GLOBAL
-
-
-def foxtrot_symbol(symbol: str, exchange: their_constants.Exchange) -> Spelling:
-    """How foxtrot spells a contract of vnpy's.
-
-    Raises:
-        ConfigurationError: It is traded at an exchange that foxtrot has no name for.
-    """
-    if exchange is _GLOBAL:
-        for ours, suffix in _SUFFIXES.items():
-            if symbol.endswith(suffix) and len(symbol) > len(suffix):
-                return symbol.removesuffix(suffix), ours
-    known = _OUR_EXCHANGES.get(exchange)
-    if not isinstance(known, Exchange):
-        problem = f"{getattr(exchange, 'name', exchange)} is not known to foxtrot"
-        raise ConfigurationError("vnpy", "exchange", problem)
-    return symbol, known
-
-
-def foxtrot_exchanges(exchanges: list[their_constants.Exchange]) -> tuple[Exchange, ...]:
-    """Where a vnpy gateway may trade; GLOBAL is every exchange that vnpy has no name for, too."""
-    known = [_OUR_EXCHANGES[each] for each in exchanges if each in _OUR_EXCHANGES]
-    added = list(_SUFFIXES) if _GLOBAL in exchanges else []
-    return tuple(each for each in (*known, *added) if isinstance(each, Exchange))
-
-
-def vnpy_exchanges(exchanges: tuple[Exchange, ...]) -> list[their_constants.Exchange]:
-    """The same for one of ours."""
-    return list(dict.fromkeys(vnpy_symbol("", each)[1] for each in exchanges))
 
 
 # -- moments ------------------------------------------------------------------------------------
@@ -199,16 +138,16 @@ def _our_enum(value: Enum) -> Enum:
     if isinstance(value, their_constants.OrderType):
         return OrderType[value.name]
     if isinstance(value, their_constants.Interval):
-        return _OUR_INTERVALS[value]
-    return _OURS[value]
+        return OUR_INTERVALS[value]
+    return OURS[value]
 
 
 def _their_value(value: object) -> object:
     if isinstance(value, OrderType):
-        return _ORDER_TYPES[value]
+        return ORDER_TYPES[value]
     if isinstance(value, Interval):
-        return _INTERVALS.get(value)
-    return _THEIRS[value] if isinstance(value, Enum) else value
+        return INTERVALS.get(value)
+    return THEIRS[value] if isinstance(value, Enum) else value
 
 
 def _place(theirs: object) -> dict[str, object]:
@@ -261,10 +200,10 @@ def _flat_to_theirs(noun: _Flat) -> Callable[[msgspec.Struct], their_objects.Bas
 def _our_order(theirs: their_objects.OrderData) -> objects.OrderData:
     values = _to_ours(_ORDER, theirs)
     extra = theirs.extra or {}
-    reason, added = extra.get("reason"), _ADDED_TYPES.get(str(extra.get("type", "")))
+    reason, added = extra.get("reason"), ADDED_TYPES.get(str(extra.get("type", "")))
     if isinstance(reason, str):
         values["reason"] = reason
-    if added is not None and _ORDER_TYPES[added] is theirs.type:
+    if added is not None and ORDER_TYPES[added] is theirs.type:
         values["type"] = added
     return objects.OrderData(**values)  # type: ignore[arg-type]
 
@@ -272,7 +211,7 @@ def _our_order(theirs: their_objects.OrderData) -> objects.OrderData:
 def _their_order(ours: objects.OrderData) -> their_objects.OrderData:
     made = _to_theirs(_ORDER, ours)
     added = {"reason": ours.reason} if ours.reason else {}
-    if ours.type.name in _ADDED_TYPES:
+    if ours.type.name in ADDED_TYPES:
         added["type"] = ours.type.name
     if added:
         made.extra = {**(made.extra or {}), **added}
@@ -385,7 +324,7 @@ def _our_cancel(theirs: their_objects.CancelRequest) -> requests.CancelRequest:
 
 def _our_history(theirs: their_objects.HistoryRequest) -> requests.HistoryRequest:
     symbol, exchange = foxtrot_symbol(theirs.symbol, theirs.exchange)
-    interval = Interval.MINUTE if theirs.interval is None else _OUR_INTERVALS[theirs.interval]
+    interval = Interval.MINUTE if theirs.interval is None else OUR_INTERVALS[theirs.interval]
     start, end = theirs.start, _zoned(theirs.end)
     return requests.HistoryRequest(symbol, exchange, start.astimezone(), end, interval)  # type: ignore[arg-type]
 
@@ -395,17 +334,17 @@ def _their_subscribe(ours: requests.SubscribeRequest) -> their_objects.Subscribe
 
 
 def _their_order_request(ours: requests.OrderRequest) -> their_objects.OrderRequest:
-    if ours.type.name in _ADDED_TYPES:
+    if ours.type.name in ADDED_TYPES:
         raise NotSupported("vnpy", f"orders of the type {ours.type.value}")
     symbol, exchange = vnpy_symbol(ours.symbol, ours.exchange)
     return their_objects.OrderRequest(
         symbol=symbol,
         exchange=exchange,
-        direction=_THEIRS[ours.direction],
-        type=_ORDER_TYPES[ours.type],
+        direction=THEIRS[ours.direction],
+        type=ORDER_TYPES[ours.type],
         volume=ours.volume,
         price=ours.stop_price if ours.type is OrderType.STOP else ours.price,
-        offset=_THEIRS[ours.offset],
+        offset=THEIRS[ours.offset],
         reference=ours.reference,
     )
 
@@ -416,10 +355,10 @@ def _their_cancel(ours: requests.CancelRequest) -> their_objects.CancelRequest:
 
 
 def _their_history(ours: requests.HistoryRequest) -> their_objects.HistoryRequest:
-    if ours.interval not in _INTERVALS:
+    if ours.interval not in INTERVALS:
         raise NotSupported("vnpy", f"bars of {ours.interval.value}")
     symbol, exchange = vnpy_symbol(ours.symbol, ours.exchange)
-    interval = _INTERVALS[ours.interval]
+    interval = INTERVALS[ours.interval]
     return their_objects.HistoryRequest(symbol, exchange, ours.start, ours.end, interval)
 
 

@@ -24,8 +24,9 @@ from vnpy.trader.object import SubscribeRequest as VnpySubscribe
 
 from foxtrot.core.aside import aside
 from foxtrot.core.logs import get_logger
-from foxtrot.desktop.conversion import to_foxtrot, to_vnpy, vnpy_exchanges
+from foxtrot.desktop.conversion import to_foxtrot, to_vnpy
 from foxtrot.desktop.host import GivenSettings, host_of
+from foxtrot.desktop.names import vnpy_exchanges
 from foxtrot.errors import FoxtrotError
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.gateway.connect_fields import Scalar, Setting

@@ -14,10 +14,10 @@ from vnpy.trader.ui import MainWindow, QtCore, QtWidgets, create_qapp
 
 from foxtrot.desktop.connections import APP_NAME, ConnectionsApp
 from foxtrot.desktop.connections.ui import ConnectionsWidget
-from foxtrot.desktop.conversion import vnpy_symbol
 from foxtrot.desktop.events import SOURCE, DesktopEventEngine
 from foxtrot.desktop.gateway import as_vnpy_gateway
 from foxtrot.desktop.host import GivenSettings
+from foxtrot.desktop.names import vnpy_symbol
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.gateway.connect_fields import Setting
 from foxtrot.model.constants import Exchange

@@ -71,18 +71,18 @@ def value_of(kind: object) -> st.SearchStrategy[object]:
     return VALUES[kind]
 
 
-@st.composite
-def made(draw: st.DrawFn, kind: type) -> object:
-    """An object of vnpy's, all of its fields filled."""
+def made(kind: type) -> st.SearchStrategy[object]:
+    """Objects of vnpy's, all of their fields filled."""
     hints = typing.get_type_hints(kind)
-    values = {
-        each.name: draw(SYMBOLS if each.name == "symbol" else value_of(hints[each.name]))
-        for each in dataclasses.fields(kind)
-        if each.init
-    }
-    noun = kind(**values)
-    if "extra" in hints:
-        noun.extra = draw(EXTRAS)
+    fields = [each.name for each in dataclasses.fields(kind) if each.init]
+    values = {name: SYMBOLS if name == "symbol" else value_of(hints[name]) for name in fields}
+    if "extra" not in hints:
+        return st.builds(kind, **values)
+    return st.builds(lambda extra, **rest: _with(kind(**rest), extra), EXTRAS, **values)
+
+
+def _with(noun: object, extra: object) -> object:
+    noun.extra = extra  # type: ignore[attr-defined]
     return noun
 
 

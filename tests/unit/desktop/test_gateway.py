@@ -15,9 +15,9 @@ require("vnpy", "talib", "loguru")
 
 from vnpy.trader import constant, object  # noqa: E402
 
-from foxtrot.desktop.conversion import vnpy_symbol  # noqa: E402
 from foxtrot.desktop.gateway import Fills, as_vnpy_gateway  # noqa: E402
 from foxtrot.desktop.host import host_of  # noqa: E402
+from foxtrot.desktop.names import vnpy_symbol  # noqa: E402
 from foxtrot.execution import reconciler  # noqa: E402
 from foxtrot.model.constants import Exchange  # noqa: E402
 from foxtrot.model.events import EVENT_TRADE, Event  # noqa: E402
