@@ -26,12 +26,12 @@ _COLOURS = {
     Tone.BAD: "#ff5252",
 }
 _MODES: dict[str, Mode | None] = {
-    "as the settings say": None,
+    "by settings": None,
     "websocket": Mode.WEBSOCKET,
     "polling": Mode.POLLING,
 }
-_WIDTHS = {"Venue, stream": 230, "Mode": 160, "Orders": 150}
-_STATE, _MODE = COLUMNS.index("State"), COLUMNS.index("Mode")
+_WIDTHS = {"Venue, stream": 230, "State": 110, "Mode": 130, "Orders": 150, "Why": 400}
+_STATE, _MODE, _WHY = (COLUMNS.index(each) for each in ("State", "Mode", "Why"))
 
 
 class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
@@ -123,6 +123,7 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
             if known is None or known.cells[column] != text:
                 item.setText(column, text)
         item.setToolTip(0, row.hint)
+        item.setToolTip(_WHY, row.cells[_WHY])
         colour = _COLOURS.get(row.tone)
         brush = QtGui.QBrush(QtGui.QColor(colour)) if colour else QtGui.QBrush()
         item.setForeground(_STATE, brush)

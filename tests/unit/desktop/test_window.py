@@ -157,7 +157,7 @@ def test_the_mode_is_switched_by_the_panel(shown: Shown) -> None:
     switch = shown.window.connections.switch("BINANCE")
     switch.setCurrentText(Mode.POLLING.value)
     shown.until(lambda: shown.state(STREAM) == "polling", "it is polled")
-    switch.setCurrentText("as the settings say")
+    switch.setCurrentText("by settings")
     shown.until(lambda: shown.state(STREAM) == "active", "it streams again")
 
 
