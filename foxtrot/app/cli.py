@@ -114,6 +114,22 @@ def run_settings(
 
 
 @app.command()
+def desktop(
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="With simulated venues: no account, no network.")
+    ] = False,
+    config: Config = None,
+    seconds: Seconds = None,
+) -> None:
+    """Open the vnpy desktop with foxtrot's venues; needs foxtrot[desktop]."""
+    from foxtrot.app.desktop import run
+
+    code = run(simulated=simulated, config=config, seconds=seconds)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
 def halt() -> None:
     """Block new orders of every running foxtrot of this user, and cancel the open ones."""
     from foxtrot.app.switch import HALT

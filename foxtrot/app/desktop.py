@@ -1,0 +1,114 @@
+"""`foxtrot desktop`: vnpy's main window with foxtrot's venues."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from foxtrot.app.stages import STAGES
+from foxtrot.app.venues import contract_of, requests, setting
+from foxtrot.core import logs
+from foxtrot.core.settings import Settings
+from foxtrot.errors import ConfigurationError
+from foxtrot.gateway.registry import adapter_class, adapter_names
+from foxtrot.model.constants import Channel
+
+if TYPE_CHECKING:
+    from foxtrot.desktop.host import GivenSettings
+    from foxtrot.desktop.window import DesktopVenue
+
+NEEDED = ("vnpy", "talib", "loguru", "PySide6", "qdarkstyle")
+
+
+def run(*, simulated: bool, config: Path | None, seconds: float | None) -> int:
+    """Open the desktop; returns its exit code when it is closed.
+
+    Args:
+        simulated: With all venues that can be simulated here, connected, and their symbols.
+        config: With the venues of a settings file, connected.
+        seconds: Close by itself after so long.
+
+    Raises:
+        ConfigurationError: The extra is not installed, or the settings are wrong.
+    """
+    if simulated and config is not None:
+        raise ConfigurationError("command line", "--simulated", "does not go with --config")
+    _check_installed()
+    _choose_language()
+    logs.configure(level="WARNING")
+    with ExitStack() as stack:
+        if simulated:
+            venues, settings = _simulated(stack)
+        elif config is not None:
+            venues, settings = _of_settings(config.resolve())  # vnpy changes the directory
+        else:
+            venues, settings = _installed(), None
+        from foxtrot.desktop.window import show
+
+        return show(venues, settings, seconds, begun=_end_by_signal)
+
+
+def _check_installed() -> None:
+    missing = [each for each in NEEDED if find_spec(each) is None]
+    if missing:
+        problem = f"{', '.join(missing)} is not installed; run: pip install 'foxtrot[desktop]'"
+        raise ConfigurationError("desktop", "", problem)
+
+
+def _choose_language() -> None:
+    """English, unless the user's language is Chinese, which vnpy speaks by itself."""
+    variables = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+    chosen = next((os.environ[each] for each in variables if os.environ.get(each)), "")
+    if not chosen.startswith("zh"):
+        os.environ["LANGUAGE"] = "en"
+
+
+def _simulated(stack: ExitStack) -> tuple[list[DesktopVenue], GivenSettings]:
+    from foxtrot.desktop.window import DesktopVenue
+
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="foxtrot-desktop-")))
+
+    def keep(name: str, value: str) -> str:
+        file = folder / name
+        file.touch(mode=0o600)
+        file.write_text(value, encoding="utf-8")
+        return f"file:{file}"
+
+    venues = []
+    for stage in (kind() for kind in STAGES if not kind.lack()):
+        stage.open(stack, stage.symbols, seed=0, rate_hz=10.0)
+        adapter = stage.adapter()
+        symbols = tuple(contract_of(adapter, each) for each in stage.symbols)
+        venues.append(DesktopVenue(stage.name, adapter, stage.to_trade(keep), symbols))
+    return venues, {"journal.directory": str(folder)}
+
+
+def _of_settings(path: Path) -> tuple[list[DesktopVenue], GivenSettings]:
+    from foxtrot.core.event_engine import EventEngine
+    from foxtrot.desktop.window import DesktopVenue
+
+    venues = []
+    for name, entry in Settings.load(path).venues.items():
+        kind = adapter_class(entry.adapter, where=f"{path}: venues.{name}")
+        wanted = requests(kind(EventEngine(), name), entry)
+        symbols = tuple((r.symbol, r.exchange) for r in wanted if r.channel is Channel.TICK)
+        venues.append(DesktopVenue(name, kind, setting(entry.connect), symbols))
+    return venues, path
+
+
+def _installed() -> list[DesktopVenue]:
+    from foxtrot.desktop.window import DesktopVenue
+
+    kinds = [adapter_class(name) for name in adapter_names()]
+    return [DesktopVenue(kind.default_name, kind) for kind in kinds]
+
+
+def _end_by_signal(end: Callable[[], None]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: end())

@@ -1,0 +1,127 @@
+"""The whole desktop: vnpy's own main window with foxtrot's venues and the connection panel."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+
+import msgspec
+from vnpy.event import EventEngine
+from vnpy.trader.engine import MainEngine
+from vnpy.trader.object import SubscribeRequest as VnpySubscribe
+from vnpy.trader.ui import MainWindow, QtCore, QtWidgets, create_qapp
+
+from foxtrot.desktop.connections import APP_NAME, ConnectionsApp
+from foxtrot.desktop.connections.ui import ConnectionsWidget
+from foxtrot.desktop.events import SOURCE, DesktopEventEngine
+from foxtrot.desktop.gateway import as_vnpy_gateway
+from foxtrot.desktop.host import GivenSettings
+from foxtrot.desktop.names import vnpy_symbol
+from foxtrot.gateway.base import BaseAdapter
+from foxtrot.gateway.connect_fields import Setting
+from foxtrot.model.constants import Exchange
+
+APPS = (
+    ("vnpy_ctastrategy", "CtaStrategyApp"),
+    ("vnpy_riskmanager", "RiskManagerApp"),
+    ("vnpy_datarecorder", "DataRecorderApp"),
+)
+"""Apps of vnpy that are shown where they are installed."""
+
+
+class DesktopVenue(msgspec.Struct, frozen=True):
+    """A venue of the desktop; with a setting it is connected at once."""
+
+    name: str
+    adapter_class: type[BaseAdapter]
+    setting: Setting | None = None
+    symbols: tuple[tuple[str, Exchange], ...] = ()
+
+
+class DesktopEngine(MainEngine):  # type: ignore[misc]
+    """vnpy's main engine, which can be closed by its window and by who opened it."""
+
+    _closed = False
+
+    def close(self) -> None:
+        """Close apps and gateways. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            super().close()
+
+
+class DesktopWindow(MainWindow):  # type: ignore[misc]
+    """vnpy's main window with the connection panel as a dock."""
+
+    def __init__(self, main_engine: MainEngine, event_engine: EventEngine) -> None:
+        super().__init__(main_engine, event_engine)
+        self.setWindowTitle("foxtrot: vnpy desktop")
+
+    def init_dock(self) -> None:
+        """Add the panel to vnpy's docks, so that the layout that is kept knows it."""
+        super().init_dock()
+        self.connections, _ = self.create_dock(
+            ConnectionsWidget, APP_NAME, QtCore.Qt.DockWidgetArea.BottomDockWidgetArea
+        )
+
+
+def make_engine(venues: Sequence[DesktopVenue], settings: GivenSettings = None) -> DesktopEngine:
+    """vnpy's main engine on foxtrot's event engine, with these venues and the apps there are."""
+    engine = DesktopEngine(DesktopEventEngine())
+    for venue in venues:
+        engine.add_gateway(as_vnpy_gateway(venue.adapter_class, settings), venue.name)
+    engine.add_app(ConnectionsApp)
+    for module, name in APPS:
+        if find_spec(module) is not None:
+            _add_app(engine, module, name)
+    return engine
+
+
+def _add_app(engine: MainEngine, module: str, name: str) -> None:
+    try:
+        engine.add_app(getattr(importlib.import_module(module), name))
+    except ImportError as error:
+        engine.write_log(f"{name} is not shown: {error}; install what it lacks", SOURCE)
+
+
+def begin(engine: MainEngine, venues: Sequence[DesktopVenue]) -> None:
+    """Subscribe to what the venues list, and connect those that have a setting."""
+    for venue in venues:
+        for symbol, exchange in venue.symbols:
+            engine.subscribe(VnpySubscribe(*vnpy_symbol(symbol, exchange)), venue.name)
+        if venue.setting is not None:
+            engine.connect(dict(venue.setting), venue.name)
+
+
+def show(
+    venues: Sequence[DesktopVenue],
+    settings: GivenSettings = None,
+    seconds: float | None = None,
+    begun: Callable[[Callable[[], None]], None] | None = None,
+) -> int:
+    """Open the desktop and stay until it is closed; returns the exit code.
+
+    Args:
+        venues: Its gateways.
+        settings: Of the foxtrot engine behind them.
+        seconds: Close by itself after so long.
+        begun: Told, once it is open, what closes it.
+    """
+    app: QtWidgets.QApplication = create_qapp("foxtrot")
+    engine = make_engine(venues, settings)
+
+    def end() -> None:
+        app.exit(0)  # `quit` would let the window ask whether that is meant
+
+    try:
+        window = DesktopWindow(engine, engine.event_engine)
+        window.showMaximized()
+        begin(engine, venues)
+        if begun is not None:
+            begun(end)
+        if seconds is not None:
+            QtCore.QTimer.singleShot(round(seconds * 1_000), end)
+        return int(app.exec())
+    finally:
+        engine.close()
