@@ -76,6 +76,13 @@ prepare() { # prepare NAME LOCK...: makes or refreshes the environment NAME from
     "$python" -I "$ROOT/scripts/_env.py" "$ENVS/$name" "$@"
 }
 
+# Of the tests: with the vnpy desktop, or without it, its tests skipped, where that cannot be had.
+prepare_tests() {
+    prepare .venv-test dev desktop && return 0
+    say "the desktop's packages cannot be had here (see above): going on without them"
+    prepare .venv-test dev
+}
+
 # Ends a command that hangs, where coreutils has the tool for it: the command and all it started,
 # or, at a terminal, the command alone, as Ctrl-C would not reach a group of its own.
 limited() { # limited SECONDS COMMAND...
