@@ -2,116 +2,30 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.desktop import main_engine_class, require
+from tests.support.desktop_window import Shown, open_window, qt
 
-require("vnpy", "talib", "loguru", "PySide6", "qdarkstyle")
+from vnpy.trader.ui import MainWindow, QtWidgets  # isort: skip
+from vnpy.trader.ui.widget import ConnectDialog  # isort: skip
 
+from foxtrot.desktop.connections.rows import COLUMNS
+from foxtrot.model.constants import Mode
+from tests.support.binance_venue import BinanceUnderTest
 
-def _load(library: str) -> None:
-    try:
-        ctypes.CDLL(library)
-    except OSError as error:
-        packages = "libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 fonts-dejavu-core"
-        reason = f"Qt lacks {error}: apt install {packages}"
-        pytest.skip(reason, allow_module_level=True)
-
-
-for each in ("libEGL.so.1", "libGL.so.1", "libxkbcommon.so.0", "libfontconfig.so.1"):
-    _load(each)
-
-main_engine_class()
-os.environ["QT_QPA_PLATFORM"] = "offscreen"
-
-import warnings  # noqa: E402
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of what Qt's helpers import
-    from vnpy.trader.ui import MainWindow, QtWidgets, create_qapp
-    from vnpy.trader.ui.widget import ConnectDialog
-
-from foxtrot.desktop import window as window_module  # noqa: E402
-from foxtrot.desktop.connections.rows import COLUMNS  # noqa: E402
-from foxtrot.desktop.window import DesktopVenue, DesktopWindow, begin, make_engine  # noqa: E402
-from foxtrot.model.constants import Mode  # noqa: E402
-from tests.support.binance_venue import BinanceUnderTest  # noqa: E402
-from tests.support.rig import QUICK, WAIT_S  # noqa: E402
-
-STATE = COLUMNS.index("State")
 STREAM = "BINANCE/BTCUSDT.BINANCE/tick"
 
-
-class Shown:
-    """A window, its engine and its venue."""
-
-    def __init__(self, app: Any, venue: BinanceUnderTest) -> None:
-        self.app, self.venue = app, venue
-        setting = {**venue.setting(), "api_key": "env:DESK_API_KEY", "secret": "env:DESK_SECRET"}
-        symbols = tuple((symbol, venue.exchange) for symbol in venue.symbols)
-        venues = [DesktopVenue("BINANCE", venue.adapter_class, setting, symbols)]
-        self.engine = make_engine(venues, {**QUICK, "orders.timeout_s": 1.0})
-        self.window = DesktopWindow(self.engine, self.engine.event_engine)
-        self.window.show()
-        begin(self.engine, venues)
-
-    def until(self, happened: Callable[[], bool], what: str) -> None:
-        """Let the window live until something is so."""
-        for _ in range(int(WAIT_S / 0.01)):
-            self.app.processEvents()
-            self.window.connections.look()
-            if happened():
-                return
-            threading.Event().wait(0.01)
-        raise AssertionError(f"not within {WAIT_S:g} s: {what}")
-
-    def state(self, key: str) -> str:
-        """What the panel says of a row."""
-        try:
-            return str(self.window.connections.item(key).text(STATE))
-        except KeyError:
-            return ""
-
-    def table(self, name: str) -> Any:
-        """One of vnpy's monitors."""
-        return next(m for m in self.window.monitors.values() if type(m).__name__ == name)
-
-
-@pytest.fixture(scope="module")
-def app() -> Iterator[Any]:
-    """Qt's application, of which there is one; what it takes over is given back."""
-    hooks = sys.excepthook, threading.excepthook
-    place = os.getcwd()
-    app = QtWidgets.QApplication.instance() or create_qapp("foxtrot")
-    sys.excepthook, threading.excepthook = hooks
-    yield app
-    os.chdir(place)
+app = pytest.fixture(scope="module")(qt)
 
 
 @pytest.fixture
 def shown(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
     """The window with a venue that streams and trades."""
-    venue = BinanceUnderTest(rate_hz=20.0)
-    for name, value in venue.keys().items():
-        monkeypatch.setenv(f"DESK_{name.upper()}", value)
-    monkeypatch.setattr(window_module, "APPS", ())
-    venue.start()
-    place = os.getcwd()
-    shown = Shown(app, venue)
-    yield shown
-    shown.engine.close()
-    shown.window.connections._timer.stop()
-    shown.window.deleteLater()
-    app.processEvents()
-    os.chdir(place)
-    venue.stop()
+    with open_window(app, monkeypatch, [BinanceUnderTest(rate_hz=20.0)]) as shown:
+        yield shown
 
 
 def test_the_market_is_in_the_window(shown: Shown) -> None:
