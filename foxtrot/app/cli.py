@@ -48,8 +48,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(brokers.ib, name="ib")
-app.add_typer(brokers.futu, name="futu")
+app.add_typer(brokers.ib_commands, name="ib")
+app.add_typer(brokers.futu_commands, name="futu")
 
 
 def _show_version(wanted: bool) -> None:

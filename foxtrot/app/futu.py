@@ -7,10 +7,12 @@ import contextlib
 import datetime as dt
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
+import typer
 
+from foxtrot.app import options
 from foxtrot.app.place import Place
 from foxtrot.app.venues import contract_of
 from foxtrot.core import logs
@@ -24,19 +26,30 @@ if TYPE_CHECKING:
     from foxtrot.adapter.futu.settings import FutuSettings
 
 T = TypeVar("T")
+Market = Annotated[str, typer.Option("--market", help="HK, US or CN: whose account is traded.")]
+KeyFile = Annotated[
+    str, typer.Option("--rsa-key-file", help="OpenD's private key, if it encrypts.")
+]
 
 _NAME = "FUTU"
 
 
-class FutuPlace(Place, frozen=True, kw_only=True):
-    """Which OpenD is meant."""
+class OpendPlace(Place, frozen=True, kw_only=True):
+    """Which OpenD is meant, to ask it what has to do with no account."""
 
     kind = "futu"
     title = "Futu"
     unused = frozenset({"password"})
 
-    market: str = ""
-    rsa_key_file: str = ""
+    rsa_key_file: KeyFile = ""
+
+
+class FutuPlace(OpendPlace, frozen=True, kw_only=True):
+    """Which OpenD is meant, and which account of it."""
+
+    environment: options.World = ""
+    account: options.Account = ""
+    market: Market = ""
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -89,7 +102,7 @@ def status(place: FutuPlace, *, json: bool) -> Iterator[str]:
         yield f"  no account would be traded: {told.problem}"
 
 
-def contracts(place: FutuPlace, names: Sequence[str], *, json: bool) -> Iterator[str]:
+def contracts(place: OpendPlace, names: Sequence[str], *, json: bool) -> Iterator[str]:
     """A line for each contract: name, lot and price step, or why there is none.
 
     Raises:
@@ -127,7 +140,7 @@ def contracts(place: FutuPlace, names: Sequence[str], *, json: bool) -> Iterator
         yield f"{vt_symbol:<14} {data.name} ({data.product.value}; {lot})"
 
 
-def quota(place: FutuPlace, *, json: bool) -> Iterator[str]:
+def quota(place: OpendPlace, *, json: bool) -> Iterator[str]:
     """Lines that say what of OpenD's quotas is used, over all its connections.
 
     Raises:
@@ -205,7 +218,7 @@ async def _connected(settings: FutuSettings) -> AsyncIterator[FutuClient]:
         await client.close()
 
 
-def _run(place: FutuPlace, work: Callable[[FutuSettings], Coroutine[object, object, T]]) -> T:
+def _run(place: OpendPlace, work: Callable[[FutuSettings], Coroutine[object, object, T]]) -> T:
     from foxtrot.adapter.futu.settings import FutuSettings
 
     logs.configure(level="ERROR", json=False)

@@ -7,10 +7,12 @@ import contextlib
 import datetime as dt
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
+import typer
 
+from foxtrot.app.options import Account, World
 from foxtrot.app.place import Place
 from foxtrot.core import logs
 from foxtrot.errors import ConfigurationError
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from foxtrot.adapter.ib.settings import IbSettings
 
 T = TypeVar("T")
+ClientId = Annotated[
+    int | None,
+    typer.Option("--client-id", min=0, help="Of the connection that trades; or 1."),
+]
 
 _NAME = "IB"
 _NS_PER_S = 1_000_000_000
@@ -32,7 +38,9 @@ class IbPlace(Place, frozen=True, kw_only=True):
     kind = "ib"
     title = "IB"
 
-    client_id: int | None = None
+    client_id: ClientId = None
+    environment: World = ""
+    account: Account = ""
 
 
 class Status(msgspec.Struct, frozen=True):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
+import typing
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import msgspec
 
+from foxtrot.app.options import Config, Host, Port, Remote, Venue
 from foxtrot.app.venues import setting
 from foxtrot.core.settings import Settings
 from foxtrot.errors import ConfigurationError
@@ -25,7 +29,7 @@ _OF_THE_FILE = ("config", "venue")
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """A gateway; each field but the first two is an option, and a field of `connect`.
+    """A gateway; each field is an option, and each but the first two a field of `connect`.
 
     Attributes:
         kind: The adapter's name in settings files.
@@ -37,13 +41,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     title: ClassVar[str]
     unused: ClassVar[frozenset[str]] = frozenset()
 
-    config: Path | None = None
-    venue: str = ""
-    host: str = ""
-    port: int = 0
-    allow_remote: bool = False
-    environment: str = ""
-    account: str = ""
+    config: Config = None
+    venue: Venue = ""
+    host: Host = ""
+    port: Port = 0
+    allow_remote: Remote = False
 
     def use(self, connect: Callable[[Setting], T]) -> T:
         """Use what `connect` takes; an error names the place in the file, or the option.
@@ -90,6 +92,35 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         meant = " that are meant" if self.venue else ""
         problem = f"has {len(named) or 'no'} venues of {self.title}{meant}; name one with --venue"
         raise ConfigurationError(str(path), "venues", problem)
+
+
+def placed(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a place where its signature has `place`, of that type."""
+    signature = inspect.signature(command, eval_str=True)
+    kind = signature.parameters["place"].annotation
+    hints = typing.get_type_hints(kind, include_extras=True)
+    options = [
+        inspect.Parameter(
+            each.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=each.default,
+            annotation=hints[each.name],
+        )
+        for each in msgspec.structs.fields(kind)
+    ]
+
+    @functools.wraps(command)
+    def run(**said: object) -> None:
+        place = kind(**{each.name: said.pop(each.name) for each in options})
+        command(place=place, **said)
+
+    parameters: list[inspect.Parameter] = []
+    for each in signature.parameters.values():
+        keyword = each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        parameters += options if each.name == "place" else [keyword]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run
 
 
 @contextlib.contextmanager
