@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import Annotated, Final
+
+import msgspec
 
 from foxtrot.connectivity.vitals import Course, Vitals
 from foxtrot.model.constants import Mode
@@ -49,8 +51,7 @@ class Plan:
     """What is rolled out, and how long each stage has to prove itself.
 
     `symbols` are the majors, the most trusted first. A stage without a time is passed at once.
-    `begin` is the first stage: another than polling where a process goes on with what an earlier
-    one has validated. Then there is no latency to compare with in that stage.
+    `begin` is the first stage. Another than polling has no latency to be compared with.
     """
 
     symbols: tuple[str, ...] = ()
@@ -64,6 +65,34 @@ class Served:
 
     websocket: bool
     symbols: tuple[str, ...] = ()
+
+
+Seconds = Annotated[float, msgspec.Meta(ge=0.0)]
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """What a roll-out has reached: what survives the process.
+
+    `elapsed_s` is how long its stage has proved itself; `begin` the plan's when it was reached.
+
+    Raises:
+        ValueError: It contradicts itself.
+    """
+
+    stage: Stage
+    elapsed_s: Seconds = 0.0
+    begin: Stage | None = None
+    baseline_s: Seconds | None = None
+    reason: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+    pinned: bool = False
+    rolled_back: bool = False
+    validated: bool = False
+
+    def __post_init__(self) -> None:
+        if self.rolled_back and self.stage is not Stage.POLLING:
+            raise ValueError("what was rolled back is polled")
+        if self.validated and (self.stage is not Stage.ALL or self.pinned):
+            raise ValueError("all is validated at the end alone")
 
 
 class RollOut:
@@ -107,8 +136,33 @@ class RollOut:
         goes_on = not (self.pinned or self.rolled_back or self.validated)
         until_ns = self._since_ns + round(self._validate_s * NS_PER_S) if goes_on else 0
         return RollOutHealth(
-            self._stage.value, self._since_ns, until_ns, self._reason, self.rolled_back
+            self._stage.value,
+            self._since_ns,
+            until_ns,
+            self._reason,
+            self.rolled_back,
+            self.pinned,
         )
+
+    def progress(self, now: float) -> Progress:
+        """What is to be kept of it."""
+        return Progress(
+            self._stage,
+            max(now - self._since, 0.0),
+            self.plan.begin,
+            self._baseline_s,
+            self._reason,
+            self.pinned,
+            self.rolled_back,
+            self.validated,
+        )
+
+    def resume(self, progress: Progress, now: float, now_ns: int) -> None:
+        """Go on where an earlier process stood; the time between them proves nothing."""
+        self.pinned, self.rolled_back = progress.pinned, progress.rolled_back
+        self.validated, self._baseline_s = progress.validated, progress.baseline_s
+        since_ns = now_ns - round(progress.elapsed_s * NS_PER_S)
+        self._enter(progress.stage, progress.reason, now - progress.elapsed_s, since_ns)
 
     def look(self, vitals: Vitals, memory_bytes: int, now: float, now_ns: int) -> bool:
         """Judge the figures of now; whether it is in another stage after that."""

@@ -123,8 +123,8 @@ class FeatureFlags(BaseModel):
     rollout_begin: Literal["polling", "first", "top", "majors", "all"] = Field(
         default="polling",
         alias="rollout.begin",
-        description="The stage with which it begins; a new process knows nothing of what an "
-        "earlier one has validated.",
+        description="The stage with which it begins; a new process goes on where the last one "
+        "stood, unless this was changed in between.",
     )
     rollout_polling_s: float = Field(
         default=300.0,
@@ -274,7 +274,8 @@ class FeatureFlags(BaseModel):
     journal_directory: str = Field(
         default="",
         alias="journal.directory",
-        description="Where the order journals are kept; empty: the user's data directory.",
+        description="Where the order journals are kept, and how far a roll-out has come; empty: "
+        "the user's data directory.",
         max_length=1024,
         json_schema_extra={"applies": Applies.ON_RESTART.value},
     )

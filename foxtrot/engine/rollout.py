@@ -1,4 +1,4 @@
-"""Rolls the websockets of adapters out: lays the stage of each over the settings."""
+"""Rolls the websockets of adapters out: lays the stage of each over the settings, and keeps it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from foxtrot.core.event_engine import EventEngine
 from foxtrot.core.logs import get_logger
 from foxtrot.core.process import process_health
 from foxtrot.core.settings import FeatureFlags, Settings
+from foxtrot.engine.rollout_file import Shelf
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.model.constants import Mode
 from foxtrot.model.events import EVENT_TIMER, Event
-from foxtrot.model.health import RollOutHealth
+from foxtrot.model.health import AdapterHealth, RollOutHealth
 
 WATCH_LANE: Final = "watch"
 """The thread of what looks after the rest, so that no handler of the market waits for it."""
@@ -42,6 +43,9 @@ class Engine(Protocol):
 class RollOuts:
     """The roll-outs of one engine.
 
+    An adapter that is connected to another environment than before begins anew there, or goes on
+    with what an earlier process has reached.
+
     Thread safety: every method from any thread; `look` is called on the lane `watch`.
 
     Args:
@@ -56,6 +60,8 @@ class RollOuts:
         self._engine, self._apply, self.clock = engine, apply, clock or SystemClock()
         self._lock = threading.RLock()
         self._rolls: dict[str, RollOut] = {}  # under the lock
+        self._keeping = threading.Lock()  # taken before the other, as files take their time
+        self._shelf = Shelf(lambda name: engine.settings.for_adapter(name))
         self._laid: Mapping[str, Served] = {}  # replaced, never changed
         self._shown: Mapping[str, RollOutHealth] = {}
         self._looks = False
@@ -89,6 +95,7 @@ class RollOuts:
                 elif roll is not None and not flags.rollout_enabled and not roll.pinned:
                     del self._rolls[name]
             self._publish()
+        self._keep()
 
     def override(self, name: str, stage: Stage | None) -> None:
         """Let an adapter stand at `stage`; None: as the settings say, a roll-out begins anew.
@@ -110,6 +117,7 @@ class RollOuts:
                 self._rolls.pop(name, None)
             self._publish()
         log.warning("mode_override", venue=name, stage=stage.value if stage else "")
+        self._keep()
         self._apply()
 
     def override_mode(self, name: str, mode: Mode | None) -> None:
@@ -119,19 +127,51 @@ class RollOuts:
     def look(self) -> None:
         """Judge each roll-out by the figures of now."""
         latency, memory = self._engine.event_engine.health().latency, process_health().memory_bytes
+        adapters = {name: self._engine.adapter(name) for name in list(self._rolls)}
+        healths = {name: each.health(streams=False) for name, each in adapters.items()}
+        moved = self._take_over(healths)
         now, now_ns = self.clock.monotonic(), self.clock.time_ns()
         with self._lock:
-            moved = []
-            for name, roll in self._rolls.items():
-                health = self._engine.adapter(name).health(streams=False)
-                if roll.look(vitals(health, latency.get(name)), memory, now, now_ns):
-                    moved.append(name)
+            for name in healths.keys() & self._rolls.keys():
+                figures = vitals(healths[name], latency.get(name))
+                if self._rolls[name].look(figures, memory, now, now_ns):
+                    moved.add(name)
             self._publish()
             shown = self._shown
-        for name in moved:
+        self._keep()
+        for name in moved & shown.keys():
             self._tell(name, shown[name])
         if moved:
             self._apply()
+
+    def _take_over(self, healths: Mapping[str, AdapterHealth]) -> set[str]:
+        """Go on with what earlier processes have reached; whose stage is another after that."""
+        taken = set()
+        with self._keeping:
+            for name, health in healths.items():
+                here, before = health.environment, self._shelf.environment(name)
+                if here is None or here is before:
+                    continue
+                kept = self._shelf.recall(name, here)
+                now, now_ns = self.clock.monotonic(), self.clock.time_ns()
+                with self._lock:
+                    roll = self._rolls.get(name)
+                    if roll is None or roll.pinned:
+                        continue
+                    if before is not None:
+                        roll.release(now, now_ns)
+                    if kept is not None:
+                        roll.resume(kept, now, now_ns)
+                    if before is not None or kept is not None:
+                        taken.add(name)
+        return taken
+
+    def _keep(self) -> None:
+        with self._keeping:
+            now = self.clock.monotonic()
+            with self._lock:
+                reached = {name: roll.progress(now) for name, roll in self._rolls.items()}
+            self._shelf.keep(reached)
 
     def _publish(self) -> None:
         self._laid = {name: roll.served for name, roll in self._rolls.items()}

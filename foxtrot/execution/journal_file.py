@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import re
 import secrets
 import sqlite3
 from pathlib import Path
 
 import msgspec
 
-from foxtrot.core.directories import make_private
-from foxtrot.core.redaction import scrub
+from foxtrot.core.directories import file_name, make_private, sync_directory
 from foxtrot.errors import JournalError, JournalInUse, JournalUnavailable
 from foxtrot.execution import journal_rows as rows
 from foxtrot.execution import wal
@@ -24,7 +21,6 @@ from foxtrot.model.objects import utc
 _APPLICATION_ID = 0x666F786A
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _COMPANIONS = ("-wal", "-shm", "-journal")
-_PLAIN_NAME = re.compile(r"[a-z0-9_-]{1,64}")
 _SMALLEST_DATABASE = 512
 
 _UNREACHABLE = frozenset(
@@ -50,16 +46,8 @@ Opened = tuple[sqlite3.Connection, Head, list[OrderRecord]]
 
 
 def path_of(directory: Path, account: str) -> Path:
-    """Where the journal of `account` is, within the data directory.
-
-    A name that could not be a file's, or looks like a secret, is replaced by its digest.
-    """
-    if _PLAIN_NAME.fullmatch(account) and scrub(account) == account:
-        name = account
-    else:
-        digest = hashlib.sha256(account.encode("utf-8", "surrogatepass")).hexdigest()
-        name = f"account-{digest[:16]}"
-    return directory / "journal" / f"{name}.db"
+    """Where the journal of `account` is, within the data directory."""
+    return directory / "journal" / f"{file_name(account, 'account')}.db"
 
 
 def lock(path: Path) -> sqlite3.Connection:
@@ -177,7 +165,7 @@ def create(path: Path, now_ns: int) -> None:
             connection.execute(f"PRAGMA user_version={rows.SCHEMA_VERSION}")
             connection.execute("COMMIT")
         draft.replace(path)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     except OSError as error:
         raise JournalUnavailable(str(path), f"cannot be made: {error.strerror}") from None
     except sqlite3.Error as error:
@@ -316,13 +304,3 @@ def _make_file(path: Path) -> None:
     # O_EXCL: to open and close a file that SQLite holds would end its lock.
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-
-
-def _sync_directory(directory: Path) -> None:
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

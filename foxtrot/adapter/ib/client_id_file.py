@@ -13,7 +13,7 @@ from typing import Annotated
 
 import msgspec
 
-from foxtrot.core.directories import make_private
+from foxtrot.core.directories import make_private, write_private
 from foxtrot.core.logs import get_logger
 
 log = get_logger("foxtrot.ib.client_ids")
@@ -98,15 +98,7 @@ def write(path: Path, book: Book) -> None:
     Raises:
         OSError: It cannot be written; the old one is as it was.
     """
-    draft = path.with_suffix(".new")
-    with contextlib.suppress(FileNotFoundError):
-        draft.unlink()
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as target:
-        target.write(msgspec.json.format(msgspec.json.encode(book), indent=1) + b"\n")
-        target.flush()
-        os.fsync(target.fileno())
-    draft.replace(path)
+    write_private(path, msgspec.json.format(msgspec.json.encode(book), indent=1) + b"\n")
 
 
 def process_began(pid: int) -> str | None:

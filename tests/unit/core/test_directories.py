@@ -1,12 +1,13 @@
 """What must survive foxtrot has one place, the user's own."""
 
+import errno
 import stat
 from pathlib import Path
 
 import platformdirs
 import pytest
 
-from foxtrot.core.directories import DATA_VARIABLE, data_directory, make_private
+from foxtrot.core.directories import DATA_VARIABLE, data_directory, make_private, write_private
 from foxtrot.errors import ConfigurationError
 
 
@@ -51,3 +52,33 @@ def test_a_directory_that_others_may_read_is_closed_to_them(tmp_path: Path) -> N
     make_private(tmp_path / "a")
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+
+
+def test_a_private_file_is_replaced_whole(tmp_path: Path) -> None:
+    """For this user alone, whatever stood there before, and without a trace of the making."""
+    path = tmp_path / "a" / "b.json"
+    write_private(path, b"1")
+    path.chmod(0o644)
+    write_private(path, b"22")
+    assert path.read_bytes() == b"22"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_private_file_that_cannot_be_written_is_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk costs the news, not what was kept; the next attempt finds nothing in its way."""
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    path = tmp_path / "b.json"
+    write_private(path, b"1")
+    with monkeypatch.context() as broken:
+        broken.setattr("os.fsync", full)
+        with pytest.raises(OSError, match="no space"):
+            write_private(path, b"22")
+    assert path.read_bytes() == b"1"
+    assert list(tmp_path.iterdir()) == [path]
+    write_private(path, b"22")
