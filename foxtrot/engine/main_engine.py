@@ -435,15 +435,20 @@ class MainEngine:
         self._apply(settings, difference)
         return difference
 
-    def override_mode(self, adapter_name: str, mode: Mode | None) -> None:
+    def override_mode(self, adapter_name: str, mode: Mode | None, vt_symbol: str = "") -> None:
         """Stream everything of an adapter, or poll it, whatever the settings say; None: as they do.
 
-        A roll-out that is under way is taken back by POLLING, and begins anew with None.
+        With `vt_symbol` that symbol alone, also against what was said of its adapter. Without, a
+        roll-out that is under way is taken back by POLLING, and begins anew with None.
 
         Raises:
-            ConfigurationError: There is no such adapter.
+            ConfigurationError: There is no such adapter, or the symbol is not subscribed there.
+            NotSupported: The venue cannot serve the symbol so.
         """
-        self.rollouts.override_mode(adapter_name, mode)
+        if vt_symbol:
+            self.adapter(adapter_name).pin_mode(vt_symbol, mode)
+        else:
+            self.rollouts.override_mode(adapter_name, mode)
 
     def _watch(self, path: Path) -> None:
         watcher = SettingsWatcher(path, self._apply, self._bad_settings, current=self.settings)

@@ -103,6 +103,7 @@ class BaseAdapter(OrderPort):
         self._served: set[str] = set()
         self._requests: dict[StreamKey, SubscribeRequest] = {}
         self._owners: dict[StreamKey, set[str]] = {}
+        self._pins: Mapping[str, Mode] = {}  # replaced, never changed
         self._asking = threading.Lock()
         self._feeds: MarketFeeds | None = None
         self._serial = asyncio.Lock()
@@ -217,6 +218,28 @@ class BaseAdapter(OrderPort):
             if switched and self.capabilities.polls_orders:
                 self.bridge.call_soon(desk.recycle)
 
+    def pin_mode(self, vt_symbol: str, mode: Mode | None) -> None:
+        """Stream a subscribed symbol, or poll it, whatever the flags say; None: as they do.
+
+        Raises:
+            ConfigurationError: It is not subscribed.
+            NotSupported: The venue cannot serve it so.
+        """
+        channels = {key.channel for key in self._requests.copy() if key.vt_symbol == vt_symbol}
+        if not channels:
+            raise ConfigurationError("pin_mode", "vt_symbol", f"{vt_symbol} is not subscribed")
+        known = self.capabilities
+        served = known.polled if mode is Mode.POLLING else known.channels
+        if not channels & served:
+            raise NotSupported(self.adapter_name, f"polling {vt_symbol}")
+        with self._asking:
+            others = {each: pin for each, pin in self._pins.items() if each != vt_symbol}
+            self._pins = others if mode is None else {**others, vt_symbol: mode}
+            feeds, pins = self._feeds, self._pins
+            if feeds is not None:
+                self.bridge.call_soon(feeds.pin, pins)
+        self.log.warning("mode_pinned", vt_symbol=vt_symbol, mode=mode.value if mode else "")
+
     def unconnected(self) -> str:
         """Why there is no connection and none is being made; empty if that is not so."""
         if self._closed:
@@ -247,6 +270,7 @@ class BaseAdapter(OrderPort):
                 config=self._template,
                 flags=self.settings.for_adapter(self.adapter_name),
             )
+            self._feeds.pin(self._pins)
             self._feeds.want(list(self._requests))
             self._feeds.start()
             await self._start_desk()
@@ -390,6 +414,7 @@ class BaseAdapter(OrderPort):
             errors_by_class=self._errors.counts(),
             facts=self._facts(),
             trading=self._desk.health() if self._desk is not None else None,
+            pinned=dict(self._pins),
         )
 
     def _sessions(self) -> tuple[SessionHealth, ...]:

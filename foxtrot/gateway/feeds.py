@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from foxtrot.connectivity.breaker import BreakerState
@@ -53,6 +53,7 @@ class MarketFeeds:
         self._venue, self._capabilities, self._bridge = venue, capabilities, bridge
         self._listener = listener
         self._template, self._flags = config, flags
+        self._pins: Mapping[str, Mode] = {}
         self._wanted: dict[StreamKey, None] = {}
         self._asked: set[StreamKey] = set()
         self._changed = asyncio.Event()
@@ -108,6 +109,11 @@ class MarketFeeds:
         self._flags = flags
         for feed in self._feeds.values():
             feed.config = self._template.with_flags(flags)
+        self._changed.set()
+
+    def pin(self, pins: Mapping[str, Mode]) -> None:
+        """Route these symbols, by `vt_symbol`, as a person says, whatever the flags do."""
+        self._pins = pins
         self._changed.set()
 
     def recycle(self) -> None:
@@ -170,12 +176,14 @@ class MarketFeeds:
 
     def _polled_by_choice(self, key: StreamKey) -> str:
         """Why `key` is polled though nothing is broken; empty if it is to be streamed."""
-        flags = self._flags
-        if not flags.websocket_enabled:
+        flags, pin = self._flags, self._pins.get(key.vt_symbol)
+        if pin is Mode.POLLING:
+            return "switched to polling by hand"
+        if pin is None and not flags.websocket_enabled:
             return "websocket.enabled is off"
         if key.channel not in self._capabilities.streamed:
             return f"the venue does not stream {key.channel.value}"
-        chosen = flags.websocket_symbols
+        chosen = () if pin is Mode.WEBSOCKET else flags.websocket_symbols
         if chosen and key.symbol not in chosen and key.vt_symbol not in chosen:
             return "not one of websocket.symbols"
         return ""
@@ -211,7 +219,7 @@ class MarketFeeds:
             self._send(polling, polled, asked)
             if moved:  # they were polled all along, so nobody else tells that they are now
                 self._listener.on_streams(moved)
-            await self._start_and_stop(polled)
+            await self._start_and_stop(streamed, polled)
 
     def _send(self, feed: Supervisor, keys: set[StreamKey], asked: set[StreamKey]) -> None:
         """Make `keys` what `feed` wants."""
@@ -241,9 +249,9 @@ class MarketFeeds:
         already = key in self._feeds[Mode.POLLING].book
         return already or websocket.breaker.state is not BreakerState.CLOSED
 
-    async def _start_and_stop(self, polled: set[StreamKey]) -> None:
+    async def _start_and_stop(self, streamed: set[StreamKey], polled: set[StreamKey]) -> None:
         websocket, polling = self._feeds[Mode.WEBSOCKET], self._feeds[Mode.POLLING]
-        enabled = self._flags.websocket_enabled
+        enabled = self._flags.websocket_enabled or bool(streamed)
         needed = {websocket: enabled, polling: not enabled or bool(polled)}
         for feed in sorted(self._feeds.values(), key=lambda feed: not needed[feed]):
             if needed[feed] and not feed.running:

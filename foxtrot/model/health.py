@@ -143,7 +143,8 @@ class AdapterHealth(msgspec.Struct, frozen=True):
     The counts are those since the adapter was made; `malformed_by_type` adds up to `malformed`, and
     `errors_by_class` counts what `errors` has long forgotten. `facts` are the venue's own, under
     dotted names: `pool.idle`, `pace.messages_waiting`; what ends in `.left` under `limits.` is what
-    may still be asked of the venue in the window of now.
+    may still be asked of the venue in the window of now. `pinned` are the symbols, as `vt_symbol`,
+    whose mode a person chose.
     """
 
     adapter_name: str
@@ -163,6 +164,7 @@ class AdapterHealth(msgspec.Struct, frozen=True):
     since_ns: int = 0
     errors_by_class: dict[str, int] = {}
     facts: dict[str, Fact] = {}
+    pinned: dict[str, Mode] = {}
 
 
 class Histogram(msgspec.Struct, frozen=True):
@@ -250,7 +252,8 @@ class RollOutHealth(msgspec.Struct, frozen=True):
     """Where the roll-out of an adapter's websocket stands.
 
     `stage` is one of `connectivity.rollout.Stage`, `reason` says why it is there; `until_ns` is
-    when it will have been validated, 0 if it does not go on by itself.
+    when it will have been validated, 0 if it does not go on by itself. `pinned`: a person put it
+    there.
     """
 
     stage: str
@@ -258,6 +261,7 @@ class RollOutHealth(msgspec.Struct, frozen=True):
     until_ns: int = 0
     reason: str = ""
     rolled_back: bool = False
+    pinned: bool = False
 
 
 class Health(msgspec.Struct, frozen=True):

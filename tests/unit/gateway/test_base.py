@@ -410,6 +410,37 @@ def test_a_changed_settings_file_switches_the_mode(house: House) -> None:
     assert status.mode is Mode.POLLING
 
 
+def test_a_symbol_is_switched_by_hand_until_it_is_given_back(house: House) -> None:
+    """One symbol is polled and said to be, over a restart too; what is nonsense is refused."""
+    house.adapter.subscribe(A)
+    house.adapter.subscribe(B)
+    house.adapter.connect({})
+    house.wait_held("A", "B")
+    house.adapter.pin_mode("A.BINANCE", Mode.POLLING)
+    house.adapter.polls.changes.wait_for(lambda held: held == {tick("A")})
+    assert house.adapter.health().pinned == {"A.BINANCE": Mode.POLLING}
+    since = len(house.adapter.polls.changes)
+    house.adapter.restart()
+    house.adapter.polls.changes.wait_for(lambda held: held == {tick("A")}, since=since)
+    since = len(house.adapter.streams.changes)
+    house.adapter.pin_mode("A.BINANCE", None)
+    both = {tick("A"), tick("B")}
+    house.adapter.streams.changes.wait_for(lambda held: held == both, since=since)
+    assert house.adapter.health().pinned == {}
+    with pytest.raises(ConfigurationError, match=r"X\.BINANCE is not subscribed"):
+        house.adapter.pin_mode("X.BINANCE", Mode.POLLING)
+
+
+def test_a_symbol_that_cannot_be_polled_is_not_switched(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A venue that knows no polling refuses it in words."""
+    house.adapter.subscribe(A)
+    monkeypatch.setattr(house.adapter, "capabilities", Capabilities(frozenset(Channel)))
+    with pytest.raises(NotSupported, match=r"polling A\.BINANCE"):
+        house.adapter.pin_mode("A.BINANCE", Mode.POLLING)
+
+
 def test_its_own_settings_count_before_those_of_all(house: House) -> None:
     """adapters.<NAME>.<flag> overrides the flag for this adapter."""
     settings = {"websocket.enabled": True, "adapters.FAKE.websocket.enabled": False}

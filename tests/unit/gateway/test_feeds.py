@@ -404,3 +404,23 @@ def test_ten_thousand_subscriptions_cost_few_requests(feeds: Feeds) -> None:
     feeds.settle()
     assert len(feeds.feeds.entries()) == 1
     assert len(feeds.streams.calls_of("subscribe")) < 100
+
+
+def test_a_symbol_is_routed_by_hand(feeds: Feeds) -> None:
+    """A pinned symbol goes its own way, whatever the flags say; the others follow the flags."""
+    feeds.start(A, B)
+    feeds.wait(WEBSOCKET, S.READY)
+    feeds.bridge.call_soon(feeds.feeds.pin, {A.vt_symbol: Mode.POLLING})
+    feeds.polls.changes.wait_for(lambda held: held == {A})
+    feeds.wait(POLLING, S.READY)
+    assert feeds.modes() == {A: Mode.POLLING, B: Mode.WEBSOCKET}
+    assert reasons(feeds)[A] == "switched to polling by hand"
+    feeds.bridge.call_soon(feeds.feeds.pin, {A.vt_symbol: Mode.WEBSOCKET})
+    feeds.apply(**OFF)
+    feeds.polls.changes.wait_for(lambda held: held == {B})
+    feeds.streams.changes.wait_for(lambda held: held == {A})
+    feeds.wait(WEBSOCKET, S.READY)
+    assert feeds.modes() == {A: Mode.WEBSOCKET, B: Mode.POLLING}
+    feeds.bridge.call_soon(feeds.feeds.pin, {})
+    feeds.wait(WEBSOCKET, S.DISCONNECTED)
+    assert set(feeds.modes().values()) == {Mode.POLLING}
