@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -11,6 +12,15 @@ from vnpy.event import EventEngine
 from vnpy.trader.engine import MainEngine
 from vnpy.trader.object import SubscribeRequest as VnpySubscribe
 from vnpy.trader.ui import MainWindow, QtCore, QtWidgets, create_qapp
+from vnpy.trader.ui.widget import (
+    AccountMonitor,
+    BaseMonitor,
+    LogMonitor,
+    OrderMonitor,
+    PositionMonitor,
+    TickMonitor,
+    TradeMonitor,
+)
 
 from foxtrot.desktop.connections import APP_NAME, ConnectionsApp
 from foxtrot.desktop.connections.ui import ConnectionsWidget
@@ -28,6 +38,14 @@ APPS = (
     ("vnpy_datarecorder", "DataRecorderApp"),
 )
 """Apps of vnpy that are shown where they are installed."""
+
+_TABS = (LogMonitor, AccountMonitor, PositionMonitor)
+_STACKED = (TickMonitor, OrderMonitor, TradeMonitor)
+_SIZE = 1_600, 1_000
+_WIDTHS = (350, 900)
+_HEIGHTS = (300, 130, 130, 350)
+_COLUMN_WIDTHS = {"symbol": 230, "orderid": 180, "datetime": 120, "time": 120, "msg": 420}
+_SETTLE_MS = 1_000
 
 
 class DesktopVenue(msgspec.Struct, frozen=True):
@@ -61,9 +79,32 @@ class DesktopWindow(MainWindow):  # type: ignore[misc]
     def init_dock(self) -> None:
         """Add the panel to vnpy's docks, so that the layout that is kept knows it."""
         super().init_dock()
-        self.connections, _ = self.create_dock(
-            ConnectionsWidget, APP_NAME, QtCore.Qt.DockWidgetArea.BottomDockWidgetArea
+        areas = QtCore.Qt.DockWidgetArea
+        self.connections, panel = self.create_dock(
+            ConnectionsWidget, APP_NAME, areas.BottomDockWidgetArea
         )
+        docks = {type(dock.widget()): dock for dock in self.findChildren(QtWidgets.QDockWidget)}
+        log, account, position = (docks[kind] for kind in _TABS)
+        self.tabifyDockWidget(log, account)
+        self.tabifyDockWidget(account, position)
+        log.raise_()
+        self.setCorner(QtCore.Qt.Corner.BottomLeftCorner, areas.LeftDockWidgetArea)
+        self.resize(*_SIZE)  # shares are of what there is: less, and the panel gets two lines
+        self.resizeDocks([log, panel], list(_WIDTHS), QtCore.Qt.Orientation.Horizontal)
+        stacked = [*(docks[kind] for kind in _STACKED), panel]
+        self.resizeDocks(stacked, list(_HEIGHTS), QtCore.Qt.Orientation.Vertical)
+        for monitor in self.monitors.values():
+            _widen(monitor)
+        self.save_window_setting("default")
+
+
+def _widen(monitor: BaseMonitor) -> None:
+    """Make room for names that name their venue, unless the user has chosen the widths."""
+    if QtCore.QSettings(type(monitor).__name__, "custom").value("column_state") is not None:
+        return
+    for column, header in enumerate(monitor.headers):
+        if header in _COLUMN_WIDTHS:
+            monitor.setColumnWidth(column, _COLUMN_WIDTHS[header])
 
 
 def make_engine(venues: Sequence[DesktopVenue], settings: GivenSettings = None) -> DesktopEngine:
@@ -94,6 +135,22 @@ def begin(engine: MainEngine, venues: Sequence[DesktopVenue]) -> None:
             engine.connect(dict(venue.setting), venue.name)
 
 
+def freeze_when_ready(window: DesktopWindow) -> None:
+    """Take what is there once a venue is ready out of the collector's way.
+
+    Most of it are modules of the venues' libraries, and each pass over them stops the window.
+    """
+    timer = QtCore.QTimer(window)
+
+    def look() -> None:
+        if window.connections.is_ready():
+            timer.stop()
+            gc.freeze()
+
+    timer.timeout.connect(look)
+    timer.start(_SETTLE_MS)
+
+
 def show(
     venues: Sequence[DesktopVenue],
     settings: GivenSettings = None,
@@ -118,6 +175,7 @@ def show(
         window = DesktopWindow(engine, engine.event_engine)
         window.showMaximized()
         begin(engine, venues)
+        freeze_when_ready(window)
         if begun is not None:
             begun(end)
         if seconds is not None:
@@ -125,3 +183,4 @@ def show(
         return int(app.exec())
     finally:
         engine.close()
+        gc.freeze()  # or the end of the interpreter takes seconds of collecting on a busy machine

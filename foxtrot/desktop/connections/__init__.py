@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import vnpy.trader
 from vnpy.event import EventEngine
 from vnpy.trader.app import BaseApp
 from vnpy.trader.engine import BaseEngine, MainEngine
@@ -43,4 +44,4 @@ class ConnectionsApp(BaseApp):  # type: ignore[misc]
     display_name = "Connections"
     engine_class = ConnectionsEngine
     widget_name = "ConnectionsWidget"
-    icon_name = ""
+    icon_name = str(Path(vnpy.trader.__file__).parent / "ui" / "ico" / "connect.ico")

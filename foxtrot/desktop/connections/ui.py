@@ -13,7 +13,7 @@ from foxtrot.desktop.connections import APP_NAME, ConnectionsEngine
 from foxtrot.desktop.connections.rows import COLUMNS, Row, Tone, rows_of
 from foxtrot.engine.main_engine import MainEngine as FoxtrotEngine
 from foxtrot.errors import FoxtrotError
-from foxtrot.model.constants import Mode
+from foxtrot.model.constants import ConnectionState, Mode
 
 Action = Callable[[FoxtrotEngine], object]
 
@@ -90,6 +90,13 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
         health = engine.health()
         self.halted_label.setText(f"HALTED: {health.halted}" if health.halted else "")
         self._show(rows_of(health, time.time_ns()))
+
+    def is_ready(self) -> bool:
+        """Whether a venue is."""
+        engine = self._engine.foxtrot
+        if engine is None:
+            return False
+        return any(each.state is ConnectionState.READY for each in engine.health().adapters)
 
     def item(self, key: str) -> QtWidgets.QTreeWidgetItem:
         """The item of a row, by the row's key."""
