@@ -98,7 +98,7 @@ class BinanceAdapter(BaseAdapter):
 
     def last_tick(self, symbol: str, exchange: Exchange) -> TickData | None:
         """The newest tick, by websocket or by polling."""
-        return self._venue.marks.tick(symbol) if self._venue else None
+        return self._venue.marks.tick(symbol, exchange) if self._venue else None
 
     @property
     def account(self) -> str:

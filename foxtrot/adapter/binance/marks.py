@@ -1,36 +1,29 @@
-"""How far each stream has been told: what is older is not told again, by whatever way it comes.
-
-Marks outlive a session, so that neither a reconnect nor a change of mode repeats anything.
-"""
+"""How far each stream has been told: what is older is not told again, by whatever way it comes."""
 
 from __future__ import annotations
 
-from foxtrot.model.constants import Channel, Exchange
+import msgspec
+
+from foxtrot.gateway.marks import BaseMark, BaseMarks
 from foxtrot.model.health import StreamKey
-from foxtrot.model.objects import TickData
 
 RESYNC_NS = 2_000_000_000
 DAY = "day"
-"""The part of a tick stream that brings its statistics; quotes are the stream's own."""
+"""The detail of the part of a tick stream that brings its statistics; quotes are its own."""
 
 _OVERLAPPED = 10_000
 _DOUBTS = 3
 """When everything is older than the mark, so often and for so long, then the venue counts anew."""
 
 
-class Mark:
-    """The number of the newest that was told; `at` is set by whoever tells it.
+class Mark(BaseMark):
+    """`at` is the number of the newest that was told, set by whoever tells it."""
 
-    `heard_ns` is when anything came that could be read, whether or not it was told; `tick` is the
-    newest tick that was told, if the stream brings ticks.
-    """
-
-    __slots__ = ("_doubted", "_doubts", "_since_ns", "at", "heard_ns", "tick")
+    __slots__ = ("_doubted", "_doubts", "_since_ns", "at")
 
     def __init__(self) -> None:
+        super().__init__()
         self.at = -1
-        self.heard_ns = 0
-        self.tick: TickData | None = None
         self._doubted, self._doubts, self._since_ns = -1, 0, 0
 
     def is_old(self, number: int, now_ns: int) -> bool:
@@ -72,27 +65,22 @@ class Overlap:
             self._since = max(self._since, oldest)
 
 
-class Marks:
-    """The marks of one adapter. Owned by the loop thread."""
+class Marks(BaseMarks[Mark]):
+    """The marks of one adapter; each tick stream has a second one, see `day_of`."""
 
     def __init__(self) -> None:
-        self._marks: dict[tuple[StreamKey, str], Mark] = {}
-
-    def of(self, key: StreamKey, part: str = "") -> Mark:
-        """The mark of a stream, or of a part of it: always the same object."""
-        return self._marks.setdefault((key, part), Mark())
-
-    def tick(self, symbol: str) -> TickData | None:
-        """The newest tick of a symbol, by whatever mode. From any thread."""
-        mark = self._marks.get((StreamKey(Channel.TICK, symbol, Exchange.BINANCE), ""))
-        return mark.tick if mark is not None else None
+        super().__init__(Mark)
 
     def heard_ns(self, key: StreamKey) -> int:
-        """When a stream last brought anything; 0 if it never did. From any thread."""
-        parts = (self._marks.get((key, part)) for part in ("", DAY))
-        return max((mark.heard_ns for mark in parts if mark is not None), default=0)
+        """When either part of a stream last brought anything; 0 if none ever did."""
+        return max(super().heard_ns(key), super().heard_ns(day_of(key)))
 
     def forget(self, key: StreamKey) -> None:
         """Nobody wants the stream any more."""
-        for marked in [each for each in self._marks if each[0] == key]:
-            del self._marks[marked]
+        super().forget(key)
+        super().forget(day_of(key))
+
+
+def day_of(key: StreamKey) -> StreamKey:
+    """The part of a tick stream that brings the statistics of the day."""
+    return msgspec.structs.replace(key, detail=DAY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from foxtrot.adapter.binance import mapping
 from foxtrot.adapter.binance.frames import FrameRouter, StreamSlot, TickSlot
-from foxtrot.adapter.binance.marks import DAY
+from foxtrot.adapter.binance.marks import day_of
 from foxtrot.adapter.binance.session import Venue
 from foxtrot.model.constants import Channel, Interval, Lane
 from foxtrot.model.health import StreamKey
@@ -17,7 +17,7 @@ def add_slot(frames: FrameRouter, venue: Venue, key: StreamKey, source: Source) 
     lane = Lane.LATEST if request is None or request.conflate else Lane.BOUNDED
     mark = venue.marks.of(key)
     if key.channel is Channel.TICK:
-        day_mark = venue.marks.of(key, DAY)
+        day_mark = venue.marks.of(day_of(key))
         frames.ticks.setdefault(key.symbol, TickSlot(source, lane, mark, day_mark))
     elif key.channel is Channel.DEPTH:
         frames.depths.setdefault(key.symbol, StreamSlot(source, lane, mark))

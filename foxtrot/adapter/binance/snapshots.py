@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from foxtrot.adapter.binance import mapping
 from foxtrot.adapter.binance.client import BinanceClient
 from foxtrot.adapter.binance.frames import GONE, FrameRouter
-from foxtrot.adapter.binance.marks import DAY
+from foxtrot.adapter.binance.marks import DAY, day_of
 from foxtrot.adapter.binance.session import Venue
 from foxtrot.connectivity.diagnostics import labels
 from foxtrot.connectivity.freshness import StreamFreshness
@@ -220,7 +220,7 @@ class Snapshots:
 def _parts(key: StreamKey) -> tuple[StreamKey, ...]:
     """What of a stream comes by a stream of its own at the venue."""
     if key.channel is Channel.TICK:
-        return key, StreamKey(Channel.TICK, key.symbol, key.exchange, DAY)
+        return key, day_of(key)
     return (key,)
 
 

@@ -1,7 +1,4 @@
-"""What is known of each stream: the latest of it, and how far it was told.
-
-Marks outlive a session, so that neither a reconnect nor a change of mode repeats anything.
-"""
+"""What is known of each stream: the latest of it, and how far it was told."""
 
 from __future__ import annotations
 
@@ -18,27 +15,27 @@ from foxtrot.adapter.futu.mapping import (
     WirePrint,
 )
 from foxtrot.adapter.futu.symbols import Security
-from foxtrot.model.constants import Channel, Exchange, Interval, Lane
+from foxtrot.gateway.marks import BaseMark, BaseMarks
+from foxtrot.model.constants import Channel, Interval, Lane
 from foxtrot.model.health import StreamKey
-from foxtrot.model.objects import NO_STATISTICS, BarData, DayStatistics, Levels, Source, TickData
+from foxtrot.model.objects import NO_STATISTICS, BarData, DayStatistics, Levels, Source
 
 Sub: TypeAlias = tuple[Security, int]
 """What OpenD counts as one subscription: a contract and a SubType."""
 
 
-class Mark:
+class Mark(BaseMark):
     """How far a stream was told, by whatever mode.
 
-    `heard_ns` is when anything of it came; `tick` is the newest tick that was told, if it brings
-    ticks; `event_ns` is OpenD's time of the newest quote or print, `number` that print's, `book_ns`
-    and `levels` are those of the newest book; `moving` is the bar that was told last.
+    `event_ns` is OpenD's time of the newest quote or print, `number` that print's, `book_ns` and
+    `levels` are those of the newest book; `moving` is the bar that was told last.
     """
 
-    __slots__ = ("book_ns", "event_ns", "heard_ns", "levels", "moving", "number", "tick")
+    __slots__ = ("book_ns", "event_ns", "levels", "moving", "number")
 
     def __init__(self) -> None:
-        self.heard_ns = self.number = self.event_ns = self.book_ns = 0
-        self.tick: TickData | None = None
+        super().__init__()
+        self.number = self.event_ns = self.book_ns = 0
         self.levels: tuple[Levels, Levels] = (), ()
         self.moving: BarData | None = None
 
@@ -50,33 +47,11 @@ class Mark:
         return number > self.number or event_ns > self.event_ns
 
 
-class Marks:
-    """The marks of one adapter.
-
-    Thread safety: made and forgotten on the loop thread; a mark is written by whoever serves its
-    stream at the moment.
-    """
+class Marks(BaseMarks[Mark]):
+    """The marks of one adapter."""
 
     def __init__(self) -> None:
-        self._marks: dict[StreamKey, Mark] = {}
-
-    def of(self, key: StreamKey) -> Mark:
-        """The mark of a stream: always the same object."""
-        return self._marks.setdefault(key, Mark())
-
-    def tick(self, symbol: str, exchange: Exchange) -> TickData | None:
-        """The newest tick of a contract, by whatever mode. From any thread."""
-        mark = self._marks.get(StreamKey(Channel.TICK, symbol, exchange))
-        return mark.tick if mark is not None else None
-
-    def heard_ns(self, key: StreamKey) -> int:
-        """When a stream last brought anything; 0 if it never did. From any thread."""
-        mark = self._marks.get(key)
-        return mark.heard_ns if mark is not None else 0
-
-    def forget(self, key: StreamKey) -> None:
-        """Nobody wants the stream any more."""
-        self._marks.pop(key, None)
+        super().__init__(Mark)
 
 
 class Slot:

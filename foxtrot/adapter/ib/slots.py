@@ -1,7 +1,4 @@
-"""What is known of each stream: the latest of it, and how far it was told.
-
-Marks outlive a session, so that neither a reconnect nor a change of mode repeats anything.
-"""
+"""What is known of each stream: the latest of it, and how far it was told."""
 
 from __future__ import annotations
 
@@ -13,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from foxtrot.adapter.ib.depth import DepthBook
 from foxtrot.adapter.ib.mapping import Row
-from foxtrot.model.constants import Channel, Exchange, Interval, Lane
-from foxtrot.model.health import StreamKey
-from foxtrot.model.objects import NO_STATISTICS, DayStatistics, Levels, Source, TickData
+from foxtrot.gateway.marks import BaseMark, BaseMarks
+from foxtrot.model.constants import Interval, Lane
+from foxtrot.model.objects import NO_STATISTICS, DayStatistics, Levels, Source
 
 Quoted: TypeAlias = tuple[float, float, float, float, float, float]
 """Bid, ask and last price, each with its size."""
@@ -24,48 +21,28 @@ DEPTH_ROWS = 10
 """Rows asked for of each side."""
 
 
-class Mark:
+class Mark(BaseMark):
     """How far a stream was told, by whatever mode.
 
-    `heard_ns` is when anything of it came; `tick` is the newest tick that was told, if it brings
-    ticks, `moving` the begin of the bar that was told last while it still moved, and `number` that
-    of the newest print. `asked_at` is when TWS was asked for the stream, in the loop's seconds.
+    `moving` is the begin of the bar that was told last while it still moved, `number` that of the
+    newest print. `asked_at` is when TWS was asked for the stream, in the loop's seconds.
     """
 
-    __slots__ = ("asked_at", "heard_ns", "moving", "number", "tick")
+    __slots__ = ("asked_at", "moving", "number")
 
     def __init__(self) -> None:
+        super().__init__()
         self.asked_at = -math.inf
-        self.heard_ns = 0
-        self.tick: TickData | None = None
         self.moving: dt.datetime | None = None
         # TWS numbers no prints; counted from the moment, no number comes twice, in no run.
         self.number = time.time_ns() // 1_000
 
 
-class Marks:
-    """The marks of one adapter. Owned by the loop thread."""
+class Marks(BaseMarks[Mark]):
+    """The marks of one adapter."""
 
     def __init__(self) -> None:
-        self._marks: dict[StreamKey, Mark] = {}
-
-    def of(self, key: StreamKey) -> Mark:
-        """The mark of a stream: always the same object."""
-        return self._marks.setdefault(key, Mark())
-
-    def tick(self, symbol: str, exchange: Exchange) -> TickData | None:
-        """The newest tick of a contract, by whatever mode. From any thread."""
-        mark = self._marks.get(StreamKey(Channel.TICK, symbol, exchange))
-        return mark.tick if mark is not None else None
-
-    def heard_ns(self, key: StreamKey) -> int:
-        """When a stream last brought anything; 0 if it never did. From any thread."""
-        mark = self._marks.get(key)
-        return mark.heard_ns if mark is not None else 0
-
-    def forget(self, key: StreamKey) -> None:
-        """Nobody wants the stream any more."""
-        self._marks.pop(key, None)
+        super().__init__(Mark)
 
 
 class Slot:

@@ -1,6 +1,6 @@
 """How far a stream was told, over sessions."""
 
-from foxtrot.adapter.binance.marks import DAY, RESYNC_NS, Mark, Marks, Overlap
+from foxtrot.adapter.binance.marks import RESYNC_NS, Mark, Marks, Overlap, day_of
 from foxtrot.model.constants import Channel, Exchange
 from foxtrot.model.health import StreamKey
 
@@ -47,13 +47,13 @@ def test_doubts_end_when_something_new_is_told() -> None:
 def test_a_stream_has_one_mark_for_each_of_its_parts() -> None:
     """Every session finds the same one, until nobody wants the stream."""
     marks = Marks()
-    mark, day = marks.of(KEY), marks.of(KEY, DAY)
+    mark, day = marks.of(KEY), marks.of(day_of(KEY))
     other = marks.of(StreamKey(Channel.TICK, "ETHUSDT", Exchange.BINANCE))
     assert mark is not day
     assert marks.of(KEY) is mark
     marks.forget(KEY)
     assert marks.of(KEY) is not mark
-    assert marks.of(KEY, DAY) is not day
+    assert marks.of(day_of(KEY)) is not day
     assert marks.of(StreamKey(Channel.TICK, "ETHUSDT", Exchange.BINANCE)) is other
 
 
@@ -61,7 +61,7 @@ def test_a_stream_was_heard_when_any_of_its_parts_was() -> None:
     """The latest counts; of what nobody wants nothing is known."""
     marks = Marks()
     assert marks.heard_ns(KEY) == 0
-    marks.of(KEY).heard_ns, marks.of(KEY, DAY).heard_ns = 5, 7
+    marks.of(KEY).heard_ns, marks.of(day_of(KEY)).heard_ns = 5, 7
     assert marks.heard_ns(KEY) == 7
     marks.of(KEY).heard_ns = 9
     assert marks.heard_ns(KEY) == 9
