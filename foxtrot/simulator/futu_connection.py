@@ -9,8 +9,9 @@ import msgspec
 
 from foxtrot.simulator import futu_wire as wire
 from foxtrot.simulator.futu_cipher import Aes, Rsa
+from foxtrot.simulator.futu_limits import NO_SUCH_REQUEST
 from foxtrot.simulator.futu_naming import kind_of, symbols_of
-from foxtrot.simulator.futu_schema import Message, Proto, request
+from foxtrot.simulator.futu_schema import Message, Proto, refusal, request
 from foxtrot.simulator.socket_connection import Owner, SocketConnection
 
 _GARBAGE_LENGTH = 1 << 31
@@ -161,11 +162,16 @@ class Connection(SocketConnection):
             raise wire.WireError(f"{frame.proto_id} comes before the handshake")
         if self.joined and frame.proto_id == Proto.InitConnect:
             raise wire.WireError("a second handshake")
+        body = self._plain(frame)
         try:
             proto = Proto(frame.proto_id)
             asked = request(proto)
-            asked.ParseFromString(self._plain(frame))
         except (ValueError, AttributeError):
+            self._decline(frame)
+            return
+        try:
+            asked.ParseFromString(body)
+        except ValueError:
             raise wire.WireError(f"a {frame.proto_id} that cannot be read") from None
         if not asked.IsInitialized():
             raise wire.WireError(f"a {proto.name} without all that it requires")
@@ -175,3 +181,9 @@ class Connection(SocketConnection):
         self._venue.handle(
             self, Request(proto, frame.serial, c2s, kind_of(proto, c2s), symbols_of(c2s))
         )
+
+    def _decline(self, frame: wire.Frame) -> None:
+        """Say that there is no such request, or that it is not offered here."""
+        self._venue.violated(self, f"{frame.proto_id} is not offered")
+        body = refusal(Proto.KeepAlive, NO_SUCH_REQUEST).SerializeToString()
+        self.deliver(self._sealed(frame.proto_id, frame.serial, body))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from foxtrot.simulator.futu_connection import Connection
-from foxtrot.simulator.futu_contracts import PLACES, FutuContract, Universe, local_ms
+from foxtrot.simulator.futu_contracts import PLACES, FutuContract, Universe, local_ms, local_text
 from foxtrot.simulator.futu_dispatch import Handler, Room
 from foxtrot.simulator.futu_limits import UNKNOWN_STOCK, Refused
 from foxtrot.simulator.futu_schema import Message, Proto
@@ -15,12 +15,17 @@ from foxtrot.simulator.futu_schema import Message, Proto
 _MORNING = 3
 _WHOLE_DAY = 0
 _SATURDAY = 5
+_YEARS_BACK = 10
+"""How far OpenD's calendar reaches; it ends with the present year."""
 
 
 class Venue(Protocol):
     """What the contract room needs of OpenD."""
 
     universe: Universe
+
+    def now_ms(self) -> int:
+        """The venue's clock."""
 
 
 def found(universe: Universe, security: Message) -> FutuContract:
@@ -79,7 +84,9 @@ class ContractRoom(Room):
 
     def _trade_dates(self, connection: Connection, c2s: Message, s2c: Message) -> None:
         market = self._market_of(c2s)
-        first, last = _date(c2s.beginTime), _date(c2s.endTime)
+        year = int(local_text(market, self._venue.now_ms())[:4])
+        first = max(_date(c2s.beginTime), dt.date(year - _YEARS_BACK, 1, 1))
+        last = min(_date(c2s.endTime), dt.date(year, 12, 31))
         for number in range((last - first).days + 1):
             day = first + dt.timedelta(days=number)
             if day.weekday() < _SATURDAY:

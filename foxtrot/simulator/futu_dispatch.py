@@ -8,13 +8,12 @@ from typing import Protocol
 from foxtrot.simulator.faults import FaultBoard
 from foxtrot.simulator.futu_connection import Connection, Request
 from foxtrot.simulator.futu_limits import NO_SUCH_REQUEST, Refused
-from foxtrot.simulator.futu_schema import Message, Proto, response
+from foxtrot.simulator.futu_schema import Message, Proto, refusal, response
 from foxtrot.simulator.rooms import Room as AnyRoom
 
 Handler = Callable[[Connection, Message, Message], None]
 """Called with the client, its `c2s` and the `s2c` to fill in; may raise `Refused`."""
 
-_FAILED = -1
 _REFUSED = "请求失败"
 
 
@@ -64,8 +63,8 @@ class Dispatch:
         for symbol in request.symbols:
             refused = faults.take("error_ack", request=kind, path=path, symbol=symbol)
             if refused is not None:
-                refusal = Refused(refused.body or _REFUSED, refused.code or 0)
-                connection.answer(request, _refusal(request.proto, refusal))
+                words, code = refused.body or _REFUSED, refused.code or 0
+                connection.answer(request, refusal(request.proto, words, code))
                 return
         if kind == "keep_alive" and faults.active("no_pong", path=path):
             return
@@ -94,18 +93,11 @@ class Dispatch:
         handler = self._handlers.get(request.proto)
         if handler is None:
             self._venue.violated(connection, f"{request.proto.name} is not offered")
-            return _refusal(request.proto, Refused(NO_SUCH_REQUEST))
+            return refusal(request.proto, NO_SUCH_REQUEST)
         answer = response(request.proto)
         try:
             handler(connection, request.c2s, answer.s2c)
         except Refused as refused:
             connection.forget_rest()
-            return _refusal(request.proto, refused)
+            return refusal(request.proto, str(refused), refused.code)
         return answer
-
-
-def _refusal(proto: Proto, refused: Refused) -> Message:
-    answer = response(proto)
-    answer.ClearField("s2c")
-    answer.retType, answer.retMsg, answer.errCode = _FAILED, str(refused), refused.code
-    return answer

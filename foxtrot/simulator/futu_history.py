@@ -12,7 +12,7 @@ from foxtrot.simulator.futu_connection import Connection
 from foxtrot.simulator.futu_contract_room import found, name_to
 from foxtrot.simulator.futu_contracts import FutuContract, Universe, local_ms, local_text
 from foxtrot.simulator.futu_dispatch import Handler, Room
-from foxtrot.simulator.futu_limits import FutuLimits, Refused, Windows
+from foxtrot.simulator.futu_limits import FutuLimits, Refused, Windows, counted
 from foxtrot.simulator.futu_schema import Message, Proto
 from foxtrot.simulator.history import DAY_MS
 from foxtrot.simulator.market import Market
@@ -79,7 +79,7 @@ class HistoryRoom(Room):
         self, contract: FutuContract, c2s: Message, s2c: Message, first_ms: int, last_ms: int
     ) -> None:
         market, kind = self._venue.market, c2s.klType
-        size = min(c2s.maxAckKLNum or _MOST, _MOST)
+        size = counted(c2s.maxAckKLNum or _MOST, _MOST)
         rows = futu_bars.bars(market, contract, kind, first_ms, last_ms)
         page = list(itertools.islice(rows, size))
         name_to(s2c.security, contract)

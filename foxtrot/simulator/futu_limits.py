@@ -76,8 +76,7 @@ NOT_SUBSCRIBED = "请先订阅{}的{}数据"
 UNKNOWN_STOCK = "未知股票 {}"
 TOO_MANY_CODES = "请求股票个数超过上限，最多{}个"
 NO_SUCH_REQUEST = "未知的协议ID"
-UNREADABLE = "包内容非法"
-NOT_LOGGED_IN = "登录失败"
+WRONG_COUNT = "请求数量错误"
 
 
 class Windows:
@@ -105,3 +104,14 @@ class Windows:
         window = self._windows.setdefault((kind, whose), Window(limit, WINDOW_S))
         if not window.admit(asyncio.get_running_loop().time()):
             raise Refused(f"{_NAMES[kind]}频率太高，请求失败，每30秒最多{limit}次。")
+
+
+def counted(wanted: int, most: int) -> int:
+    """How many of something are told to who wants so many.
+
+    Raises:
+        Refused: Fewer than none are wanted.
+    """
+    if wanted < 0:
+        raise Refused(WRONG_COUNT)
+    return min(wanted, most)

@@ -11,7 +11,7 @@ from foxtrot.simulator.futu_accounts import (
     Holding,
     exchanged_e8,
 )
-from foxtrot.simulator.futu_contracts import FutuContract
+from foxtrot.simulator.futu_contracts import US, FutuContract
 from foxtrot.simulator.futu_orders import Deal, FutuOrder
 from foxtrot.simulator.futu_schema import Message, Proto, response
 from foxtrot.simulator.listings import E8
@@ -87,6 +87,8 @@ def order(row: Message, item: FutuOrder, status: int | None = None) -> None:
     row.qty, row.price = terms.quantity_e8 / E8, (terms.price_e8 or 0) / E8
     if terms.stop_e8 is not None:
         row.auxPrice = terms.stop_e8 / E8
+    if contract.market == US:
+        row.fillOutsideRTH, row.session = terms.outside_rth, terms.session
     row.fillQty, row.fillAvgPrice = item.filled_e8 / E8, item.average_e8 / E8
     row.createTime = _time(contract, item.created_ms)
     row.updateTime = _time(contract, item.updated_ms)

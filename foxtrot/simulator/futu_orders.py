@@ -20,13 +20,15 @@ _PREFIX = "FH"
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be said anew of an order. Numbers of `kind` and `tif` are Futu's."""
+    """What was said of an order. Numbers of `kind`, `tif` and `session` are Futu's."""
 
     kind: int
     quantity_e8: int
     price_e8: int | None = None
     stop_e8: int | None = None
     tif: int = 0
+    outside_rth: bool = False
+    session: int = 0
 
 
 class Deal(msgspec.Struct, frozen=True):

@@ -23,6 +23,7 @@ from foxtrot.simulator.futu_limits import (
     FutuLimits,
     Refused,
     Windows,
+    counted,
 )
 from foxtrot.simulator.futu_schema import Message, Proto
 from foxtrot.simulator.futu_subscriptions import TYPE_NAMES, Key, Subscriptions
@@ -286,21 +287,22 @@ class Quotes(Room):
     def _tell_book(self, connection: Connection, c2s: Message, s2c: Message) -> None:
         contract = found(self._venue.universe, c2s.security)
         self._check_subscribed(connection, (contract.name, wire.BOOK))
-        levels = min(c2s.num, self.book_levels)
+        levels = counted(c2s.num, self.book_levels)
         wire.write_book(s2c, self._venue.market, contract, levels)
 
     def _tell_prints(self, connection: Connection, c2s: Message, s2c: Message) -> None:
         contract = found(self._venue.universe, c2s.security)
         self._check_subscribed(connection, (contract.name, wire.PRINTS))
-        trades = list(self._venue.market.trades(contract.name))[-min(c2s.maxRetNum, _MOST) :]
-        wire.write_prints(s2c, contract, trades)
+        count = counted(c2s.maxRetNum, _MOST)
+        trades = list(self._venue.market.trades(contract.name))
+        wire.write_prints(s2c, contract, trades[max(0, len(trades) - count) :])
 
     def _tell_bars(self, connection: Connection, c2s: Message, s2c: Message) -> None:
         contract = found(self._venue.universe, c2s.security)
         for sub_type, kind in wire.KLINES.items():
             if kind == c2s.klType:
                 self._check_subscribed(connection, (contract.name, sub_type))
-                count = min(c2s.reqNum, _MOST)
+                count = counted(c2s.reqNum, _MOST)
                 wire.write_klines(s2c, self._venue.market, contract, kind, count)
                 return
         raise Refused(_UNKNOWN_TYPE)

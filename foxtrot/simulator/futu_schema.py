@@ -18,6 +18,7 @@ from typing import Any, Protocol, cast
 
 from foxtrot.errors import ConfigurationError
 
+_FAILED = -1
 _loading = threading.Lock()
 
 
@@ -33,6 +34,9 @@ class Message(Protocol):
 
     def ParseFromString(self, data: bytes) -> int:
         """Take its fields from bytes."""
+
+    def ClearField(self, name: str) -> None:
+        """Unset a field."""
 
     def IsInitialized(self) -> bool:
         """Whether every required field is set."""
@@ -110,6 +114,14 @@ def response(proto: Proto) -> Message:
     made = module(proto.name).Response(retType=0, retMsg="", errCode=0)
     made.s2c.SetInParent()
     return cast("Message", made)
+
+
+def refusal(proto: Proto, text: str, code: int = 0) -> Message:
+    """An answer of this kind that says no; those of all kinds are the same."""
+    answer = response(proto)
+    answer.ClearField("s2c")
+    answer.retType, answer.retMsg, answer.errCode = _FAILED, text, code
+    return answer
 
 
 def _folder() -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from foxtrot.errors import OrderRejected
 from foxtrot.simulator.accounts import Reason, Side, Ticket, TimeInForce
 from foxtrot.simulator.futu_accounts import AccountSpec
@@ -29,6 +31,8 @@ _WITH_STOP = frozenset({STOP, STOP_LIMIT})
 _HONG_KONG_ONLY = frozenset({SPECIAL_LIMIT, SPECIAL_LIMIT_ALL})
 _TIFS = {SPECIAL_LIMIT: TimeInForce.IOC, SPECIAL_LIMIT_ALL: TimeInForce.FOK}
 _LONGEST_REMARK = 64
+_HUGE = 1e12
+_WRONG_PRICE = "价格错误，不符合最小变动价位"
 _REASONS = {
     Reason.BALANCE.value: "购买力不足",
     Reason.NO_LIQUIDITY.value: "对手盘不足",
@@ -91,14 +95,14 @@ def terms_of(spec: AccountSpec, contract: FutuContract, side: Side, c2s: Message
         raise Refused("不支持的订单有效期")
     if not spec.real and (kind not in (LIMIT, MARKET) or c2s.timeInForce != DAY):
         raise Refused(NOT_IN_SIMULATION)
-    if c2s.adjustPrice:
-        raise Refused("不支持调整价格")
     return Terms(
         kind=kind,
         quantity_e8=_quantity_e8(contract, side, c2s.qty),
-        price_e8=None if kind in _WITHOUT_PRICE else _price_e8(contract, c2s.price),
+        price_e8=None if kind in _WITHOUT_PRICE else _limit_e8(contract, c2s),
         stop_e8=_price_e8(contract, c2s.auxPrice) if kind in _WITH_STOP else None,
         tif=c2s.timeInForce,
+        outside_rth=c2s.fillOutsideRTH,
+        session=c2s.session,
     )
 
 
@@ -110,12 +114,11 @@ def amended(order: FutuOrder, c2s: Message) -> Terms:
     """
     before, contract = order.terms, order.contract
     stop = before.stop_e8
-    return Terms(
-        kind=before.kind,
+    return msgspec.structs.replace(
+        before,
         quantity_e8=_quantity_e8(contract, order.side, c2s.qty),
-        price_e8=None if before.price_e8 is None else _price_e8(contract, c2s.price),
+        price_e8=None if before.price_e8 is None else _limit_e8(contract, c2s),
         stop_e8=_price_e8(contract, c2s.auxPrice) if stop and c2s.HasField("auxPrice") else stop,
-        tif=before.tif,
     )
 
 
@@ -137,7 +140,7 @@ def ticket_of(order: FutuOrder, quote: Quote) -> Ticket:
 
 def _quantity_e8(contract: FutuContract, side: Side, quantity: float) -> int:
     """A quantity in whole lots; in mainland China, what is sold need not be."""
-    quantity_e8 = to_e8(quantity)
+    quantity_e8 = _units_e8(quantity)
     odd = contract.market in (SH, SZ) and side is Side.SELL
     lot_e8 = E8 if odd else contract.lot_size * E8
     if quantity_e8 <= 0 or quantity_e8 % lot_e8:
@@ -145,8 +148,27 @@ def _quantity_e8(contract: FutuContract, side: Side, quantity: float) -> int:
     return quantity_e8
 
 
+def _limit_e8(contract: FutuContract, c2s: Message) -> int:
+    """The limit of an order, moved to the next step if its client allows that."""
+    limit = c2s.adjustSideAndLimit
+    if not c2s.adjustPrice or not limit:
+        return _price_e8(contract, c2s.price)
+    wanted_e8, tick_e8 = _units_e8(c2s.price), contract.tick_e8
+    moved_e8 = wanted_e8 // tick_e8 * tick_e8
+    if limit > 0 and moved_e8 < wanted_e8:
+        moved_e8 += tick_e8
+    if not abs(moved_e8 - wanted_e8) <= abs(limit) * wanted_e8:
+        raise Refused(_WRONG_PRICE)
+    return _price_e8(contract, moved_e8 / E8)
+
+
 def _price_e8(contract: FutuContract, price: float) -> int:
-    price_e8 = to_e8(price)
+    price_e8 = _units_e8(price)
     if price_e8 <= 0 or price_e8 % contract.tick_e8:
-        raise Refused("价格错误，不符合最小变动价位")
+        raise Refused(_WRONG_PRICE)
     return price_e8
+
+
+def _units_e8(number: float) -> int:
+    """A number of a client's; 0, which is never right, if no order can have it."""
+    return to_e8(number) if 0 < number < _HUGE else 0

@@ -10,7 +10,7 @@ import pytest
 
 from foxtrot.simulator import futu_wire as wire
 from foxtrot.simulator.futu import SimulatedFutu
-from foxtrot.simulator.futu_schema import Proto
+from foxtrot.simulator.futu_schema import Proto, response
 from tests.unit.simulator.futu_raw import DEADLINE_S, Client, connected
 
 QUOTE, BOOK, PRINTS, MINUTES = 1, 2, 4, 11
@@ -56,6 +56,21 @@ async def test_a_request_without_what_it_requires_ends_the_line(venue: Simulated
     async with connected(venue) as client:
         client.writer.write(wire.encode(Proto.KeepAlive, 9, b""))
         assert await client.ended() == b""
+
+
+@pytest.mark.parametrize("proto_id", [3204, 2225, 9_999, Proto.Trd_UpdateOrder])
+async def test_a_request_that_is_not_offered_is_refused_in_words(
+    venue: SimulatedFutu, proto_id: int
+) -> None:
+    """The line goes on: somebody who asks for too much keeps what he has."""
+    async with connected(venue) as client:
+        client.writer.write(wire.encode(proto_id, 9, b""))
+        told, _, serial, _, body = await client.read()
+        refusal = response(Proto.KeepAlive)
+        refusal.ParseFromString(body)
+        assert (told, serial) == (proto_id, 9)
+        assert (refusal.retType, refusal.retMsg) == (-1, "未知的协议ID")
+        await alive(client)
 
 
 async def test_a_refused_handshake_leaves_the_line_open(venue: SimulatedFutu) -> None:

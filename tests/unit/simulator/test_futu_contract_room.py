@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from foxtrot.simulator.futu import SimulatedFutu
+from foxtrot.simulator.futu_contracts import HK, local_text
 from foxtrot.simulator.futu_schema import Proto
 from tests.unit.simulator.futu_client import Client
 
@@ -40,3 +41,12 @@ async def test_markets_trade_on_weekdays_and_are_open(client: Client) -> None:
         Proto.Qot_GetMarketState, securityList=[{"market": 1, "code": "00700"}]
     ).marketInfoList
     assert states[0].marketState == 3
+
+
+async def test_trading_days_are_known_for_ten_years_back_and_this_one(client: Client) -> None:
+    """Who asks for more gets what there is, at once."""
+    days = client.get(
+        Proto.Qot_RequestTradeDate, market=1, beginTime="0001-01-01", endTime="9999-12-31"
+    ).tradeDateList
+    year = int(local_text(HK, client.venue.now_ms())[:4])
+    assert {int(day.time[:4]) for day in days} == set(range(year - 10, year + 1))

@@ -80,8 +80,9 @@ async def test_codes_and_first_pages_are_counted(client: Client) -> None:
         {"beginTime": "yesterday"},
         {"beginTime": "2026-11-12"},
         {"nextReqKey": b"nonsense"},
+        {"maxAckKLNum": -1},
     ],
 )
 async def test_what_makes_no_sense_is_refused(client: Client, changes: dict[str, Any]) -> None:
-    """An unknown code, bar, time or key; a span that ends before it begins."""
+    """An unknown code, bar, time, key or size; a span that ends before it begins."""
     assert client.refused(BARS, **asked(**changes))

@@ -126,6 +126,29 @@ async def test_pushes_go_to_who_registered_for_them(venue: SimulatedFutu) -> Non
         assert other.pushed == []
 
 
+@pytest.mark.parametrize(
+    ("proto", "field", "rows"),
+    [
+        (Proto.Qot_GetKL, "reqNum", "klList"),
+        (Proto.Qot_GetTicker, "maxRetNum", "tickerList"),
+        (Proto.Qot_GetOrderBook, "num", "orderBookBidList"),
+    ],
+)
+async def test_who_asks_for_nothing_gets_nothing(
+    venue: SimulatedFutu, proto: Proto, field: str, rows: str
+) -> None:
+    """None is none, and fewer than none is refused in words."""
+    async with connected(venue) as client:
+        await client.subscribe(QUOTE, BOOK, PRINTS, MINUTES)
+        venue.tick(TENCENT, 50)
+        kind = {"rehabType": 1, "klType": 1} if proto is Proto.Qot_GetKL else {}
+        asked = {"security": {"market": 1, "code": "00700"}, **kind}
+        none = await client.ask(proto, **asked, **{field: 0})
+        assert (none.retType, len(getattr(none.s2c, rows))) == (0, 0)
+        less = await client.ask(proto, **asked, **{field: -3})
+        assert (less.retType, less.retMsg) == (-1, "请求数量错误")
+
+
 async def test_after_the_end_of_a_subscription_nothing_comes() -> None:
     """It is ended, and the quota is free."""
     limits = FutuLimits(subscribed_s=0.0)
