@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(FaultTables())
     config.pluginmanager.register(LongFirst())
     config.pluginmanager.register(MatrixGuard(Path(__file__).parent / "faults"))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Iterator[None]:
+    """What lives until the end is not searched for garbage over and over: it halves the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True, scope="session")

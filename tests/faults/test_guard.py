@@ -35,7 +35,7 @@ def test_is_skipped(): pass
 """
 PROVED = ("test_a.py::test_runs", "test_a.py::test_runs_twice", "test_b.py")
 EVERYDAY = ("-m", "not slow")
-WORKERS = ("-n", "2")
+WORKERS = ("-p", "xdist", "-n", "2")
 
 
 def run(folder: Path, *rows: str, options: tuple[str, ...] = ()) -> tuple[int, str]:
@@ -48,7 +48,7 @@ def run(folder: Path, *rows: str, options: tuple[str, ...] = ()) -> tuple[int, s
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         timeout=WAIT_S,

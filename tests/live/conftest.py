@@ -15,7 +15,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what lives here, and skip it unless it is wanted."""
     wanted = os.environ.get("FOXTROT_LIVE") == "1"
     for item in items:
-        if HERE in item.path.parents:
+        if item.path.parent == HERE:
             item.add_marker(pytest.mark.live)
             if not wanted:
                 item.add_marker(pytest.mark.skip(reason=WHY))
