@@ -187,3 +187,28 @@ def test_ticks_can_be_polled() -> None:
         assert {status.mode for status in house.adapter.health().streams} == {Mode.POLLING}
         states = {session.state for session in house.adapter.health().sessions}
         assert ConnectionState.FAILED not in states
+
+
+def test_what_is_left_of_the_quotas_is_told() -> None:
+    """In health, with the windows: what is subscribed counts at once, given back a minute later.
+
+    Nothing is told where no streaming session asks: unknown is neither none nor all.
+    """
+    with housed(limits=FutuLimits(subscriptions=7, history_codes=3)) as house:
+        assert "limits.subscriptions.left" not in house.adapter.health().facts
+        house.subscribe("00700")
+        house.subscribe("09988", Channel.DEPTH)
+        house.connect()
+        house.wait(TickData, "00700")
+        eventually(lambda: limit_left(house, "subscriptions") == 4, "what is used is known")
+        facts = house.adapter.health().facts
+        assert facts["limits.subscriptions.most"] == 7
+        assert facts["limits.history_contracts.left"] == 3
+        assert facts == house.adapter.facts()
+        house.adapter.disconnect()
+        eventually(lambda: limit_left(house, "subscriptions") is None, "nobody knows any more")
+
+
+def limit_left(house: House, name: str) -> object:
+    """What health says is left of a limit."""
+    return house.adapter.health().facts.get(f"limits.{name}.left")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
@@ -58,6 +59,8 @@ class Opend:
 
     def __init__(self, quota: int = 100) -> None:
         self.asked: list[tuple[Proto, Any]] = []
+        self.asked_of_quota: list[tuple[Proto, Any]] = []
+        self.quota = quota
         self.last, self.volume = 612.0, 1_000
         self.pushes = True
         self.mute: set[Proto] = set()
@@ -83,7 +86,7 @@ class Opend:
             clock=ManualClock(time_ns=int(AT_S + 150) * 1_000_000_000),
         )
 
-    @property
+    @functools.cached_property
     def venue(self) -> Venue:
         """What sessions share, around this OpenD."""
         shared = SimpleNamespace(
@@ -95,6 +98,7 @@ class Opend:
             config=CONFIG,
             new_client=lambda: self,
             forget_if_unwanted=self.marks.forget,
+            quota=None,
         )
         return cast("Venue", shared)
 
@@ -119,8 +123,9 @@ class Opend:
         self.sinks[proto] = sink
 
     async def ask(self, proto: Proto, c2s: Any, *, timeout_s: float | None = None) -> Any:
-        """Ask a question."""
-        self.asked.append((proto, c2s))
+        """Ask a question; those about quotas come by the clock, and are kept apart."""
+        of_quota = proto is Proto.Qot_RequestHistoryKLQuota or getattr(c2s, "isReqAllConn", False)
+        (self.asked_of_quota if of_quota else self.asked).append((proto, c2s))
         await asyncio.sleep(0.001)
         if proto in self.mute:
             await asyncio.sleep(timeout_s or 10.0)
@@ -161,11 +166,17 @@ class Opend:
         self.pushed = self.pushed | keys if c2s.isRegOrUnReg else self.pushed - keys
 
     def tell_held(self, _c2s: Any, s2c: Any) -> None:
-        """What is subscribed."""
+        """What is subscribed, and what of the quota is left."""
+        held = len(self.book.held(_ME))
+        s2c.totalUsedQuota, s2c.remainQuota = held, self.quota - held
         row = s2c.connSubInfoList.add(usedQuota=0, isOwnConnData=True)
         for code, sub_type in self.book.held(_ME):
             info = row.subInfoList.add(subType=sub_type)
             info.securityList.add(market=1, code=code)
+
+    def tell_history_quota(self, _c2s: Any, s2c: Any) -> None:
+        """Nobody has asked for the past."""
+        s2c.usedQuota, s2c.remainQuota = 0, self.quota
 
     def tell_snapshots(self, c2s: Any, s2c: Any) -> None:
         """What contracts look like now."""
@@ -237,6 +248,7 @@ _ANSWERS: dict[Proto, Callable[[Opend, Any, Any], None]] = {
     Proto.Qot_Sub: Opend.subscribe,
     Proto.Qot_RegQotPush: Opend.register,
     Proto.Qot_GetSubInfo: Opend.tell_held,
+    Proto.Qot_RequestHistoryKLQuota: Opend.tell_history_quota,
     Proto.Qot_GetSecuritySnapshot: Opend.tell_snapshots,
     Proto.Qot_GetTicker: Opend.tell_prints,
     Proto.Qot_GetKL: Opend.tell_bars,

@@ -135,11 +135,13 @@ class FutuAdapter(BaseAdapter):
         return self._venue.marks.tick(symbol, exchange) if self._venue else None
 
     def facts(self) -> Mapping[str, Fact]:
-        """What is left of OpenD's limits."""
-        if self._venue is None or not self.bridge.health().running:
+        """What is left of OpenD's quotas, which streams use up, and of its windows."""
+        venue = self._venue
+        if venue is None or not self.bridge.health().running:
             return {}
-        pace = known_pace(self.bridge.loop, self._venue.settings.endpoint)
-        return pace.facts(self.clock.monotonic()) if pace is not None else {}
+        quota, pace = venue.quota, known_pace(self.bridge.loop, venue.settings.endpoint)
+        facts = quota.facts() if quota is not None else {}
+        return facts | (pace.facts(self.clock.monotonic()) if pace is not None else {})
 
     def last_data_ns(self, key: StreamKey) -> int:
         """When anything of a stream came, by streams or by polling."""

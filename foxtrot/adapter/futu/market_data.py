@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
+from foxtrot.adapter.futu import overview
 from foxtrot.adapter.futu.gaps import fetch_past, resumes
 from foxtrot.adapter.futu.instruments import Instrument
 from foxtrot.adapter.futu.limits import SUBSCRIBED_S
@@ -39,6 +40,10 @@ log = get_logger("foxtrot.futu.market_data")
 CODES_AT_ONCE = 100
 """Contracts in one request: what is refused is told apart by halves."""
 
+QUOTA_EVERY_S = 60.0
+"""How often OpenD is asked what is left of its quotas, which other programs use as well."""
+_QUOTA_SOONEST_S = 1.0
+
 _RETRY_S = 5.0
 _LASTING_S = SUBSCRIBED_S + 1.0
 """How long a subscription is kept: the minute that it must last, by OpenD's clock, not ours."""
@@ -56,6 +61,7 @@ class StreamSession(FutuSession):
         self._slots: dict[StreamKey, Slot] = {}
         self._since: dict[Sub, float] = {}
         self._unwanted = asyncio.Event()
+        self._uses_quota = asyncio.Event()
         self._servers_back = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._moves = asyncio.Lock()
@@ -90,6 +96,7 @@ class StreamSession(FutuSession):
             group.create_task(self._watch.run())
             group.create_task(self._give_back_in_time())
             group.create_task(self._ask_all_again())
+            group.create_task(self._follow_quota())
 
     async def subscribe(self, keys: Sequence[StreamKey]) -> SubscribeOutcome:
         """Ask for streams, many contracts at once; a refused request is halved until one is left.
@@ -106,6 +113,7 @@ class StreamSession(FutuSession):
             for key in (*refused, *unanswered):
                 self._forget(key)
             self._unwanted.set()  # a part of what was refused may be held
+            self._uses_quota.set()
         return SubscribeOutcome(refused, frozenset(unanswered))
 
     async def unsubscribe(self, keys: Sequence[StreamKey]) -> None:
@@ -294,6 +302,25 @@ class StreamSession(FutuSession):
                 for security in securities:
                     self._since.pop((security, sub_type), None)
                 log.info("quota_freed", venue=self._venue.name, count=len(securities))
+            self._uses_quota.set()
+
+    async def _follow_quota(self) -> None:
+        """Know what is left of the quotas, for whoever looks at the limits."""
+        venue = self._venue
+        try:
+            while True:
+                self._uses_quota.clear()
+                try:
+                    venue.quota = await overview.quota(self.client, contracts=False)
+                except (VenueError, MalformedMessage) as error:  # unknown is neither none nor all
+                    venue.quota = None
+                    log.info("quota_not_told", venue=venue.name, **labels(error))
+                await asyncio.sleep(_QUOTA_SOONEST_S)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(QUOTA_EVERY_S):
+                        await self._uses_quota.wait()
+        finally:
+            venue.quota = None
 
 
 def _batches(keys: Iterable[StreamKey]) -> Iterator[list[StreamKey]]:

@@ -12,6 +12,7 @@ from foxtrot.adapter.futu.account import WireAccount
 from foxtrot.adapter.futu.client import FutuClient
 from foxtrot.adapter.futu.schema import Message, Proto, c2s_of, module
 from foxtrot.model.constants import Exchange
+from foxtrot.model.health import Fact
 
 _SECURITIES = 1
 """TrdCategory."""
@@ -51,13 +52,23 @@ class Quota(msgspec.Struct, frozen=True):
     """What of OpenD's quotas is used, over all its connections, and what is left.
 
     Subscriptions are contracts times kinds of data; of the past, contracts within 30 days.
+    `contracts` are those, where they were asked for.
     """
 
     subscriptions: int
     subscriptions_left: int
     past: int
     past_left: int
-    contracts: tuple[History, ...]
+    contracts: tuple[History, ...] = ()
+
+    def facts(self) -> dict[str, Fact]:
+        """The same as an adapter tells of its limits."""
+        return {
+            "limits.subscriptions.left": self.subscriptions_left,
+            "limits.subscriptions.most": self.subscriptions + self.subscriptions_left,
+            "limits.history_contracts.left": self.past_left,
+            "limits.history_contracts.most": self.past + self.past_left,
+        }
 
 
 async def state(client: FutuClient) -> State:
@@ -86,8 +97,12 @@ async def accounts(client: FutuClient) -> Sequence[WireAccount]:
     return cast("Sequence[WireAccount]", s2c.accList)
 
 
-async def quota(client: FutuClient) -> Quota:
+async def quota(client: FutuClient, *, contracts: bool = True) -> Quota:
     """What is used of what may be subscribed, and of whose past may be asked for.
+
+    Args:
+        client: Who is asked.
+        contracts: Whether to name those whose past was asked for.
 
     Raises:
         FoxtrotError: OpenD does not say.
@@ -96,7 +111,7 @@ async def quota(client: FutuClient) -> Quota:
     c2s.isReqAllConn = True
     held = await client.ask(Proto.Qot_GetSubInfo, c2s)
     c2s = c2s_of(Proto.Qot_RequestHistoryKLQuota)
-    c2s.bGetDetail = True
+    c2s.bGetDetail = contracts
     past = await client.ask(Proto.Qot_RequestHistoryKLQuota, c2s)
     return Quota(
         held.totalUsedQuota,

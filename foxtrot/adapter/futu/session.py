@@ -13,6 +13,7 @@ from foxtrot.adapter.futu.client import FutuClient
 from foxtrot.adapter.futu.contracts import Contracts
 from foxtrot.adapter.futu.instruments import Instrument
 from foxtrot.adapter.futu.limits import pace_of
+from foxtrot.adapter.futu.overview import Quota
 from foxtrot.adapter.futu.schema import Message, Proto
 from foxtrot.adapter.futu.sdk import load
 from foxtrot.adapter.futu.settings import FutuSettings
@@ -44,6 +45,9 @@ class Venue:
         contracts: Looked up so far.
         marks: How far each stream was told.
         port: The adapter.
+
+    Attributes:
+        quota: What OpenD said last of its quotas; None while nobody asks it.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Venue:
     ) -> None:
         self.name, self.settings = name, settings
         self.contracts, self.marks, self.port = contracts, marks, port
+        self.quota: Quota | None = None
         self._shared: FutuClient | None = None
         self._opening: asyncio.Lock | None = None
         self._heard = 0, -math.inf

@@ -232,3 +232,32 @@ def test_a_stream_goes_on_where_an_earlier_session_left_it() -> None:
         assert {each.close_price for each in closed} == {612.0}
 
     played(StreamSession, play)
+
+
+def test_the_quotas_are_asked_for_after_a_change_and_once_a_minute() -> None:
+    """Other programs use them too; what OpenD does not tell is unknown, and ends no session."""
+
+    async def play(opend: Opend, session: StreamSession) -> None:
+        await session.subscribe([TENCENT])
+        await asyncio.sleep(3.0)
+        assert left(opend) == (98, 100)
+        opend.quota = 50
+        asked = len(opend.asked_of_quota)
+        await asyncio.sleep(62.0)
+        assert left(opend) == (48, 50)
+        assert len(opend.asked_of_quota) == asked + 2
+        opend.mute.add(Proto.Qot_RequestHistoryKLQuota)
+        await asyncio.sleep(75.0)
+        assert opend.venue.quota is None
+        opend.mute.clear()
+        await asyncio.sleep(62.0)
+        assert left(opend) == (48, 50)
+
+    played(StreamSession, play)
+
+
+def left(opend: Opend) -> tuple[int, int]:
+    """What is known to be left of the quotas."""
+    quota = opend.venue.quota
+    assert quota is not None
+    return quota.subscriptions_left, quota.past_left
