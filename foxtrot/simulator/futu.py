@@ -13,6 +13,7 @@ from foxtrot.simulator.faults import Fault
 from foxtrot.simulator.futu_account_room import AccountRoom
 from foxtrot.simulator.futu_accounts import DEFAULT_ACCOUNTS, SIMULATED_PASSWORD, AccountSpec
 from foxtrot.simulator.futu_blast import Blast, BlastPlan
+from foxtrot.simulator.futu_buying_power import BuyingPowerRoom
 from foxtrot.simulator.futu_cipher import Rsa
 from foxtrot.simulator.futu_connection import Connection, Request
 from foxtrot.simulator.futu_contract_room import ContractRoom
@@ -96,6 +97,7 @@ class SimulatedFutu(SocketVenue[Connection]):
             self.accounts,
             self.orders,
             OrderLists(self, self.orders, self.accounts),
+            BuyingPowerRoom(self, self.orders, self.accounts),
         ]
         self._rooms += rooms
         self._dispatch = Dispatch(self, *rooms)

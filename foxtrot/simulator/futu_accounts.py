@@ -124,12 +124,12 @@ class FutuAccount(Account):
 
     def cash_e8(self) -> int:
         """All cash, in the base currency."""
-        return sum(_base_e8(asset, each.free_e8) for asset, each in self.balances.items())
+        return sum(base_e8(asset, each.free_e8) for asset, each in self.balances.items())
 
     def market_value_e8(self) -> int:
         """All positions, in the base currency."""
         return sum(
-            _base_e8(each.contract.place.asset, self.worth_e8(each)) for each in self.positions()
+            base_e8(each.contract.place.asset, self.worth_e8(each)) for each in self.positions()
         )
 
     def frozen_e8(self, besides: Order | None = None) -> int:
@@ -140,12 +140,17 @@ class FutuAccount(Account):
     def available_e8(self, besides: Order | None = None) -> int:
         """What can stand behind new orders, in the base currency; at least nothing."""
         gross = sum(
-            abs(_base_e8(each.contract.place.asset, self.worth_e8(each)))
+            abs(base_e8(each.contract.place.asset, self.worth_e8(each)))
             for each in self.positions()
         )
         equity = self.cash_e8() + self.market_value_e8()
         used = gross * _MARGIN_PERCENT // 100
         return max(0, equity - used - self.frozen_e8(besides))
+
+    def power_e8(self, besides: Order | None = None) -> tuple[int, int]:
+        """What new orders may be worth: for cash, and with margin; in the base currency."""
+        most = self.available_e8(besides) * 100 // _MARGIN_PERCENT
+        return max(0, min(self.cash_e8() - self.frozen_e8(besides), most)), most
 
     def can_sell_e8(self, holding: Holding) -> int:
         """How much of a position no open order would close."""
@@ -163,7 +168,7 @@ class FutuAccount(Account):
         opened = opened_e8(order, holding.quantity_e8 if holding else 0)
         price = order.ticket.price_e8 or order.ticket.stop_e8 or self.price_e8(order.symbol)
         asset = self._universe.contracts[order.symbol].place.asset
-        return _base_e8(asset, notional_e8(price, opened)) * _MARGIN_PERCENT // 100
+        return base_e8(asset, notional_e8(price, opened)) * _MARGIN_PERCENT // 100
 
 
 def exchanged_e8(amount_e8: int, currency: str) -> int:
@@ -171,5 +176,6 @@ def exchanged_e8(amount_e8: int, currency: str) -> int:
     return round(amount_e8 / _RATES[currency])
 
 
-def _base_e8(currency: str, amount_e8: int) -> int:
+def base_e8(currency: str, amount_e8: int) -> int:
+    """An amount of a currency in the base one."""
     return round(amount_e8 * _RATES.get(currency, 1.0))

@@ -147,7 +147,7 @@ class OrderRoom(Room):
         account = self._writable(connection, c2s)
         payloads.header(s2c.header, account, c2s.header.trdMarket)
         s2c.orderID, s2c.orderIDEx = c2s.orderID, c2s.orderIDEx
-        order = None if c2s.forAll else self._named(account, c2s)
+        order = None if c2s.forAll else self.named(account, c2s)
         if order is not None:
             s2c.orderID, s2c.orderIDEx = order.order_id, order.order_id_ex
         if order is not None and c2s.modifyOrderOp == _CANCEL:
@@ -224,6 +224,18 @@ class OrderRoom(Room):
             self.reports.order(order, status)
         self.matching.cancel(order.booked, self._venue.now_ms())
 
+    def named(self, account: FutuAccount, c2s: Message) -> FutuOrder:
+        """The order that a request names.
+
+        Raises:
+            Refused: The account has no such order.
+        """
+        number = number_of(c2s.orderIDEx) if c2s.orderIDEx else c2s.orderID
+        order = self.orders.get(number)
+        if order is None or order.account is not account:
+            raise Refused(UNKNOWN_ORDER)
+        return order
+
     def open_orders(self) -> list[FutuOrder]:
         """The orders that may still trade, oldest first."""
         return [order for order in self.orders.values() if order.open]
@@ -255,13 +267,6 @@ class OrderRoom(Room):
         if account.spec.real and not self._accounts.unlocked:
             raise Refused(LOCKED)
         return account
-
-    def _named(self, account: FutuAccount, c2s: Message) -> FutuOrder:
-        number = number_of(c2s.orderIDEx) if c2s.orderIDEx else c2s.orderID
-        order = self.orders.get(number)
-        if order is None or order.account is not account:
-            raise Refused(UNKNOWN_ORDER)
-        return order
 
     def _amend(self, order: FutuOrder, c2s: Message) -> None:
         if order.booked is None or not order.open:

@@ -98,7 +98,7 @@ def terms_of(spec: AccountSpec, contract: FutuContract, side: Side, c2s: Message
     return Terms(
         kind=kind,
         quantity_e8=_quantity_e8(contract, side, c2s.qty),
-        price_e8=None if kind in _WITHOUT_PRICE else _limit_e8(contract, c2s),
+        price_e8=None if kind in _WITHOUT_PRICE else limit_e8(contract, c2s),
         stop_e8=_price_e8(contract, c2s.auxPrice) if kind in _WITH_STOP else None,
         tif=c2s.timeInForce,
         outside_rth=c2s.fillOutsideRTH,
@@ -117,7 +117,7 @@ def amended(order: FutuOrder, c2s: Message) -> Terms:
     return msgspec.structs.replace(
         before,
         quantity_e8=_quantity_e8(contract, order.side, c2s.qty),
-        price_e8=None if before.price_e8 is None else _limit_e8(contract, c2s),
+        price_e8=None if before.price_e8 is None else limit_e8(contract, c2s),
         stop_e8=_price_e8(contract, c2s.auxPrice) if stop and c2s.HasField("auxPrice") else stop,
     )
 
@@ -148,8 +148,12 @@ def _quantity_e8(contract: FutuContract, side: Side, quantity: float) -> int:
     return quantity_e8
 
 
-def _limit_e8(contract: FutuContract, c2s: Message) -> int:
-    """The limit of an order, moved to the next step if its client allows that."""
+def limit_e8(contract: FutuContract, c2s: Message) -> int:
+    """The limit of an order, moved to the next step if its client allows that.
+
+    Raises:
+        Refused: It is no price of this security.
+    """
     limit = c2s.adjustSideAndLimit
     if not c2s.adjustPrice or not limit:
         return _price_e8(contract, c2s.price)
