@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
 import msgspec
 
-from foxtrot.model.constants import ConnectionState, StreamState
-from foxtrot.model.health import AdapterHealth, Health, Histogram, StreamStatus
+from foxtrot.connectivity.rollout import OF_MODE
+from foxtrot.desktop.connections.facts import NONE_LEFT, SHORT, groups_of
+from foxtrot.model.constants import ConnectionState, Mode, StreamState
+from foxtrot.model.health import (
+    AdapterHealth,
+    ErrorRecord,
+    Health,
+    RollOutHealth,
+    SessionHealth,
+    StreamStatus,
+)
 from foxtrot.model.objects import NS_PER_S, utc
 
 
@@ -22,7 +31,7 @@ class Tone(Enum):
 
 
 COLUMNS = (
-    "Venue, stream",
+    "Venue, symbol",
     "State",
     "Mode",
     "Since",
@@ -36,14 +45,34 @@ COLUMNS = (
 )
 
 
+SWITCH = "\u25be"
+"""Ends a cell that opens a list when it is clicked."""
+
+
+class Switch(msgspec.Struct, frozen=True):
+    """What a person can switch in a row: the venue's mode, or that of one symbol."""
+
+    adapter_name: str
+    vt_symbol: str = ""
+    pinned: Mode | None = None
+    """What was chosen by hand; None: the settings decide."""
+
+
 class Row(msgspec.Struct, frozen=True):
-    """One row: a text for each column, the colour of its state, and what is under it."""
+    """One row: a text for each column, the colour of its state, and what is under it.
+
+    `spanned` is a row of words across all columns, `curve` the latencies that are drawn, in
+    milliseconds.
+    """
 
     key: str
     cells: tuple[str, ...]
     tone: Tone = Tone.PLAIN
     hint: str = ""
     children: tuple[Row, ...] = ()
+    switch: Switch | None = None
+    curve: tuple[float, ...] = ()
+    spanned: bool = False
 
 
 _CONNECTION = {
@@ -62,17 +91,23 @@ _STREAM = {
     StreamState.STALE: Tone.BAD,
     StreamState.FAILED: Tone.BAD,
 }
+_WORST = {state: place for place, state in enumerate(_STREAM)}
 _ERRORS_SHOWN = 10
-_TYPICAL = 0.5
 
 
-def rows_of(health: Health, now_ns: int) -> tuple[Row, ...]:
-    """A row for each venue, with its sessions, its streams and its own facts under it."""
-    latency = health.engine.latency
+def rows_of(
+    health: Health, now_ns: int, curves: Mapping[str, tuple[float, ...]] | None = None
+) -> tuple[Row, ...]:
+    """A row for each venue, with its sessions, symbols, errors and own facts under it.
+
+    Args:
+        health: What is shown.
+        now_ns: The time of it.
+        curves: The latencies of each venue, in milliseconds, the newest last.
+    """
+    known = curves or {}
     return tuple(
-        _venue(each, now_ns, _latency(latency[each.adapter_name].handled_s))
-        if each.adapter_name in latency
-        else _venue(each, now_ns, "")
+        _venue(each, now_ns, known.get(name := each.adapter_name, ()), health.rollouts.get(name))
         for each in health.adapters
     )
 
@@ -88,41 +123,49 @@ def age(since_ns: int, now_ns: int) -> str:
     return f"{seconds:.1f} s"
 
 
-def _latency(handled: Histogram) -> str:
-    """Within what most of the sample was handed to its handlers."""
-    seen, half = 0, handled.count * _TYPICAL
-    for bound_s, count in zip(handled.bounds_s, handled.counts, strict=False):
-        seen += count
-        if seen and seen >= half:
-            return f"≤ {bound_s * 1e3:g} ms"
-    return f"> {handled.bounds_s[-1] * 1e3:g} ms" if handled.count else ""
-
-
-def _venue(health: AdapterHealth, now_ns: int, latency: str) -> Row:
-    newest = max((each.last_data_ns for each in health.streams), default=0)
-    environment = f" ({health.environment.value})" if health.environment else ""
-    breakers = [each.breaker for each in health.sessions if each.breaker != "closed"]
-    cells = (
-        f"{health.adapter_name}{environment}",
-        health.state.value,
-        "",
-        age(health.since_ns, now_ns),
-        age(newest, now_ns),
-        latency,
-        str(health.reconnects),
-        str(sum(health.errors_by_class.values())),
-        breakers[0] if breakers else "closed",
-        _orders(health),
-        _why(health),
-    )
+def _venue(
+    health: AdapterHealth, now_ns: int, curve: tuple[float, ...], rollout: RollOutHealth | None
+) -> Row:
     name = health.adapter_name
-    return Row(
-        name,
-        cells,
-        _tone(health),
-        _history(health),
-        (*_sessions(health, now_ns), *_streams(name, health.streams, now_ns), *_facts(health)),
+    environment = f" ({health.environment.value})" if health.environment else ""
+    pinned = _pinned(rollout)
+    children = (
+        *(_session(name, each, now_ns) for each in health.sessions),
+        *_symbols(health, now_ns),
+        *_errors(health, now_ns),
+        *_facts(health),
     )
+    return _row(
+        name,
+        f"{name}{environment}",
+        State=health.state.value,
+        Mode=_mode([each.mode for each in health.streams], pinned),
+        Since=age(health.since_ns, now_ns),
+        Last_data=age(max((each.last_data_ns for each in health.streams), default=0), now_ns),
+        Latency=f"{curve[-1]:.2g} ms" if curve else "",
+        Reconnects=str(health.reconnects),
+        Errors=str(sum(health.errors_by_class.values())),
+        Breaker=next((b for b in map(_breaker, health.sessions) if b != "closed"), "closed"),
+        Orders=_orders(health),
+        Why=_why(health),
+        tone=_tone(health),
+        hint="\n".join(_words(each) for each in _newest(health)),
+        children=children,
+        switch=Switch(name, "", pinned),
+        curve=curve,
+    )
+
+
+def _pinned(rollout: RollOutHealth | None) -> Mode | None:
+    if rollout is None or not rollout.pinned:
+        return None
+    return next((mode for mode, stage in OF_MODE.items() if stage.value == rollout.stage), None)
+
+
+def _mode(modes: Iterable[Mode], pinned: Mode | None) -> str:
+    """How it is served, and by whose choice, in a cell that can be switched."""
+    served = " + ".join(sorted({each.value for each in modes}, reverse=True)) or "none"
+    return f"{served}, by hand {SWITCH}" if pinned else f"{served} {SWITCH}"
 
 
 def _tone(health: AdapterHealth) -> Tone:
@@ -148,54 +191,123 @@ def _why(health: AdapterHealth) -> str:
     trading = health.trading
     if trading is not None and (trading.halted or trading.journal):
         return f"HALTED: {trading.halted}" if trading.halted else trading.journal
-    worst = next((each.reason for each in health.sessions if each.state is health.state), "")
-    return worst
+    if trading is not None and trading.in_doubt:
+        return f"in doubt, not to be sent again: {', '.join(trading.in_doubt)}"
+    return next((each.reason for each in health.sessions if each.state is health.state), "")
 
 
-def _history(health: AdapterHealth) -> str:
-    newest = health.errors[-_ERRORS_SHOWN:]
-    return "\n".join(f"{utc(e.ts_ns):%H:%M:%S} {e.kind}: {e.text}" for e in reversed(newest))
+def _breaker(session: SessionHealth) -> str:
+    return session.breaker
 
 
-def _sessions(health: AdapterHealth, now_ns: int) -> list[Row]:
-    return [
-        _row(
-            f"{health.adapter_name}/{each.name}",
-            each.name,
-            State=each.state.value,
-            Since=age(each.since_ns, now_ns),
-            Reconnects=str(each.reconnects),
-            Breaker=each.breaker,
-            Why=each.reason,
-            tone=_CONNECTION.get(each.state, Tone.PLAIN),
-        )
-        for each in health.sessions
-    ]
+def _session(name: str, session: SessionHealth, now_ns: int) -> Row:
+    return _row(
+        f"{name}/{session.name}",
+        session.name,
+        State=session.state.value,
+        Since=age(session.since_ns, now_ns),
+        Reconnects=str(session.reconnects),
+        Breaker=session.breaker,
+        Why=session.reason,
+        tone=_CONNECTION.get(session.state, Tone.PLAIN),
+    )
 
 
-def _streams(name: str, streams: Sequence[StreamStatus], now_ns: int) -> list[Row]:
-    return [
-        _row(
-            f"{name}/{each.vt_symbol}/{each.channel.value}{each.detail}",
-            f"{each.vt_symbol} {each.channel.value} {each.detail}".strip(),
-            State=each.state.value,
-            Mode=each.mode.value,
-            Since=age(each.since_ns, now_ns),
-            Last_data=age(each.last_data_ns, now_ns),
-            Why=each.reason,
-            tone=_STREAM[each.state],
-        )
-        for each in streams
-    ]
+def _symbols(health: AdapterHealth, now_ns: int) -> list[Row]:
+    streams: dict[str, list[StreamStatus]] = {}
+    for each in health.streams:
+        streams.setdefault(each.vt_symbol, []).append(each)
+    return [_symbol(health, vt_symbol, streams[vt_symbol], now_ns) for vt_symbol in sorted(streams)]
+
+
+def _symbol(
+    health: AdapterHealth, vt_symbol: str, streams: Sequence[StreamStatus], now_ns: int
+) -> Row:
+    """One symbol: as fresh as the worst of its streams."""
+    name, pinned = health.adapter_name, health.pinned.get(vt_symbol)
+    worst = max(streams, key=lambda each: _WORST[each.state])
+    told = [each.last_data_ns for each in streams if each.last_data_ns]
+    return _row(
+        f"{name}/{vt_symbol}",
+        vt_symbol,
+        State=worst.state.value,
+        Mode=_mode([each.mode for each in streams], pinned),
+        Since=age(worst.since_ns, now_ns),
+        Last_data=age(worst.last_data_ns or min(told, default=0), now_ns),
+        Why=worst.reason,
+        tone=_STREAM[worst.state],
+        children=tuple(_stream(name, each, now_ns) for each in streams),
+        switch=Switch(name, vt_symbol, pinned),
+    )
+
+
+def _stream(name: str, stream: StreamStatus, now_ns: int) -> Row:
+    return _row(
+        f"{name}/{stream.vt_symbol}/{stream.channel.value}{stream.detail}",
+        f"{stream.channel.value} {stream.detail}".strip(),
+        State=stream.state.value,
+        Mode=stream.mode.value,
+        Since=age(stream.since_ns, now_ns),
+        Last_data=age(stream.last_data_ns, now_ns),
+        Why=stream.reason,
+        tone=_STREAM[stream.state],
+    )
+
+
+def _newest(health: AdapterHealth) -> list[ErrorRecord]:
+    return list(reversed(health.errors[-_ERRORS_SHOWN:]))
+
+
+def _words(error: ErrorRecord) -> str:
+    return f"{utc(error.ts_ns):%H:%M:%S} UTC {error.kind}: {error.text} ({error.action})"
+
+
+def _errors(health: AdapterHealth, now_ns: int) -> list[Row]:
+    newest = _newest(health)
+    if not newest:
+        return []
+    key = f"{health.adapter_name}//errors"
+    counts = ", ".join(f"{count} {name}" for name, count in sorted(health.errors_by_class.items()))
+    title = f"errors: {counts}; the last {age(newest[0].ts_ns, now_ns)} ago, {newest[0].kind}"
+    lines = tuple(
+        _line(f"{key}/{place}", _words(error), Tone.PLAIN) for place, error in enumerate(newest)
+    )
+    return [_line(key, title, Tone.PLAIN, lines)]
 
 
 def _facts(health: AdapterHealth) -> list[Row]:
     return [
-        _row(f"{health.adapter_name}//{name}", name, State=str(value))
-        for name, value in sorted(health.facts.items())
+        _line(
+            key := f"{health.adapter_name}//{group.name}",
+            f"{group.name}: {group.summary}" if group.summary else group.name,
+            _left(group.left),
+            tuple(_line(f"{key}/{line.name}", str(line), _left(line.left)) for line in group.lines),
+        )
+        for group in groups_of(health.facts)
     ]
 
 
-def _row(key: str, name: str, *, tone: Tone = Tone.PLAIN, **cells: str) -> Row:
+def _left(share: float) -> Tone:
+    if share <= NONE_LEFT:
+        return Tone.BAD
+    return Tone.WARNING if share < SHORT else Tone.PLAIN
+
+
+def _line(key: str, text: str, tone: Tone, children: tuple[Row, ...] = ()) -> Row:
+    cells = (text, *("" for _ in COLUMNS[1:]))
+    return Row(key, cells, tone, children=children, spanned=True)
+
+
+def _row(
+    key: str,
+    name: str,
+    *,
+    tone: Tone,
+    hint: str = "",
+    children: tuple[Row, ...] = (),
+    switch: Switch | None = None,
+    curve: tuple[float, ...] = (),
+    **cells: str,
+) -> Row:
     named = {column.replace(" ", "_"): "" for column in COLUMNS[1:]} | cells
-    return Row(key, (name, *named.values()), tone)
+    return Row(key, (name, *named.values()), tone, hint, children, switch, curve)

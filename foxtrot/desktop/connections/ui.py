@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from vnpy.event import EventEngine
 from vnpy.trader.engine import MainEngine
 from vnpy.trader.ui import QtCore, QtGui, QtWidgets
 
 from foxtrot.desktop.connections import APP_NAME, ConnectionsEngine
-from foxtrot.desktop.connections.rows import COLUMNS, Row, Tone, rows_of
+from foxtrot.desktop.connections.curve import CURVE, CurveDelegate
+from foxtrot.desktop.connections.latency import Trails
+from foxtrot.desktop.connections.rows import COLUMNS, Row, Switch, Tone, rows_of
 from foxtrot.engine.main_engine import MainEngine as FoxtrotEngine
 from foxtrot.errors import FoxtrotError
 from foxtrot.model.constants import ConnectionState, Mode
@@ -30,8 +32,28 @@ _MODES: dict[str, Mode | None] = {
     "websocket": Mode.WEBSOCKET,
     "polling": Mode.POLLING,
 }
-_WIDTHS = {"Venue, stream": 230, "State": 110, "Mode": 130, "Orders": 150, "Why": 400}
-_STATE, _MODE, _WHY = (COLUMNS.index(each) for each in ("State", "Mode", "Why"))
+_WIDTHS = {
+    "Venue, symbol": 250,
+    "State": 110,
+    "Mode": 160,
+    "Since": 70,
+    "Last data": 80,
+    "Latency": 170,
+    "Reconnects": 95,
+    "Errors": 60,
+    "Breaker": 75,
+    "Orders": 150,
+    "Why": 400,
+}
+_STATE, _MODE, _DATA, _LATENCY, _WHY = (
+    COLUMNS.index(each) for each in ("State", "Mode", "Last data", "Latency", "Why")
+)
+_HALT = (
+    "Halt trading at every venue of foxtrot?\n\n"
+    "New orders are blocked at once, and open orders of foxtrot are cancelled, until you press "
+    "Resume. Positions stay as they are. Gateways that are not foxtrot's are not reached."
+)
+_RESUME = "Let new orders pass again at every venue of foxtrot?"
 
 
 class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
@@ -44,10 +66,12 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
         self._engine = engine
         self._items: dict[str, QtWidgets.QTreeWidgetItem] = {}
         self._rows: dict[str, Row] = {}
+        self._trails = Trails()
+        self._question: QtWidgets.QMessageBox | None = None
         self.setWindowTitle(APP_NAME)
         self._build()
         self._timer = QtCore.QTimer(self)
-        self._timer.timeout.connect(self.look)
+        self._timer.timeout.connect(self._look_if_seen)
         self._timer.start(LOOK_MS)
         self.look()
 
@@ -55,6 +79,8 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
         self.tree = QtWidgets.QTreeWidget()
         self.tree.setHeaderLabels(COLUMNS)
         self.tree.setUniformRowHeights(True)
+        self.tree.setItemDelegateForColumn(_LATENCY, CurveDelegate(self.tree))
+        self.tree.itemClicked.connect(self._clicked)
         for column, width in _WIDTHS.items():
             self.tree.setColumnWidth(COLUMNS.index(column), width)
         self.halt_button = QtWidgets.QPushButton("Halt: block new orders, cancel the open ones")
@@ -62,13 +88,13 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
         self.cancel_button = QtWidgets.QPushButton("Cancel all")
         self.halted_label = QtWidgets.QLabel()
         self.halted_label.setStyleSheet(f"color: {_COLOURS[Tone.BAD]}; font-weight: bold")
-        acts: list[tuple[QtWidgets.QPushButton, Action]] = [
-            (self.halt_button, lambda engine: engine.halt(BY_THE_PANEL)),
-            (self.resume_button, lambda engine: engine.resume()),
-            (self.cancel_button, lambda engine: engine.cancel_all()),
-        ]
-        for button, act in acts:
-            button.clicked.connect(lambda checked, act=act: self._act(act))
+        self.halt_button.clicked.connect(
+            lambda: self._ask("Halt", _HALT, lambda engine: engine.halt(BY_THE_PANEL))
+        )
+        self.resume_button.clicked.connect(
+            lambda: self._ask("Resume", _RESUME, lambda engine: engine.resume())
+        )
+        self.cancel_button.clicked.connect(lambda: self._act(lambda engine: engine.cancel_all()))
         line = QtWidgets.QHBoxLayout()
         for button in (self.halt_button, self.resume_button, self.cancel_button):
             line.addWidget(button)
@@ -82,14 +108,16 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
     def look(self) -> None:
         """Show how all is now."""
         engine = self._engine.foxtrot
-        for button in (self.halt_button, self.resume_button, self.cancel_button):
-            button.setEnabled(engine is not None)
+        self.cancel_button.setEnabled(engine is not None)
         if engine is None:
+            self._allow(halt=False, resume=False)
             self._show(())
             return
         health = engine.health()
+        self._allow(halt=not health.halted, resume=bool(health.halted))
         self.halted_label.setText(f"HALTED: {health.halted}" if health.halted else "")
-        self._show(rows_of(health, time.time_ns()))
+        curves = self._trails.look(health.engine.latency)
+        self._show(rows_of(health, time.time_ns(), curves))
 
     def is_ready(self) -> bool:
         """Whether a venue is."""
@@ -102,60 +130,103 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
         """The item of a row, by the row's key."""
         return self._items[key]
 
-    def _show(self, rows: tuple[Row, ...]) -> None:
+    def modes(self, key: str) -> QtWidgets.QMenu:
+        """The menu that switches the mode of a venue or a symbol, by its row's key."""
+        switch = self._rows[key].switch
+        menu = QtWidgets.QMenu(self)
+        menu.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
+        if switch is None:
+            return menu
+        for text, mode in _MODES.items():
+            action = menu.addAction(text)
+            action.setCheckable(True)
+            action.setChecked(switch.pinned is mode)
+            action.triggered.connect(lambda checked, mode=mode: self._switch(switch, mode))
+        return menu
+
+    def question(self) -> QtWidgets.QMessageBox | None:
+        """What is asked before a halt or its end, while it is."""
+        return self._question
+
+    def _look_if_seen(self) -> None:
+        if self.isVisible():
+            self.look()
+
+    def _allow(self, *, halt: bool, resume: bool) -> None:
+        self.halt_button.setEnabled(halt)
+        self.resume_button.setEnabled(resume)
+
+    # -- rows -------------------------------------------------------------------------------
+
+    def _show(self, rows: Sequence[Row]) -> None:
         there: set[str] = set()
-        for row in rows:
-            top = self._place(row, None)
-            there.add(row.key)
-            for child in row.children:
-                self._place(child, top)
-                there.add(child.key)
+        self._place_all(rows, self.tree.invisibleRootItem(), there)
         for key in [each for each in reversed(self._items) if each not in there]:
             self._remove(key)  # the newest first: a venue takes what is under it along
 
+    def _place_all(
+        self, rows: Sequence[Row], parent: QtWidgets.QTreeWidgetItem, there: set[str]
+    ) -> None:
+        for place, row in enumerate(rows):
+            there.add(row.key)
+            self._place_all(row.children, self._place(row, place, parent), there)
+
     def _place(
-        self, row: Row, parent: QtWidgets.QTreeWidgetItem | None
+        self, row: Row, place: int, parent: QtWidgets.QTreeWidgetItem
     ) -> QtWidgets.QTreeWidgetItem:
-        item = self._items.get(row.key)
+        item, known = self._items.get(row.key), self._rows.get(row.key)
         if item is None:
-            item = self._items[row.key] = QtWidgets.QTreeWidgetItem(parent or self.tree)
-            if parent is None:
-                item.setExpanded(True)
-                self._add_switch(row.key, item)
-        known = self._rows.get(row.key)
-        if known is not None and (known.cells, known.tone, known.hint) == _looks(row):
-            return item
+            item = self._items[row.key] = QtWidgets.QTreeWidgetItem()
+            parent.insertChild(min(place, parent.childCount()), item)
+            item.setFirstColumnSpanned(row.spanned)
+            item.setExpanded(parent is self.tree.invisibleRootItem())
         self._rows[row.key] = row
         for column, text in enumerate(row.cells):
             if known is None or known.cells[column] != text:
                 item.setText(column, text)
-        item.setToolTip(0, row.hint)
+        if known is None or (known.tone, known.hint) != (row.tone, row.hint):
+            _dress(item, row)
+        if row.curve and (known is None or known.curve != row.curve):
+            item.setData(_LATENCY, CURVE, row.curve)
         item.setToolTip(_WHY, row.cells[_WHY])
-        colour = _COLOURS.get(row.tone)
-        brush = QtGui.QBrush(QtGui.QColor(colour)) if colour else QtGui.QBrush()
-        item.setForeground(_STATE, brush)
         return item
-
-    def _add_switch(self, name: str, item: QtWidgets.QTreeWidgetItem) -> None:
-        switch = QtWidgets.QComboBox()
-        switch.addItems(list(_MODES))
-        switch.currentTextChanged.connect(
-            lambda text: self._act(lambda engine: engine.override_mode(name, _MODES[text]))
-        )
-        self.tree.setItemWidget(item, _MODE, switch)
-
-    def switch(self, name: str) -> QtWidgets.QComboBox:
-        """The switch of a venue's mode."""
-        return self.tree.itemWidget(self._items[name], _MODE)
 
     def _remove(self, key: str) -> None:
         item = self._items.pop(key)
         self._rows.pop(key, None)
-        parent = item.parent()
-        if parent is not None:
-            parent.removeChild(item)
-        else:
-            self.tree.takeTopLevelItem(self.tree.indexOfTopLevelItem(item))
+        (item.parent() or self.tree.invisibleRootItem()).removeChild(item)
+
+    # -- what a person does -----------------------------------------------------------------
+
+    def _clicked(self, item: QtWidgets.QTreeWidgetItem, column: int) -> None:
+        if column != _MODE:
+            return
+        key = next((each for each, known in self._items.items() if known is item), "")
+        if key and self._rows[key].switch is not None:
+            below = self.tree.visualItemRect(item).bottomLeft()
+            below.setX(self.tree.columnViewportPosition(_MODE))
+            self.modes(key).popup(self.tree.viewport().mapToGlobal(below))
+
+    def _switch(self, switch: Switch, mode: Mode | None) -> None:
+        self._act(lambda engine: engine.override_mode(switch.adapter_name, mode, switch.vt_symbol))
+
+    def _ask(self, title: str, text: str, act: Action) -> None:
+        """Ask without standing still: the market goes on behind the question."""
+        buttons = QtWidgets.QMessageBox.StandardButton
+        question = QtWidgets.QMessageBox(self)
+        question.setWindowTitle(title)
+        question.setText(text)
+        question.setStandardButtons(buttons.Yes | buttons.Cancel)
+        question.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._question = question
+
+        def answered(button: int) -> None:
+            self._question = None
+            if button == buttons.Yes.value:
+                self._act(act)
+
+        question.finished.connect(answered)
+        question.open()
 
     def _act(self, act: Action) -> None:
         engine = self._engine.foxtrot
@@ -168,5 +239,11 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
         self.look()
 
 
-def _looks(row: Row) -> tuple[tuple[str, ...], Tone, str]:
-    return row.cells, row.tone, row.hint
+def _dress(item: QtWidgets.QTreeWidgetItem, row: Row) -> None:
+    colour = _COLOURS.get(row.tone)
+    brush = QtGui.QBrush(QtGui.QColor(colour)) if colour else QtGui.QBrush()
+    for column in (0,) if row.spanned else (_STATE, _DATA):
+        item.setForeground(column, brush)
+    item.setToolTip(0, row.hint)
+    if row.switch is not None:
+        item.setToolTip(_MODE, "click to switch the mode")

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.desktop_window import Shown, open_window, qt
+from tests.support.desktop_window import LEFT, QTest, Shown, open_window, qt
 
 from vnpy.trader.ui import MainWindow, QtWidgets  # isort: skip
 from vnpy.trader.ui.widget import ConnectDialog  # isort: skip
 
+from foxtrot.desktop.connections.curve import CURVE
 from foxtrot.desktop.connections.rows import COLUMNS
-from foxtrot.model.constants import Mode
 from tests.support.binance_venue import BinanceUnderTest
 
 STREAM = "BINANCE/BTCUSDT.BINANCE/tick"
@@ -54,25 +54,73 @@ def test_an_order_by_mouse_is_filled(shown: Shown) -> None:
     assert shown.table("OrderMonitor").rowCount() == 1
 
 
+def answer(shown: Shown, button: str) -> None:
+    """Press a button of the question that the panel asks."""
+    question = shown.panel.question()
+    assert question is not None
+    shown.click(question.button(getattr(QtWidgets.QMessageBox.StandardButton, button)))
+
+
 def test_the_halt_button_halts(shown: Shown) -> None:
-    """One press blocks new orders at once; another lets them pass."""
+    """Once it is confirmed a halt blocks new orders at once; a resume lets them pass."""
     shown.until(lambda: shown.state("BINANCE/trading") == "ready", "orders are taken")
-    panel = shown.window.connections
-    panel.halt_button.click()
+    panel = shown.panel
+    shown.click(panel.halt_button)
+    answer(shown, "Cancel")
+    assert not shown.engine.get_engine("Connections").foxtrot.health().halted
+    shown.click(panel.halt_button)
+    answer(shown, "Yes")
     shown.until(lambda: "HALTED: asked for" in panel.halted_label.text(), "it is shown")
-    assert panel.item("BINANCE").text(COLUMNS.index("Why")).startswith("HALTED")
-    panel.resume_button.click()
+    assert shown.cell("BINANCE", "Why").startswith("HALTED")
+    assert not panel.halt_button.isEnabled()
+    shown.click(panel.resume_button)
+    answer(shown, "Yes")
     shown.until(lambda: not panel.halted_label.text(), "it is shown")
+    assert panel.question() is None
+
+
+def choose(shown: Shown, key: str, mode: str) -> None:
+    """Choose a mode in the list of a row."""
+    menu = shown.panel.modes(key)
+    next(each for each in menu.actions() if each.text() == mode).trigger()
+    (chosen,) = [each.text() for each in shown.panel.modes(key).actions() if each.isChecked()]
+    assert chosen == mode
 
 
 def test_the_mode_is_switched_by_the_panel(shown: Shown) -> None:
     """A venue is polled instead of streamed when somebody says so, and streamed again."""
     shown.until(lambda: shown.state(STREAM) == "active", "it streams")
-    switch = shown.window.connections.switch("BINANCE")
-    switch.setCurrentText(Mode.POLLING.value)
+    choose(shown, "BINANCE", "polling")
     shown.until(lambda: shown.state(STREAM) == "polling", "it is polled")
-    switch.setCurrentText("by settings")
+    assert "by hand" in shown.cell("BINANCE", "Mode")
+    choose(shown, "BINANCE", "by settings")
     shown.until(lambda: shown.state(STREAM) == "active", "it streams again")
+
+
+def test_the_mode_of_one_symbol_is_switched(shown: Shown) -> None:
+    """One symbol is polled while the others stream; a click on its mode opens the list."""
+    one, other = "BINANCE/BTCUSDT.BINANCE", "BINANCE/ETHUSDT.BINANCE"
+    shown.until(lambda: shown.state(one) == shown.state(other) == "active", "both stream")
+    choose(shown, one, "polling")
+    shown.until(lambda: shown.state(one) == "polling", "it is polled")
+    assert shown.state(other) == "active"
+    assert "by hand" in shown.cell(one, "Mode")
+    tree, column = shown.panel.tree, COLUMNS.index("Mode")
+    spot = tree.visualRect(tree.indexFromItem(shown.panel.item(one), column)).center()
+    QTest.mouseClick(tree.viewport(), LEFT, pos=spot)
+    menu = QtWidgets.QApplication.activePopupWidget()
+    assert [each.text() for each in menu.actions()] == ["by settings", "websocket", "polling"]
+    menu.actions()[0].trigger()
+    menu.close()
+    shown.until(lambda: shown.state(one) == "active", "it streams again")
+
+
+def test_latency_is_a_figure_and_a_curve(shown: Shown) -> None:
+    """What a venue's data takes is told, and drawn from what it took before."""
+    figures = lambda: shown.panel.item("BINANCE").data(COLUMNS.index("Latency"), CURVE)  # noqa: E731
+    shown.until(lambda: len(figures() or ()) > 1, "two looks with data")
+    assert shown.cell("BINANCE", "Latency").endswith(" ms")
+    assert not shown.panel.grab().isNull()
 
 
 def test_a_venue_that_goes_is_seen(shown: Shown) -> None:

@@ -12,7 +12,17 @@ from tests.support.desktop import main_engine_class  # noqa: E402
 
 main_engine_class()
 
-from foxtrot.desktop.connections.rows import COLUMNS, Row, Tone, age, rows_of  # noqa: E402
+from msgspec.structs import replace  # noqa: E402
+
+from foxtrot.desktop.connections.rows import (  # noqa: E402
+    COLUMNS,
+    SWITCH,
+    Row,
+    Switch,
+    Tone,
+    age,
+    rows_of,
+)
 from foxtrot.model.constants import (  # noqa: E402
     Channel,
     ConnectionState,
@@ -27,8 +37,7 @@ from foxtrot.model.health import (  # noqa: E402
     EngineHealth,
     ErrorRecord,
     Health,
-    Histogram,
-    Latency,
+    RollOutHealth,
     SessionHealth,
     StreamStatus,
     TradingHealth,
@@ -50,10 +59,8 @@ def stream(state: StreamState, mode: Mode = Mode.WEBSOCKET, last: int = NOW) -> 
 def rows(**fields: object) -> tuple[Row, ...]:
     """Of one adapter."""
     adapter = AdapterHealth("B", **{"state": READY, **fields})  # type: ignore[arg-type]
-    counts = (90, 10, 0)
-    histogram = Histogram((0.001, 0.01), counts)
-    engine = EngineHealth(running=True, latency={"B": Latency(histogram, histogram)})
-    return rows_of(Health(engine, BridgeHealth(running=True), (adapter,)), NOW)
+    health = Health(EngineHealth(running=True), BridgeHealth(running=True), (adapter,))
+    return rows_of(health, NOW, {"B": (0.5, 1.25)})
 
 
 def cell(row: Row, column: str) -> str:
@@ -72,11 +79,12 @@ def test_a_venue_is_one_row_with_all_that_matters() -> None:
         trading=TradingHealth(READY, open_orders=2, in_doubt=("x",)),
         sessions=(SessionHealth("websocket", READY, NOW, "held", breaker="open"),),
     )
-    assert cell(row, "Venue, stream") == "B (paper)"
+    assert cell(row, "Venue, symbol") == "B (paper)"
     assert (cell(row, "State"), cell(row, "Since")) == ("ready", "2 min")
     assert (cell(row, "Reconnects"), cell(row, "Errors")) == ("3", "3")
-    assert (cell(row, "Latency"), cell(row, "Breaker")) == ("≤ 1 ms", "open")
+    assert (cell(row, "Latency"), cell(row, "Breaker")) == ("1.2 ms", "open")
     assert cell(row, "Orders") == "2 open, 1 in doubt"
+    assert row.curve == (0.5, 1.25)
     assert "ConnectionClosed: gone" in row.hint
     assert len(row.cells) == len(COLUMNS) == len(row.children[0].cells)
 
@@ -91,13 +99,51 @@ def test_a_venue_is_one_row_with_all_that_matters() -> None:
         (StreamState.FAILED, Tone.BAD),
     ],
 )
-def test_a_stream_has_colour_age_and_mode(state: StreamState, tone: Tone) -> None:
-    """How fresh each stream is can be seen at a glance, with its mode and the reason."""
+def test_a_symbol_has_colour_age_and_mode(state: StreamState, tone: Tone) -> None:
+    """How fresh each symbol is can be seen at a glance, with its mode and the reason."""
     (row,) = rows(streams=(stream(state, Mode.POLLING, NOW - NS_PER_S * 5 // 2),))
-    (child,) = row.children
-    assert child.tone is tone
+    (symbol,) = row.children
+    (child,) = symbol.children
+    assert symbol.tone is child.tone is tone
     assert (cell(child, "Mode"), cell(child, "Last data")) == ("polling", "2.5 s")
-    assert (cell(child, "Why"), cell(row, "Last data")) == ("why", "2.5 s")
+    assert (cell(symbol, "Why"), cell(symbol, "Last data")) == ("why", "2.5 s")
+    assert cell(row, "Last data") == "2.5 s"
+
+
+def test_a_symbol_is_as_fresh_as_the_worst_of_its_streams() -> None:
+    """A symbol whose depth stands still is not shown as if all were well."""
+    still = replace(stream(StreamState.STALE, last=NOW - 60 * NS_PER_S), channel=Channel.DEPTH)
+    (row,) = rows(streams=(stream(StreamState.ACTIVE), still))
+    (symbol,) = row.children
+    assert (symbol.tone, cell(symbol, "State")) == (Tone.BAD, "stale")
+    assert cell(symbol, "Last data") == "1 min"
+    assert [each.tone for each in symbol.children] == [Tone.GOOD, Tone.BAD]
+
+
+def test_what_was_switched_by_hand_says_so() -> None:
+    """A mode that a person chose is told apart from one of the settings, and can be taken back."""
+    (row,) = rows(streams=(stream(StreamState.POLLING, Mode.POLLING),))
+    assert cell(row.children[0], "Mode") == f"polling {SWITCH}"
+    assert row.switch == Switch("B")
+    pinned = {"BTCUSDT.BINANCE": Mode.POLLING}
+    (row,) = rows(streams=(stream(StreamState.POLLING, Mode.POLLING),), pinned=pinned)
+    assert cell(row.children[0], "Mode") == f"polling, by hand {SWITCH}"
+    assert row.children[0].switch == Switch("B", "BTCUSDT.BINANCE", Mode.POLLING)
+    adapter = AdapterHealth("B", READY)
+    rollouts = {"B": RollOutHealth("polling", NOW, pinned=True)}
+    engine, bridge = EngineHealth(running=True), BridgeHealth(running=True)
+    (row,) = rows_of(Health(engine, bridge, (adapter,), rollouts=rollouts), NOW)
+    assert row.switch == Switch("B", "", Mode.POLLING)
+
+
+def test_errors_are_listed_newest_first() -> None:
+    """What went wrong can be read in the panel, with when and what was done about it."""
+    errors = tuple(ErrorRecord(NOW, "Lost", "reconnect", f"line {n}") for n in range(12))
+    (row,) = rows(errors=errors, errors_by_class={"network": 12})
+    (group,) = row.children
+    assert group.cells[0] == "errors: 12 network; the last 0.0 s ago, Lost"
+    assert len(group.children) == 10
+    assert group.children[0].cells[0].endswith("UTC Lost: line 11 (reconnect)")
 
 
 def test_every_state_has_a_colour_of_its_own_kind() -> None:
@@ -121,12 +167,15 @@ def test_a_halt_is_shown_before_all_else(trading: TradingHealth, why: str) -> No
 
 
 def test_the_facts_of_a_venue_are_under_it() -> None:
-    """Pool, pacing and limits of a venue are rows of their own."""
-    (row,) = rows(facts={"pool.idle": 1, "limits.weight.left": 900})
-    assert [each.cells[:2] for each in row.children] == [
-        ("limits.weight.left", "900"),
-        ("pool.idle", "1"),
+    """Pool, pacing and limits of a venue are under headings that say what matters of them."""
+    facts = {"pool.idle": 1, "limits.weight.left": 0, "limits.weight.most": 900}
+    (row,) = rows(facts=facts)
+    assert [each.cells[0] for each in row.children] == [
+        "limits: weight 0 of 900 left",
+        "pool: idle 1",
     ]
+    assert [each.tone for each in row.children] == [Tone.BAD, Tone.PLAIN]
+    assert row.children[0].children[0].cells[0] == "weight: 0 of 900 left"
 
 
 def test_ages_are_in_the_unit_that_fits() -> None:
