@@ -63,6 +63,12 @@ class DesktopEventEngine(EventEngine):
         if not held:
             self._end(timeout)
 
+    def end(self, timeout: float = STOP_S) -> None:
+        """The same, whoever holds the engine: what is told afterwards is dropped and counted."""
+        with self._holding:
+            self._stopping = True
+        self._end(timeout)
+
     def _end(self, timeout: float) -> None:
         try:
             super().stop(timeout)

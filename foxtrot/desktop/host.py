@@ -97,6 +97,8 @@ class Host:
     def leave(self, name: str) -> None:
         """Close an adapter, and the engine with the last; what it told before still arrives.
 
+        One that hangs keeps no other from leaving.
+
         Raises:
             FoxtrotError: Something did not close in time; all else was closed all the same.
         """
@@ -104,20 +106,24 @@ class Host:
             engine = self._engine
             if engine is None or name not in self._guests:
                 return
+        try:
+            engine.adapter(name).close()
+            engine.event_engine.drain()
+        finally:
+            self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        with self._lock:
+            if name not in self._guests:
+                return
             try:
-                self._close(engine, name)
+                if len(self._guests) == 1 and self._engine is not None:
+                    engine, self._engine = self._engine, None
+                    engine.close()
             finally:
                 del self._guests[name]
                 if not self._guests:
                     self._let_go()
-
-    def _close(self, engine: MainEngine, name: str) -> None:
-        if len(self._guests) > 1:
-            engine.adapter(name).close()
-            engine.event_engine.drain()
-            return
-        self._engine = None
-        engine.close()
 
     def _let_go(self) -> None:
         desk = self._desk()

@@ -24,7 +24,8 @@ from vnpy.trader.ui.widget import (
 
 from foxtrot.desktop.connections import APP_NAME, ConnectionsApp
 from foxtrot.desktop.connections.ui import ConnectionsWidget
-from foxtrot.desktop.events import SOURCE, DesktopEventEngine
+from foxtrot.desktop.engine import DesktopEngine
+from foxtrot.desktop.events import SOURCE
 from foxtrot.desktop.gateway import as_vnpy_gateway
 from foxtrot.desktop.host import GivenSettings
 from foxtrot.desktop.names import vnpy_symbol
@@ -55,18 +56,6 @@ class DesktopVenue(msgspec.Struct, frozen=True):
     adapter_class: type[BaseAdapter]
     setting: Setting | None = None
     symbols: tuple[tuple[str, Exchange], ...] = ()
-
-
-class DesktopEngine(MainEngine):  # type: ignore[misc]
-    """vnpy's main engine, which can be closed by its window and by who opened it."""
-
-    _closed = False
-
-    def close(self) -> None:
-        """Close apps and gateways. Idempotent."""
-        if not self._closed:
-            self._closed = True
-            super().close()
 
 
 class DesktopWindow(MainWindow):  # type: ignore[misc]
@@ -109,7 +98,7 @@ def _widen(monitor: BaseMonitor) -> None:
 
 def make_engine(venues: Sequence[DesktopVenue], settings: GivenSettings = None) -> DesktopEngine:
     """vnpy's main engine on foxtrot's event engine, with these venues and the apps there are."""
-    engine = DesktopEngine(DesktopEventEngine())
+    engine = DesktopEngine()
     for venue in venues:
         engine.add_gateway(as_vnpy_gateway(venue.adapter_class, settings), venue.name)
     engine.add_app(ConnectionsApp)

@@ -46,10 +46,11 @@ class Desk:
 
     Args:
         event_engine: What vnpy is given for one; its own by default.
+        engine_class: vnpy's main engine by default.
     """
 
-    def __init__(self, event_engine: object = None) -> None:
-        self.engine = main_engine_class()(event_engine)
+    def __init__(self, event_engine: object = None, engine_class: Any = None) -> None:
+        self.engine = (engine_class or main_engine_class())(event_engine)
         self.log = EventLog()
         self.engine.event_engine.register_general(self._keep)
 
@@ -68,10 +69,10 @@ class Desk:
 
 
 @contextlib.contextmanager
-def open_desk(event_engine: object = None) -> Iterator[Desk]:
+def open_desk(event_engine: object = None, engine_class: Any = None) -> Iterator[Desk]:
     """A desk that is closed at the end; the working directory is what it was."""
     place = os.getcwd()
-    desk = Desk(event_engine)
+    desk = Desk(event_engine, engine_class)
     try:
         yield desk
     finally:
