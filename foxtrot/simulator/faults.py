@@ -366,6 +366,7 @@ def _may_be_sent(code: int) -> bool:
 
 _RANGES = (
     ("count", 0, 1_000_000),
+    ("code", -(1 << 31), (1 << 31) - 1),
     ("seconds", -86_400, 86_400),
     ("frames", 1, 10_000),
     ("status", 400, 599),

@@ -66,6 +66,14 @@ class Distortion:
         if fault is None:
             return
         rows, field = _ROWS[proto]
-        value = next(self._hostile) if fault.body is None else float(fault.body)
+        value = next(self._hostile) if fault.body is None else _number(fault.body)
         for row in getattr(message.s2c, rows)[:1]:
             setattr(row, field, value)
+
+
+def _number(text: str) -> float:
+    """What a text means; NaN if it is no number, as a price can be nothing else on this wire."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

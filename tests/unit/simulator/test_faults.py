@@ -28,6 +28,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
         ("close", {"code": 1006}),
         ("close", {"code": 5}),
         ("ack_reset", {"request": "palce"}),
+        ("error_ack", {"code": 1 << 40}),
     ],
 )
 def test_a_wrong_parameter_is_refused(name: str, params: dict) -> None:

@@ -213,7 +213,7 @@ async def test_a_push_that_cannot_be_read(venue: SimulatedFutu) -> None:
 
 
 async def test_a_hostile_number_takes_the_place_of_a_price(venue: SimulatedFutu) -> None:
-    """NaN first, or what is wanted."""
+    """NaN first, or what is wanted; a text that is no number is NaN."""
     async with connected(venue) as client:
         await client.subscribe(QUOTE)
         venue.faults.inject("hostile_number")
@@ -222,6 +222,9 @@ async def test_a_hostile_number_takes_the_place_of_a_price(venue: SimulatedFutu)
         venue.faults.inject("hostile_number", body="-5")
         venue.tick(TENCENT)
         assert client.parsed(await client.read()).s2c.basicQotList[0].curPrice == -5
+        venue.faults.inject("hostile_number", body="many")
+        venue.tick(TENCENT)
+        assert math.isnan(client.parsed(await client.read()).s2c.basicQotList[0].curPrice)
 
 
 async def test_opend_tells_that_it_lost_its_servers(venue: SimulatedFutu) -> None:
