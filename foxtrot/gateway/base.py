@@ -53,6 +53,11 @@ log = get_logger("foxtrot.gateway")
 Progress = Callable[[int, int], None]
 """Told how much of how much is done."""
 
+
+def unwatched(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
 CLOSE_DEADLINE_S = 8.0
 HISTORY_DEADLINE_S = 600.0
 
@@ -250,6 +255,13 @@ class BaseAdapter(OrderPort):
         if self._closed:
             raise InvalidState(f"{self.adapter_name} is closed; add a new adapter to connect again")
 
+    def _refuse_unconnected(self) -> None:
+        self._refuse_closed()
+        if self._lease is None:
+            raise InvalidState(
+                f"{self.adapter_name} has no connect setting yet; call connect first"
+            )
+
     def _submit(self, work: Coroutine[object, object, None], what: str) -> None:
         name = f"{self.adapter_name}.{what}"
         with correlated(name):
@@ -372,12 +384,8 @@ class BaseAdapter(OrderPort):
         """
         if not self.capabilities.history:
             raise NotSupported(self.adapter_name, "history")
-        self._refuse_closed()
-        if self._lease is None:
-            raise InvalidState(
-                f"{self.adapter_name} has no connect setting yet; call connect first"
-            )
-        fetch = self.fetch_history(request, progress or _no_progress)
+        self._refuse_unconnected()
+        fetch = self.fetch_history(request, progress or unwatched)
         return self.bridge.run(fetch, timeout=HISTORY_DEADLINE_S)
 
     # -- what it says of itself -------------------------------------------------------------
@@ -550,7 +558,3 @@ def _since(state: ConnectionState, sessions: Sequence[SessionHealth]) -> int:
     """Since when the worst of the sessions stands there; 0 before the first."""
     times = [each.since_ns for each in sessions if each.state is state]
     return min(times) if times else max((each.since_ns for each in sessions), default=0)
-
-
-def _no_progress(done: int, total: int) -> None:
-    """Nobody watches."""

@@ -95,7 +95,7 @@ class Desk:
         """A session, open and in step."""
         port = SimpleNamespace(
             stream_config=StreamConfig(connect_timeout_s=5.0, request_timeout_s=self.patience_s),
-            settings=Settings.parse({"orders.timeout_s": self.patience_s}),
+            flags=Settings.parse({"orders.timeout_s": self.patience_s}).flags,
             clock=SystemClock(),
             write_log=self.told.said.append,
         )

@@ -19,18 +19,18 @@ from foxtrot.adapter.binance.polling import PollingSession
 from foxtrot.adapter.binance.session import BinanceSession, Venue
 from foxtrot.adapter.binance.settings import DEPTH_LEVELS, BinanceSettings
 from foxtrot.adapter.binance.watch import WatchSession
-from foxtrot.errors import InvalidState
-from foxtrot.gateway.base import BaseAdapter, Progress
+from foxtrot.gateway.base import Progress
 from foxtrot.gateway.capabilities import Capabilities
 from foxtrot.gateway.connect_fields import Setting
 from foxtrot.gateway.trading import TradingListener
-from foxtrot.model.constants import Channel, Environment, Exchange, Mode
-from foxtrot.model.health import Fact, Finding, StreamKey
-from foxtrot.model.objects import BarData, ContractData, TickData
+from foxtrot.gateway.venue import VenueAdapter
+from foxtrot.model.constants import Channel, Exchange, Mode
+from foxtrot.model.health import Fact, Finding
+from foxtrot.model.objects import BarData, ContractData
 from foxtrot.model.requests import HistoryRequest
 
 
-class BinanceAdapter(BaseAdapter):
+class BinanceAdapter(VenueAdapter[Venue]):
     """Binance spot: ticks, depth, market trades, bars and history, through ccxt.
 
     Symbols are the venue's own, such as BTCUSDT.
@@ -55,25 +55,17 @@ class BinanceAdapter(BaseAdapter):
         orders=ORDER_TYPES,
     )
 
-    _venue: Venue | None = None
-
     @classmethod
     def examine(cls) -> Sequence[Finding]:
         """The SDK, and whether it still has what the fast path stands on."""
         return examine()
 
-    def configure(self, setting: Setting) -> None:
-        """Validate the setting; contracts are kept while it talks to the same environment."""
-        parsed = BinanceSettings.parse(setting)
-        known = self._venue
-        same = known is not None and known.settings.rest_url == parsed.rest_url
-        contracts = known.contracts if known and same else Contracts(self.adapter_name)
-        weights = known.weights if known and same else weight_window()
-        marks = known.marks if known and same else Marks()
-        self._venue = Venue(self.adapter_name, parsed, contracts, weights, marks, self)
-        if parsed.environment is Environment.LIVE:
-            self.log.warning("live_environment", endpoint=parsed.endpoint)
-            self.write_log(f"{self.adapter_name} talks to the LIVE venue {parsed.endpoint}")
+    def make_venue(self, setting: Setting, known: Venue | None) -> Venue:
+        """Contracts, weights and marks are kept while it talks to the same environment."""
+        name, settings = self.adapter_name, BinanceSettings.parse(setting)
+        if known is None or known.settings.rest_url != settings.rest_url:
+            return Venue(name, settings, Contracts(name), Marks(), self, weight_window())
+        return Venue(name, settings, known.contracts, known.marks, self, known.weights)
 
     def make_session(self, mode: Mode) -> BinanceSession:
         """A fresh websocket or polling session.
@@ -96,15 +88,6 @@ class BinanceAdapter(BaseAdapter):
         contracts = self._configured().contracts
         return [each for each in map(contracts.get, sorted(symbols)) if each is not None]
 
-    def last_tick(self, symbol: str, exchange: Exchange) -> TickData | None:
-        """The newest tick, by websocket or by polling."""
-        return self._venue.marks.tick(symbol, exchange) if self._venue else None
-
-    @property
-    def account(self) -> str:
-        """Environment and key, the key as a hash."""
-        return self._venue.settings.account if self._venue else ""
-
     async def fetch_history(self, request: HistoryRequest, progress: Progress) -> list[BarData]:
         """Fetch bars with a client of its own, so that a lost stream does not disturb it."""
         venue = self._configured()
@@ -116,28 +99,9 @@ class BinanceAdapter(BaseAdapter):
         finally:
             await client.close()
 
-    @property
-    def environment(self) -> Environment | None:
-        """Simulated, testnet or live."""
-        return self._venue.settings.environment if self._venue else None
-
-    @property
-    def endpoint(self) -> str:
-        """Host and port of the REST interface."""
-        return self._venue.settings.endpoint if self._venue else ""
-
     def facts(self) -> Mapping[str, Fact]:
         """The request weight of this address."""
         if self._venue is None:
             return {}
         left = self._venue.weights.left(self.clock.monotonic())
         return {"limits.weight.left": left, "limits.weight.most": WEIGHT_PER_MINUTE}
-
-    def last_data_ns(self, key: StreamKey) -> int:
-        """Of a tick stream, its quotes and its statistics alike."""
-        return self._venue.marks.heard_ns(key) if self._venue else 0
-
-    def _configured(self) -> Venue:
-        if self._venue is None:
-            raise InvalidState(f"{self.adapter_name} was never connected")
-        return self._venue

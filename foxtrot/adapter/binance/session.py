@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -13,51 +10,49 @@ import msgspec
 from foxtrot.adapter.binance import limits, mapping
 from foxtrot.adapter.binance.client import BinanceClient
 from foxtrot.adapter.binance.contracts import Contracts
-from foxtrot.adapter.binance.marks import Marks
+from foxtrot.adapter.binance.marks import Mark
 from foxtrot.adapter.binance.settings import BinanceSettings
-from foxtrot.connectivity.config import StreamConfig
-from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.connectivity.pacing import RollingWindow
-from foxtrot.core.settings import FeatureFlags
 from foxtrot.errors import FoxtrotError, UnknownSymbol, VenueUnavailable
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.gateway.counters import FeedCounters
-from foxtrot.model.constants import Interval, StreamState
+from foxtrot.gateway.marks import BaseMarks
+from foxtrot.gateway.session import BaseSession
+from foxtrot.gateway.venue import BaseVenue
+from foxtrot.model.constants import Interval
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import Source
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Venue:
-    """What the sessions of one adapter share, and what outlives each of them."""
+class Venue(BaseVenue[BinanceSettings, Contracts, Mark]):
+    """A Binance environment: the budget of this address, and questions that several ask.
 
-    name: str
-    settings: BinanceSettings
-    contracts: Contracts
-    weights: RollingWindow
-    marks: Marks
-    port: BaseAdapter
+    Args:
+        name: Of the adapter.
+        settings: What `connect` was given.
+        contracts: Those that are listed.
+        marks: How far each stream was told.
+        port: The adapter.
+        weights: What was used of the request weight.
+    """
 
-    @property
-    def config(self) -> StreamConfig:
-        """Deadlines, as the settings say now."""
-        return self.port.stream_config
-
-    @property
-    def flags(self) -> FeatureFlags:
-        """The settings of the moment."""
-        return self.port.settings.for_adapter(self.name)
+    def __init__(
+        self,
+        name: str,
+        settings: BinanceSettings,
+        contracts: Contracts,
+        marks: BaseMarks[Mark],
+        port: BaseAdapter,
+        weights: RollingWindow,
+    ) -> None:
+        super().__init__(name, settings, contracts, marks, port)
+        self.weights = weights
 
     def client(self) -> BinanceClient:
         """A fresh client."""
         return BinanceClient(self.settings, self.config, self.weights, self.name)
-
-    def forget_if_unwanted(self, key: StreamKey) -> None:
-        """Forget how far a stream was told, unless it only changes its session."""
-        if self.port.request_of(key) is None:
-            self.marks.forget(key)
 
     async def load_contracts(self, client: BinanceClient) -> None:
         """Load the contracts, unless that was done before, and push them."""
@@ -106,15 +101,12 @@ class Venue:
             raise VenueUnavailable(self.name, "", text) from None
 
 
-class BinanceSession(ABC):
-    """The common part of the websocket and the polling session; see `supervisor.Session`."""
+class BinanceSession(BaseSession[Venue]):
+    """A session with a client of its own, fresh as it is."""
 
     def __init__(self, venue: Venue, counters: FeedCounters) -> None:
-        self._venue, self._counters = venue, counters
+        super().__init__(venue, counters)
         self._client = venue.client()
-        self._lost: asyncio.Future[FoxtrotError] = asyncio.get_running_loop().create_future()
-        self.endpoint = venue.settings.endpoint
-        self.report: Callable[[StreamKey, StreamState, str], None] = _unheard
 
     @property
     def received(self) -> int:
@@ -125,26 +117,6 @@ class BinanceSession(ABC):
         """Open the client, which imports ccxt the first time."""
         await self._client.open()
 
-    @abstractmethod
-    async def open(self) -> None:
-        """Connect."""
-
-    @abstractmethod
-    async def subscribe(self, keys: Sequence[StreamKey]) -> SubscribeOutcome:
-        """Ask for streams."""
-
-    @abstractmethod
-    async def unsubscribe(self, keys: Sequence[StreamKey]) -> None:
-        """Give streams back."""
-
-    @abstractmethod
-    async def probe(self) -> None:
-        """Ask for a sign of life."""
-
-    @abstractmethod
-    async def run(self) -> None:
-        """Work until the connection is lost."""
-
     async def sync(self) -> None:
         """Load the contracts the first time."""
         await self._venue.load_contracts(self._client)
@@ -152,15 +124,6 @@ class BinanceSession(ABC):
     async def close(self) -> None:
         """Close the client and all that it opened."""
         await self._client.close()
-
-    def fail(self, error: FoxtrotError) -> None:
-        """The session is lost; the first cause counts."""
-        if not self._lost.done():
-            self._lost.set_result(error)
-
-    async def raise_when_lost(self) -> None:
-        """Wait for the loss and raise its cause."""
-        raise await asyncio.shield(self._lost)
 
     def sources(
         self, keys: Sequence[StreamKey]
@@ -174,7 +137,3 @@ class BinanceSession(ABC):
             except UnknownSymbol as error:
                 refused[key] = error
         return known, refused
-
-
-def _unheard(key: StreamKey, state: StreamState, reason: str) -> None:
-    """Nobody listens yet."""

@@ -62,7 +62,7 @@ class BinanceSettings:
     depth_levels: int = 20
 
     @property
-    def account(self) -> str:
+    def account_key(self) -> str:
         """Names the account's journal: where it trades and a hash of its key; empty without.
 
         Each simulated venue counts its orders anew, so each is an account of its own.

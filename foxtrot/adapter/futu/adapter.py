@@ -20,15 +20,15 @@ from foxtrot.adapter.futu.session import FutuSession, Venue
 from foxtrot.adapter.futu.settings import DEFAULT_PORT, MARKETS, FutuSettings
 from foxtrot.adapter.futu.slots import Marks
 from foxtrot.adapter.futu.symbols import EXCHANGES
-from foxtrot.errors import ConfigurationError, InvalidState, UnknownSymbol, VenueError
-from foxtrot.execution.reports import OrderRecord
-from foxtrot.gateway.base import HISTORY_DEADLINE_S, BaseAdapter, Progress
+from foxtrot.errors import ConfigurationError, UnknownSymbol, VenueError
+from foxtrot.gateway.base import HISTORY_DEADLINE_S, Progress
 from foxtrot.gateway.capabilities import Capabilities
 from foxtrot.gateway.connect_fields import Setting
 from foxtrot.gateway.trading import TradingListener
-from foxtrot.model.constants import Channel, Environment, Exchange, Mode
-from foxtrot.model.health import Fact, Finding, StreamKey
-from foxtrot.model.objects import BarData, TickData
+from foxtrot.gateway.venue import VenueAdapter
+from foxtrot.model.constants import Channel, Exchange, Mode
+from foxtrot.model.health import Fact, Finding
+from foxtrot.model.objects import BarData
 from foxtrot.model.requests import HistoryRequest, SubscribeRequest
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ _PUSHES = (
 )
 
 
-class FutuAdapter(BaseAdapter):
+class FutuAdapter(VenueAdapter[Venue]):
     """Futu, through OpenD: Hong Kong, US and mainland China.
 
     Symbols are Futu's codes, such as 00700 at SEHK, AAPL at NASDAQ or SMART, 600519 at SSE.
@@ -75,27 +75,18 @@ class FutuAdapter(BaseAdapter):
         refuses_late=False,
     )
 
-    _venue: Venue | None = None
-    _retired: tuple[Venue, ...] = ()
-
     @classmethod
     def examine(cls) -> Sequence[Finding]:
         """The SDK, what is relied on of it, and whether an OpenD listens on this machine."""
         return examine()
 
-    def configure(self, setting: Setting) -> None:
-        """Validate the setting; contracts are kept while it talks to the same OpenD."""
-        parsed = FutuSettings.parse(setting)
-        known = self._venue
-        same = known is not None and known.settings.endpoint == parsed.endpoint
-        contracts = known.contracts if known and same else self._new_contracts()
-        marks = known.marks if known and same else Marks()
-        if known is not None:
-            self._retired += (known,)
-        self._venue = Venue(self.adapter_name, parsed, contracts, marks, self)
-        if parsed.environment is Environment.LIVE:
-            self.log.warning("live_environment", endpoint=parsed.endpoint)
-            self.write_log(f"{self.adapter_name} talks to a LIVE account at {parsed.endpoint}")
+    def make_venue(self, setting: Setting, known: Venue | None) -> Venue:
+        """Contracts and marks are kept while it talks to the same OpenD."""
+        name, settings = self.adapter_name, FutuSettings.parse(setting)
+        if known is None or known.settings.endpoint != settings.endpoint:
+            contracts = Contracts(name, told=self.on_contract)
+            return Venue(name, settings, contracts, Marks(), self)
+        return Venue(name, settings, known.contracts, known.marks, self)
 
     def make_session(self, mode: Mode) -> FutuSession:
         """A fresh streaming or polling session."""
@@ -118,21 +109,8 @@ class FutuAdapter(BaseAdapter):
         Raises:
             InvalidState: `connect` was never called, or the adapter is closed.
         """
-        self._refuse_closed()
-        if self._lease is None:
-            raise InvalidState(f"{self.adapter_name} was never connected; call connect first")
+        self._refuse_unconnected()
         return self.bridge.run(self._validated(vt_symbols), timeout=HISTORY_DEADLINE_S)
-
-    async def release(self) -> None:
-        """Close the connections that history and lookups have left open."""
-        retired, self._retired = self._retired, ()
-        for venue in (*retired, self._venue):
-            if venue is not None:
-                await venue.release()
-
-    def last_tick(self, symbol: str, exchange: Exchange) -> TickData | None:
-        """The newest tick, by streams or by polling."""
-        return self._venue.marks.tick(symbol, exchange) if self._venue else None
 
     def facts(self) -> Mapping[str, Fact]:
         """What is left of OpenD's quotas, which streams use up, and of its windows."""
@@ -142,25 +120,6 @@ class FutuAdapter(BaseAdapter):
         quota, pace = venue.quota, known_pace(self.bridge.loop, venue.settings.endpoint)
         facts = quota.facts() if quota is not None else {}
         return facts | (pace.facts(self.clock.monotonic()) if pace is not None else {})
-
-    def last_data_ns(self, key: StreamKey) -> int:
-        """When anything of a stream came, by streams or by polling."""
-        return self._venue.marks.heard_ns(key) if self._venue else 0
-
-    @property
-    def account(self) -> str:
-        """Environment and account, the account as a hash."""
-        return self._venue.settings.account_key if self._venue else ""
-
-    @property
-    def environment(self) -> Environment | None:
-        """Simulated, paper or live."""
-        return self._venue.settings.environment if self._venue else None
-
-    @property
-    def endpoint(self) -> str:
-        """Host and port of OpenD."""
-        return self._venue.settings.endpoint if self._venue else ""
 
     async def _validated(self, vt_symbols: Sequence[str]) -> dict[str, Instrument | VenueError]:
         venue = self._configured()
@@ -184,14 +143,3 @@ class FutuAdapter(BaseAdapter):
             symbols.parse(request.symbol, request.exchange)
         except ConfigurationError as error:
             raise ConfigurationError("subscribe", error.field, error.problem) from None
-
-    def _new_contracts(self) -> Contracts:
-        return Contracts(self.adapter_name, told=self.on_contract)
-
-    def _record(self, orderid: str) -> OrderRecord | None:
-        return self._desk.record(orderid) if self._desk is not None else None
-
-    def _configured(self) -> Venue:
-        if self._venue is None:
-            raise InvalidState(f"{self.adapter_name} was never connected")
-        return self._venue

@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import math
 import time
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from foxtrot.adapter.futu.client import FutuClient
 from foxtrot.adapter.futu.contracts import Contracts
@@ -17,34 +16,24 @@ from foxtrot.adapter.futu.overview import Quota
 from foxtrot.adapter.futu.schema import Message, Proto
 from foxtrot.adapter.futu.sdk import load
 from foxtrot.adapter.futu.settings import FutuSettings
-from foxtrot.adapter.futu.slots import Marks
-from foxtrot.connectivity.config import StreamConfig
-from foxtrot.connectivity.orchestrator import SubscribeOutcome
+from foxtrot.adapter.futu.slots import Mark
 from foxtrot.core.logs import get_logger
 from foxtrot.core.redaction import TEXT_LIMIT, scrub
-from foxtrot.core.settings import FeatureFlags
-from foxtrot.errors import ConnectionClosed, FoxtrotError
+from foxtrot.errors import FoxtrotError
 from foxtrot.gateway.base import BaseAdapter
-from foxtrot.gateway.counters import FeedCounters
-from foxtrot.model.constants import StreamState
+from foxtrot.gateway.marks import BaseMarks
+from foxtrot.gateway.session import LineSession, told_apart
+from foxtrot.gateway.venue import BaseVenue
 from foxtrot.model.health import StreamKey
 
 log = get_logger("foxtrot.futu.session")
 
-_DROPPED = 1006
 _SAME_S = 1.0
 """Within which an event of OpenD's comes over all connections."""
 
 
-class Venue:
-    """What the sessions of one adapter share, and what outlives each of them.
-
-    Args:
-        name: Of the adapter.
-        settings: What `connect` was given.
-        contracts: Looked up so far.
-        marks: How far each stream was told.
-        port: The adapter.
+class Venue(BaseVenue[FutuSettings, Contracts, Mark]):
+    """An OpenD: the connection that questions share, and what it said of itself.
 
     Attributes:
         quota: What OpenD said last of its quotas; None while nobody asks it.
@@ -55,26 +44,15 @@ class Venue:
         name: str,
         settings: FutuSettings,
         contracts: Contracts,
-        marks: Marks,
+        marks: BaseMarks[Mark],
         port: BaseAdapter,
     ) -> None:
-        self.name, self.settings = name, settings
-        self.contracts, self.marks, self.port = contracts, marks, port
+        super().__init__(name, settings, contracts, marks, port)
         self.quota: Quota | None = None
         self._shared: FutuClient | None = None
         self._opening: asyncio.Lock | None = None
         self._heard = 0, -math.inf
         """The event that OpenD told last, and when."""
-
-    @property
-    def config(self) -> StreamConfig:
-        """Deadlines, as the settings say now."""
-        return self.port.stream_config
-
-    @property
-    def flags(self) -> FeatureFlags:
-        """The settings of the moment."""
-        return self.port.settings.for_adapter(self.name)
 
     def new_client(self) -> FutuClient:
         """A connection, unopened; on the loop thread."""
@@ -113,42 +91,9 @@ class Venue:
         log.warning("opend_says", venue=self.name, kind=kind, text=words)
         self.port.write_log(f"{self.name}: OpenD says: {words}")
 
-    def forget_if_unwanted(self, key: StreamKey) -> None:
-        """Forget how far a stream was told, unless it only changes its session."""
-        if self.port.request_of(key) is None:
-            self.marks.forget(key)
 
-
-class FutuSession(ABC):
-    """The common part of all sessions; see `supervisor.Session`.
-
-    Args:
-        venue: What the sessions share.
-        counters: Of this kind of session.
-    """
-
-    def __init__(self, venue: Venue, counters: FeedCounters) -> None:
-        self._venue, self._counters = venue, counters
-        self._connection: FutuClient | None = None
-        self._lost: asyncio.Future[FoxtrotError] = asyncio.get_running_loop().create_future()
-        self.endpoint = venue.settings.endpoint
-        self.report: Callable[[StreamKey, StreamState, str], None] = _unheard
-
-    @property
-    def received(self) -> int:
-        """Messages of this session so far."""
-        return self._connection.received if self._connection is not None else 0
-
-    @property
-    def client(self) -> FutuClient:
-        """The connection.
-
-        Raises:
-            ConnectionClosed: It is not open, or not any more.
-        """
-        if self._connection is None:
-            raise ConnectionClosed(_DROPPED, "the session is not open")
-        return self._connection
+class FutuSession(LineSession[Venue, FutuClient]):
+    """A session over a connection of its own."""
 
     async def prepare(self) -> None:
         """Import the SDK, the first time."""
@@ -163,39 +108,14 @@ class FutuSession(ABC):
         await client.open()
         self._connection = client
 
-    async def sync(self) -> None:  # noqa: B027 - contracts are looked up on demand
-        """Nothing."""
-
-    @abstractmethod
-    async def subscribe(self, keys: Sequence[StreamKey]) -> SubscribeOutcome:
-        """Ask for streams."""
-
-    @abstractmethod
-    async def unsubscribe(self, keys: Sequence[StreamKey]) -> None:
-        """Give streams back."""
-
-    @abstractmethod
-    async def run(self) -> None:
-        """Work until the connection is lost."""
-
-    async def probe(self) -> None:
-        """Ask OpenD for its state."""
-        await self.client.probe()
+    async def sync(self) -> None:
+        """Nothing: contracts are looked up on demand."""
 
     async def close(self) -> None:
         """Close the connection."""
         client, self._connection = self._connection, None
         if client is not None:
             await client.close()
-
-    def fail(self, error: FoxtrotError) -> None:
-        """The session is lost; the first cause counts."""
-        if not self._lost.done():
-            self._lost.set_result(error)
-
-    async def raise_when_lost(self) -> None:
-        """Wait for the loss and raise its cause."""
-        raise await asyncio.shield(self._lost)
 
     async def instruments(
         self, keys: Sequence[StreamKey]
@@ -207,15 +127,7 @@ class FutuSession(ABC):
         """
         names = [(key.symbol, key.exchange) for key in keys]
         answers = await self._venue.contracts.resolve_all(self.client, names)
-        found: dict[StreamKey, Instrument] = {}
-        refused: dict[StreamKey, FoxtrotError] = {}
-        for key in keys:
-            answer = answers[key.symbol, key.exchange]
-            if isinstance(answer, Instrument):
-                found[key] = answer
-            else:
-                refused[key] = answer
-        return found, refused
+        return told_apart(keys, answers)
 
     def _on_notice(self, s2c: Message) -> None:
         """OpenD says something of itself; on the network thread."""
@@ -228,10 +140,3 @@ class FutuSession(ABC):
             say("opend_servers", venue=self._venue.name, quotes=up[0], trading=up[1])
         elif s2c.HasField("event"):
             self._venue.heard(int(s2c.event.eventType), str(s2c.event.desc))
-
-    def _on_lost(self, lost: asyncio.Future[FoxtrotError]) -> None:
-        self.fail(lost.result())
-
-
-def _unheard(key: StreamKey, state: StreamState, reason: str) -> None:
-    """Nobody listens yet."""

@@ -20,15 +20,14 @@ from foxtrot.adapter.ib.session import IbSession, Venue
 from foxtrot.adapter.ib.settings import MARKET_DATA, IbSettings
 from foxtrot.adapter.ib.slots import Marks
 from foxtrot.adapter.ib.symbols import EXCHANGES, parse
-from foxtrot.errors import ConfigurationError, InvalidState
-from foxtrot.execution.reports import OrderRecord
+from foxtrot.errors import ConfigurationError
 from foxtrot.gateway.base import Progress
 from foxtrot.gateway.capabilities import Capabilities
 from foxtrot.gateway.connect_fields import Setting
 from foxtrot.gateway.trading import TradingListener
-from foxtrot.model.constants import Channel, Environment, Exchange, Mode
-from foxtrot.model.health import Fact, Finding, StreamKey
-from foxtrot.model.objects import BarData, TickData
+from foxtrot.model.constants import Channel, Mode
+from foxtrot.model.health import Fact, Finding
+from foxtrot.model.objects import BarData
 from foxtrot.model.requests import HistoryRequest, SubscribeRequest
 
 
@@ -63,27 +62,18 @@ class IbAdapter(Lookups):
         refuses_late=False,
     )
 
-    _venue: Venue | None = None
-    _retired: tuple[Venue, ...] = ()
-
     @classmethod
     def examine(cls) -> Sequence[Finding]:
         """The SDK, and that no other has overwritten a part of it."""
         return examine()
 
-    def configure(self, setting: Setting) -> None:
-        """Validate the setting; contracts are kept while it talks to the same TWS."""
-        parsed = IbSettings.parse(setting)
-        known = self._venue
-        same = known is not None and known.settings.endpoint == parsed.endpoint
-        contracts = known.contracts if known and same else self._new_contracts()
-        marks = known.marks if known and same else Marks()
-        if known is not None:
-            self._retired += (known,)
-        self._venue = Venue(self.adapter_name, parsed, contracts, marks, self)
-        if parsed.environment is Environment.LIVE:
-            self.log.warning("live_environment", endpoint=parsed.endpoint)
-            self.write_log(f"{self.adapter_name} talks to a LIVE account at {parsed.endpoint}")
+    def make_venue(self, setting: Setting, known: Venue | None) -> Venue:
+        """Contracts and marks are kept while it talks to the same TWS."""
+        name, settings = self.adapter_name, IbSettings.parse(setting)
+        if known is None or known.settings.endpoint != settings.endpoint:
+            contracts = Contracts(name, told=self.on_contract)
+            return Venue(name, settings, contracts, Marks(), self)
+        return Venue(name, settings, known.contracts, known.marks, self)
 
     def make_session(self, mode: Mode) -> IbSession:
         """A fresh streaming or polling session."""
@@ -99,17 +89,6 @@ class IbAdapter(Lookups):
         venue = self._configured()
         async with venue.pool.acquire(Purpose.HISTORY) as client:
             return await history.fetch(venue, client, request, progress)
-
-    async def release(self) -> None:
-        """Close the connections that history and lookups have left open."""
-        retired, self._retired = self._retired, ()
-        for venue in (*retired, self._venue):
-            if venue is not None:
-                await venue.release()
-
-    def last_tick(self, symbol: str, exchange: Exchange) -> TickData | None:
-        """The newest tick, by streams or by polling."""
-        return self._venue.marks.tick(symbol, exchange) if self._venue else None
 
     def facts(self) -> Mapping[str, Fact]:
         """The connections to TWS, their client ids, the pace, and what is left of the limits."""
@@ -130,39 +109,9 @@ class IbAdapter(Lookups):
             return offered
         return {**offered, "pool.cleanup": lambda: self.bridge.call_soon(venue.close_idle)}
 
-    def last_data_ns(self, key: StreamKey) -> int:
-        """When anything of a stream came, by streams or by polling."""
-        return self._venue.marks.heard_ns(key) if self._venue else 0
-
-    @property
-    def account(self) -> str:
-        """Environment and account, the account as a hash; empty if it is only read."""
-        return self._venue.settings.account_key if self._venue else ""
-
-    @property
-    def environment(self) -> Environment | None:
-        """Simulated, paper or live."""
-        return self._venue.settings.environment if self._venue else None
-
-    @property
-    def endpoint(self) -> str:
-        """Host and port of TWS."""
-        return self._venue.settings.endpoint if self._venue else ""
-
     def _check(self, request: SubscribeRequest) -> None:
         super()._check(request)
         try:
             parse(request.symbol)
         except ConfigurationError as error:
             raise ConfigurationError("subscribe", "symbol", str(error)) from None
-
-    def _new_contracts(self) -> Contracts:
-        return Contracts(self.adapter_name, told=self.on_contract)
-
-    def _record(self, orderid: str) -> OrderRecord | None:
-        return self._desk.record(orderid) if self._desk is not None else None
-
-    def _configured(self) -> Venue:
-        if self._venue is None:
-            raise InvalidState(f"{self.adapter_name} was never connected")
-        return self._venue

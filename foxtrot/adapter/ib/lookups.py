@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -14,8 +13,9 @@ from foxtrot.adapter.ib.instruments import Instrument
 from foxtrot.adapter.ib.purpose import Purpose
 from foxtrot.adapter.ib.search import Match
 from foxtrot.adapter.ib.session import Venue
-from foxtrot.errors import InvalidState, VenueError
-from foxtrot.gateway.base import HISTORY_DEADLINE_S, BaseAdapter, Progress
+from foxtrot.errors import VenueError
+from foxtrot.gateway.base import HISTORY_DEADLINE_S, Progress, unwatched
+from foxtrot.gateway.venue import VenueAdapter
 from foxtrot.model.constants import Exchange
 from foxtrot.model.objects import TickData
 from foxtrot.model.requests import HistoryRequest
@@ -23,15 +23,11 @@ from foxtrot.model.requests import HistoryRequest
 T = TypeVar("T")
 
 
-class Lookups(BaseAdapter):
+class Lookups(VenueAdapter[Venue]):
     """Each method waits for its answer, so it is not for a handler; it needs no stream.
 
     All raise `InvalidState` before `connect`, and `BridgeTimeout` after ten minutes.
     """
-
-    @abstractmethod
-    def _configured(self) -> Venue:
-        """What `connect` was told to talk to."""
 
     def query_ticks(
         self,
@@ -47,7 +43,7 @@ class Lookups(BaseAdapter):
         longer `timeout_s`.
         """
         venue = self._venue_to_ask()
-        told = progress or _nobody_watches
+        told = progress or unwatched
         return self._ask(
             venue,
             Purpose.HISTORY,
@@ -84,11 +80,7 @@ class Lookups(BaseAdapter):
         )
 
     def _venue_to_ask(self) -> Venue:
-        self._refuse_closed()
-        if self._lease is None:
-            raise InvalidState(
-                f"{self.adapter_name} has no connect setting yet; call connect first"
-            )
+        self._refuse_unconnected()
         return self._configured()
 
     def _ask(
@@ -103,7 +95,3 @@ class Lookups(BaseAdapter):
                 return await question(client)
 
         return self.bridge.run(asked(), timeout=timeout_s)
-
-
-def _nobody_watches(done: int, total: int) -> None:
-    """Progress that is not told."""

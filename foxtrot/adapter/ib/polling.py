@@ -16,6 +16,7 @@ from foxtrot.connectivity.diagnostics import labels
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import Action, NotSupported, RateLimited, VenueError
+from foxtrot.gateway.base import unwatched
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.gateway.episodes import Episodes
 from foxtrot.model.constants import Channel, Interval, Lane, StreamState
@@ -135,7 +136,7 @@ class PollingSession(IbSession):
         now = dt.datetime.fromtimestamp(self._venue.port.clock.time_ns() / NS_PER_S, dt.UTC)
         start = now - max(_BARS_BACK * pages.LENGTHS[interval], _LEAST_BACK)
         request = HistoryRequest(key.symbol, key.exchange, start, interval=interval)
-        bars = await history.fetch(self._venue, self.client, request, _quietly)
+        bars = await history.fetch(self._venue, self.client, request, unwatched)
         self._counters.received += 1
         if key not in self._keys:
             self._counters.ignored += 1
@@ -151,7 +152,3 @@ class PollingSession(IbSession):
         if known is None:
             return bars[-1:]
         return [bar for bar in bars if bar.datetime >= known]
-
-
-def _quietly(done: int, total: int) -> None:
-    """Nobody waits for a poll."""
