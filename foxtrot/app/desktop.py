@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from foxtrot.app.stages import STAGES
 from foxtrot.app.venues import contract_of, requests, setting
 from foxtrot.core import logs
+from foxtrot.core.directories import data_directory, make_private
 from foxtrot.core.settings import Settings
 from foxtrot.errors import ConfigurationError
 from foxtrot.gateway.registry import adapter_class, adapter_names
@@ -41,6 +42,8 @@ def run(*, simulated: bool, config: Path | None, seconds: float | None) -> int:
         raise ConfigurationError("command line", "--simulated", "does not go with --config")
     _check_installed()
     _choose_language()
+    if simulated:
+        _keep_apart()
     logs.configure(level="WARNING")
     with ExitStack() as stack:
         if simulated:
@@ -67,6 +70,22 @@ def _choose_language() -> None:
     chosen = next((os.environ[each] for each in variables if os.environ.get(each)), "")
     if not chosen.startswith("zh"):
         os.environ["LANGUAGE"] = "en"
+
+
+def _keep_apart() -> None:
+    """Let vnpy keep the files of a simulated desktop in a place of their own.
+
+    It would connect by the saved forms of the real one, and load its strategies.
+    """
+    home = data_directory() / "desktop-simulated"
+    kept = home / ".vntrader"  # which vnpy prefers to the one of the user's home
+    try:
+        make_private(kept)
+        for form in kept.glob("connect_*.json"):
+            form.unlink()  # it names the ports of an earlier simulation
+        os.chdir(home)
+    except OSError as error:
+        raise ConfigurationError("desktop", "", f"{home}: {error.strerror}") from error
 
 
 def _simulated(stack: ExitStack) -> tuple[list[DesktopVenue], GivenSettings]:

@@ -10,7 +10,8 @@ its event engine, too, for whoever listens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from types import MappingProxyType
 from typing import ClassVar
 
 import msgspec
@@ -20,6 +21,7 @@ from vnpy.trader.object import BarData as VnpyBar
 from vnpy.trader.object import CancelRequest as VnpyCancel
 from vnpy.trader.object import HistoryRequest as VnpyHistory
 from vnpy.trader.object import OrderRequest as VnpyOrder
+from vnpy.trader.object import QuoteRequest as VnpyQuote
 from vnpy.trader.object import SubscribeRequest as VnpySubscribe
 
 from foxtrot.core.aside import aside
@@ -53,6 +55,8 @@ log = get_logger("foxtrot.desktop")
 Form = dict[str, str | int | float | list[str]]
 """What vnpy's connect dialog shows: a text, a number, or a list to choose from."""
 
+Offered = Scalar | list[str]
+
 FIVE_LEVELS = "five_levels"
 """The field that says whether `subscribe` asks for the levels below the best, too."""
 
@@ -63,7 +67,9 @@ _FILLS_KEPT = 100_000
 
 
 def as_vnpy_gateway(
-    adapter_class: type[BaseAdapter], settings: GivenSettings = None
+    adapter_class: type[BaseAdapter],
+    settings: GivenSettings = None,
+    setting: Setting | None = None,
 ) -> type[BaseGateway]:
     """Make a gateway class for vnpy's `MainEngine.add_gateway`.
 
@@ -72,13 +78,14 @@ def as_vnpy_gateway(
     Args:
         adapter_class: The venue.
         settings: Of the foxtrot engine; those of the first gateway that is added count.
+        setting: What the connect dialog proposes, instead of the venue's defaults.
     """
     name = adapter_class.__name__.removesuffix("Adapter") + "Gateway"
     fields = {
         "__doc__": f"{adapter_class.__doc__ or adapter_class.__name__}",
         "__module__": __name__,
         "default_name": adapter_class.default_name,
-        "default_setting": form(adapter_class),
+        "default_setting": form(adapter_class, setting or {}),
         "exchanges": vnpy_exchanges(tuple(adapter_class.exchanges)),
         "adapter_class": adapter_class,
         "settings": settings,
@@ -86,15 +93,24 @@ def as_vnpy_gateway(
     return type(name, (FoxtrotGateway,), fields)
 
 
-def form(adapter_class: type[BaseAdapter]) -> Form:
+def form(adapter_class: type[BaseAdapter], setting: Setting = MappingProxyType({})) -> Form:
     """What the connect dialog offers. It turns every flag into True, so a flag is a list here."""
-    given: Mapping[str, object] = adapter_class.default_setting
-    fields: Form = {}
-    for field, value in given.items():
-        fields[field] = _YES_NO[value] if isinstance(value, bool) else value  # type: ignore[assignment]
+    fields: Form = {
+        field: _proposed(value, setting.get(field, value))
+        for field, value in adapter_class.default_setting.items()
+    }
     if Channel.DEPTH in adapter_class.capabilities.channels:
         fields[FIVE_LEVELS] = _YES_NO[_has_many_books(adapter_class)]
     return fields
+
+
+def _proposed(default: Offered, chosen: Offered) -> str | int | float | list[str]:
+    """A field of the form: of a list that which is chosen comes first."""
+    if isinstance(chosen, bool):
+        return _YES_NO[chosen]
+    if isinstance(default, list) and not isinstance(chosen, list):
+        return [str(chosen), *(each for each in default if each != str(chosen))]
+    return "" if chosen is None else chosen
 
 
 def _has_many_books(adapter_class: type[BaseAdapter]) -> bool:
@@ -217,6 +233,18 @@ class FoxtrotGateway(BaseGateway):  # type: ignore[misc]
             self.adapter.cancel_order(to_foxtrot(req, CancelRequest))
         except FoxtrotError as error:
             self.write_log(f"order {req.orderid} not cancelled: {error}")
+
+    def send_quote(self, req: VnpyQuote) -> str:
+        """Refuse it, in words: foxtrot's venues take orders, and no two-sided quotes."""
+        self.write_log(
+            f"quote for {req.vt_symbol} not sent: {self.gateway_name} takes no two-sided quotes; "
+            "send two limit orders"
+        )
+        return ""
+
+    def cancel_quote(self, req: VnpyCancel) -> None:
+        """Say that there is none: no quote was ever sent."""
+        self.write_log(f"quote {req.orderid} not cancelled: {self.gateway_name} takes no quotes")
 
     def query_account(self) -> None:
         """Ask for the balances; they come as events."""

@@ -21,7 +21,9 @@ from vnpy.trader.ui.widget import (
     TickMonitor,
     TradeMonitor,
 )
+from vnpy.trader.utility import get_file_path
 
+from foxtrot.core.logs import get_logger
 from foxtrot.desktop.connections import APP_NAME, ConnectionsApp
 from foxtrot.desktop.connections.ui import ConnectionsWidget
 from foxtrot.desktop.engine import DesktopEngine
@@ -32,6 +34,8 @@ from foxtrot.desktop.names import vnpy_symbol
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.gateway.connect_fields import Setting
 from foxtrot.model.constants import Exchange
+
+log = get_logger("foxtrot.desktop")
 
 APPS = (
     ("vnpy_ctastrategy", "CtaStrategyApp"),
@@ -86,6 +90,23 @@ class DesktopWindow(MainWindow):  # type: ignore[misc]
             _widen(monitor)
         self.save_window_setting("default")
 
+    def connect_gateway(self, gateway_name: str) -> None:
+        """Open the form of a gateway; one whose file of last time is broken says so."""
+        try:
+            super().connect_gateway(gateway_name)
+        except (ValueError, TypeError) as error:
+            file = get_file_path(f"connect_{gateway_name.lower()}.json")
+            words = (
+                f"the form of {gateway_name} cannot be shown: {file}: {error}; mend or delete it"
+            )
+            self.main_engine.write_log(words, SOURCE)
+
+    def keep_layout(self) -> None:
+        """Remember it, as vnpy does when somebody closes the window by its button."""
+        for monitor in self.monitors.values():
+            monitor.save_setting()
+        self.save_window_setting("custom")
+
 
 def _widen(monitor: BaseMonitor) -> None:
     """Make room for names that name their venue, unless the user has chosen the widths."""
@@ -100,7 +121,8 @@ def make_engine(venues: Sequence[DesktopVenue], settings: GivenSettings = None) 
     """vnpy's main engine on foxtrot's event engine, with these venues and the apps there are."""
     engine = DesktopEngine()
     for venue in venues:
-        engine.add_gateway(as_vnpy_gateway(venue.adapter_class, settings), venue.name)
+        gateway_class = as_vnpy_gateway(venue.adapter_class, settings, venue.setting)
+        engine.add_gateway(gateway_class, venue.name)
     engine.add_app(ConnectionsApp)
     for module, name in APPS:
         if find_spec(module) is not None:
@@ -110,9 +132,13 @@ def make_engine(venues: Sequence[DesktopVenue], settings: GivenSettings = None) 
 
 def _add_app(engine: MainEngine, module: str, name: str) -> None:
     try:
+        importlib.import_module(f"{module}.ui")  # or the window would, and not open without it
         engine.add_app(getattr(importlib.import_module(module), name))
     except ImportError as error:
         engine.write_log(f"{name} is not shown: {error}; install what it lacks", SOURCE)
+    except Exception as error:  # boundary: an app that is broken keeps no window from opening
+        log.exception("app_failed", app=name)
+        engine.write_log(f"{name} is not shown: {type(error).__name__}: {error}", SOURCE)
 
 
 def begin(engine: MainEngine, venues: Sequence[DesktopVenue]) -> None:
@@ -157,16 +183,18 @@ def show(
     app: QtWidgets.QApplication = create_qapp("foxtrot")
     engine = make_engine(venues, settings)
 
-    def end() -> None:
-        app.exit(0)  # `quit` would let the window ask whether that is meant
-
     try:
         window = DesktopWindow(engine, engine.event_engine)
+
+        def end() -> None:
+            window.keep_layout()
+            app.exit(0)  # `quit` would let the window ask whether that is meant
+
         window.showMaximized()
         begin(engine, venues)
         freeze_when_ready(window)
         if begun is not None:
-            begun(end)
+            begun(lambda: QtCore.QTimer.singleShot(0, end))  # a signal may come amid anything
         if seconds is not None:
             QtCore.QTimer.singleShot(round(seconds * 1_000), end)
         return int(app.exec())

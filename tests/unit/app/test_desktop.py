@@ -8,6 +8,7 @@ import pytest
 
 from foxtrot.app import desktop
 from foxtrot.app.cli import main
+from foxtrot.errors import ConfigurationError
 
 
 def test_a_missing_library_is_named(
@@ -56,3 +57,29 @@ def test_english_comes_first(
     monkeypatch.setattr(desktop.os, "environ", environment)
     desktop._choose_language()
     assert environment.get("LANGUAGE") == then
+
+
+def test_a_simulated_desktop_has_a_place_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It neither reads nor changes what vnpy keeps of the real one, and forgets dead ports."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FOXTROT_DATA_DIR", str(tmp_path / "data"))
+    desktop._keep_apart()
+    kept = Path.cwd() / ".vntrader"
+    assert kept.is_dir()
+    assert kept.is_relative_to(tmp_path / "data")
+    for name in ("connect_binance.json", "layout.json"):
+        (kept / name).write_text("{}")
+    desktop._keep_apart()
+    assert [each.name for each in kept.iterdir()] == ["layout.json"]
+
+
+def test_a_place_that_cannot_be_had_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A data directory that is a file is told in one line."""
+    (tmp_path / "data").write_text("")
+    monkeypatch.setenv("FOXTROT_DATA_DIR", str(tmp_path / "data"))
+    with pytest.raises(ConfigurationError, match="desktop-simulated: "):
+        desktop._keep_apart()

@@ -16,6 +16,7 @@ main_engine_class()
 
 from vnpy.trader import constant  # noqa: E402
 from vnpy.trader.engine import BaseEngine  # noqa: E402
+from vnpy.trader.object import OrderRequest  # noqa: E402
 
 from foxtrot.desktop import engine as engine_module  # noqa: E402
 from foxtrot.desktop.engine import DesktopEngine  # noqa: E402
@@ -73,8 +74,6 @@ def resting(desk: Desk, gateway_class: Any) -> Any:
     gateway = desk.engine.add_gateway(gateway_class)
     desk.engine.connect({}, gateway.gateway_name)
     contract = desk.wait("eContract.")
-    from vnpy.trader.object import OrderRequest
-
     request = OrderRequest(
         contract.symbol,
         contract.exchange,

@@ -338,6 +338,18 @@ def test_flags_are_lists(trader: Trader) -> None:
         assert sorted(shown["five_levels"]) == ["false", "true"]
 
 
+def test_the_form_proposes_what_is_in_force() -> None:
+    """Who connects again by the dialog finds what the settings say, the lists included."""
+    known = BinanceUnderTest.adapter_class.default_setting
+    asked = {"environment": "live", "api_key": "env:MINE"}
+    shown = as_vnpy_gateway(BinanceUnderTest.adapter_class, None, asked).default_setting
+    assert shown["environment"] == ["live", "testnet", "simulated"]
+    assert (shown["api_key"], shown["secret"]) == ("env:MINE", known["secret"])
+    assert known["environment"][0] == "testnet"
+    shown = as_vnpy_gateway(IbUnderTest.adapter_class, None, {"read_only": True}).default_setting
+    assert shown["read_only"] == ["true", "false"]
+
+
 def test_levels_are_asked_for_as_the_form_says(trader: Trader) -> None:
     """Five levels cost a stream more: who says no has the best alone, who says yes has both."""
     trader.desk.engine.connect({**trader.setting(), "five_levels": "false"}, trader.name)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.desktop_window import LEFT, QTest, Shown, open_window, qt
 
-from vnpy.trader.ui import MainWindow, QtWidgets  # isort: skip
+from vnpy.trader.constant import Exchange  # isort: skip
+from vnpy.trader.object import CancelRequest, QuoteRequest  # isort: skip
+from vnpy.trader.ui import MainWindow, QtCore, QtWidgets  # isort: skip
 from vnpy.trader.ui.widget import ConnectDialog  # isort: skip
+from vnpy.trader.utility import get_file_path  # isort: skip
 
 from foxtrot.desktop.connections.curve import CURVE
 from foxtrot.desktop.connections.rows import COLUMNS
+from foxtrot.desktop.window import DesktopWindow
 from tests.support.binance_venue import BinanceUnderTest
 
 STREAM = "BINANCE/BTCUSDT.BINANCE/tick"
@@ -153,3 +159,107 @@ def test_what_is_closed_is_gone_from_the_panel(shown: Shown) -> None:
     assert panel.tree.topLevelItemCount() == 0
     assert not panel.halt_button.isEnabled()
     assert not shown.engine.event_engine.health().running
+
+
+def pressed_connect(shown: Shown, **typed: str) -> None:
+    """Fill vnpy's own form, and press its button."""
+    dialog = ConnectDialog(shown.engine, "BINANCE")
+    for field, text in typed.items():
+        widget, kind = dialog.widgets[field]
+        if kind is list:
+            widget.setCurrentText(text)
+        else:
+            shown.type(widget, text)
+    shown.click(dialog.findChild(QtWidgets.QPushButton))
+    dialog.deleteLater()
+
+
+def said(shown: Shown) -> list[str]:
+    """The lines of the log, the newest first."""
+    return shown.column("LogMonitor", "msg")
+
+
+def test_who_connects_wrongly_is_told_and_tries_again(shown: Shown) -> None:
+    """A wrong field is a line of the log; the form, mended, connects, and twice does no harm."""
+    shown.until(lambda: shown.state("BINANCE") == "ready", "ready")
+    pressed_connect(shown, rest_url="no url")
+    shown.until(lambda: any("not connected: " in each for each in said(shown)), "the line")
+    assert any("rest_url" in each for each in said(shown) if "not connected: " in each)
+    pressed_connect(shown, secret="in-clear")
+    shown.until(lambda: any("secret must be a reference" in each for each in said(shown)), "it")
+    assert not any("in-clear" in each for each in said(shown))
+    asked = {"rest_url": shown.venue.setting()["rest_url"], "secret": "env:DESK_BINANCE_SECRET"}
+    pressed_connect(shown, **asked)
+    pressed_connect(shown, **asked)
+    shown.until(lambda: shown.state("BINANCE") == "ready", "ready again")
+    shown.until(lambda: shown.state(STREAM) == "active", "and streaming")
+    assert shown.panel.tree.topLevelItemCount() == 1
+
+
+def test_a_form_of_last_time_that_is_broken_is_told(shown: Shown) -> None:
+    """A file of vnpy's that cannot be read is named, and costs no window."""
+    file = Path(get_file_path("connect_binance.json"))
+    for broken in ("{", '{"environment": 1}'):
+        file.write_text(broken)
+        shown.window.connect_gateway("BINANCE")
+        file.unlink()
+    words = "the form of BINANCE cannot be shown"
+    shown.until(lambda: sum(words in each for each in said(shown)) == 2, "both are told")
+    assert all("connect_binance.json" in each for each in said(shown) if words in each)
+
+
+def test_quotes_are_refused_in_words(shown: Shown) -> None:
+    """An app that makes markets by quotes is told that no venue of foxtrot takes them."""
+    request = QuoteRequest("BTCUSDT_SPOT_BINANCE", Exchange.GLOBAL, 1.0, 1, 2.0, 1)
+    assert shown.engine.send_quote(request, "BINANCE") == ""
+    shown.until(lambda: any("takes no two-sided quotes" in each for each in said(shown)), "it")
+    shown.engine.cancel_quote(CancelRequest("q", request.symbol, request.exchange), "BINANCE")
+    shown.until(lambda: any("quote q not cancelled" in each for each in said(shown)), "it")
+
+
+def entries(menu: Any) -> Iterator[Any]:
+    """What can be pressed in a menu, and in what is under it."""
+    for action in menu.actions():
+        if action.menu() is not None:
+            yield from entries(action.menu())
+        elif not action.isSeparator():
+            yield action
+
+
+def test_every_entry_of_the_menus_opens(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that the window offers ends in an exception."""
+    raised: list[object] = []
+    monkeypatch.setattr(sys, "excepthook", lambda *what: raised.append(what))
+    monkeypatch.setattr("webbrowser.open", lambda url: True)
+    monkeypatch.setattr(shown.engine.get_engine("email"), "send_email", lambda *mail: None)
+    opened = []
+    for action in entries(shown.window.menuBar()):
+        if action.text() != "Exit":
+            QtCore.QTimer.singleShot(50, close_what_is_open)
+            action.trigger()
+            opened.append(action.text())
+    shown.until(lambda: True, "a moment")
+    assert raised == []
+    assert {"Connect BINANCE", "Connections", "Find contract", "About"} <= set(opened), opened
+    for each in shown.window.widgets.values():
+        each.close()
+
+
+def close_what_is_open() -> None:
+    """Close the dialog that waits for an answer."""
+    dialog = QtWidgets.QApplication.activeModalWidget()
+    if dialog is not None:
+        dialog.close()
+
+
+def test_the_layout_is_remembered(shown: Shown) -> None:
+    """Who moves a dock finds it there the next time, however the desktop was closed."""
+    docks = {each.objectName(): each for each in shown.window.findChildren(QtWidgets.QDockWidget)}
+    shown.window.addDockWidget(QtCore.Qt.DockWidgetArea.TopDockWidgetArea, docks["Connections"])
+    shown.window.keep_layout()
+    again = DesktopWindow(shown.engine, shown.engine.event_engine)
+    dock = again.findChild(QtWidgets.QDockWidget, "Connections")
+    assert again.dockWidgetArea(dock) is QtCore.Qt.DockWidgetArea.TopDockWidgetArea
+    again.restore_window_setting()
+    assert again.dockWidgetArea(dock) is QtCore.Qt.DockWidgetArea.BottomDockWidgetArea
+    again.deleteLater()
