@@ -112,7 +112,7 @@ class LineSession(BaseSession[VenueT], Generic[VenueT, LineT]):
             ConnectionClosed: It is not open, or not any more.
         """
         if self._connection is None:
-            raise ConnectionClosed(_DROPPED, "the session is not open")
+            raise not_open()
         return self._connection
 
     async def probe(self) -> None:
@@ -121,6 +121,11 @@ class LineSession(BaseSession[VenueT], Generic[VenueT, LineT]):
 
     def _on_lost(self, lost: asyncio.Future[FoxtrotError]) -> None:
         self.fail(lost.result())
+
+
+def not_open() -> ConnectionClosed:
+    """What is raised where a session is needed that is not open, or not any more."""
+    return ConnectionClosed(_DROPPED, "the session is not open")
 
 
 def told_apart(

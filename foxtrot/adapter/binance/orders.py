@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import TypeVar
 
 from foxtrot.adapter.binance import evidence, limits, mapping, order_mapping
 from foxtrot.adapter.binance.account import AccountAnswer, Holding, Ledger, UserStream
@@ -14,10 +13,8 @@ from foxtrot.adapter.binance.evidence import Reply, Unheard
 from foxtrot.adapter.binance.order_mapping import OrderAnswer, TradeAnswer
 from foxtrot.adapter.binance.session import BinanceSession, Venue
 from foxtrot.connectivity.diagnostics import labels
-from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import (
-    Action,
     AuthenticationError,
     ConnectionClosed,
     ConnectTimeout,
@@ -38,14 +35,12 @@ from foxtrot.execution.reports import (
     exact,
 )
 from foxtrot.gateway.counters import FeedCounters
+from foxtrot.gateway.order_session import BaseOrderSession
 from foxtrot.gateway.trading import Answer, Balances, NotSent, TradingListener
 from foxtrot.model.constants import Exchange
-from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import ContractData
 
 log = get_logger("foxtrot.binance.orders")
-
-T = TypeVar("T")
 
 _FEW_LEVELS = 5
 _PAGE = 1000
@@ -56,7 +51,7 @@ _NO_SUCH_ORDER = frozenset({"-2013", "-2026"})
 """It does not exist, or it was archived: it ended 90 days ago, and nothing of it was traded."""
 
 
-class OrderSession(BinanceSession):
+class OrderSession(BinanceSession, BaseOrderSession[Venue]):
     """A session that trades; see `gateway.trading.TradingSession`.
 
     Args:
@@ -101,13 +96,6 @@ class OrderSession(BinanceSession):
             if not self._venue.flags.websocket_fallback_on_error:
                 raise
             log.warning("user_stream_failed", venue=self._venue.name, **labels(error))
-
-    async def subscribe(self, keys: Sequence[StreamKey]) -> SubscribeOutcome:
-        """Nothing: a trading session has no streams of the market."""
-        return SubscribeOutcome()
-
-    async def unsubscribe(self, keys: Sequence[StreamKey]) -> None:
-        """Nothing."""
 
     async def probe(self) -> None:
         """Ask for a sign of life where the account's events come from."""
@@ -266,11 +254,12 @@ class OrderSession(BinanceSession):
 
     async def balances(self) -> Balances | Unknown:
         """All that the account holds."""
-        try:
+
+        async def ask() -> Balances:
             await self._ask_holdings()
-        except (FoxtrotError, ValueError) as error:
-            return self._unknown(error)
-        return self._ledger.balances(self._ledger.assets, self._interest())
+            return self._ledger.balances(self._ledger.assets, self._interest())
+
+        return await self._told(ask)
 
     async def look_up(self, symbol: str, exchange: Exchange) -> ContractData | Unknown:
         """Binance lists all it has: what is not among them does not exist."""
@@ -286,21 +275,9 @@ class OrderSession(BinanceSession):
             return Unknown("the order book cannot be believed, or is empty")
         return exact(book.asks[0][0])
 
-    async def _known(self, ask: Callable[[], Awaitable[tuple[T, ...]]]) -> Known[T] | Unknown:
-        try:
-            return Known(await ask())
-        except (FoxtrotError, ValueError) as error:
-            return self._unknown(error)
-
-    def _unknown(self, error: Exception) -> Unknown:
-        """No answer; where asking on would hammer or help nothing, the session ends too."""
-        if not isinstance(error, FoxtrotError):
-            error = VenueUnavailable(self._venue.name, "", "an answer cannot be believed")
-        log.warning("question_unanswered", venue=self._venue.name, reason=str(error))
-        if not isinstance(error, RateLimited) and error.action is not Action.STOP:
-            return Unknown(str(error))
-        self.fail(error)
-        return Unknown(str(error), error)
+    def _is_useless_after(self, error: FoxtrotError) -> bool:
+        """Whether asking on would help nothing, or hammer."""
+        return isinstance(error, RateLimited) or super()._is_useless_after(error)
 
     async def _open_orders(self) -> tuple[OrderReport, ...]:
         answer = await self._client.ask_signed("openOrders", weight=limits.OPEN_ORDERS_WEIGHT)

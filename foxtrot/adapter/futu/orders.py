@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
@@ -17,12 +17,10 @@ from foxtrot.adapter.futu.order_feed import OrderFeed
 from foxtrot.adapter.futu.order_lists import OrderLists
 from foxtrot.adapter.futu.schema import Message, Proto, c2s_of
 from foxtrot.adapter.futu.session import FutuSession, Venue
-from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import (
     Action,
     AuthenticationError,
-    ConnectionClosed,
     FoxtrotError,
     VenueUnavailable,
 )
@@ -36,14 +34,14 @@ from foxtrot.execution.reports import (
     exact,
 )
 from foxtrot.gateway.counters import FeedCounters
+from foxtrot.gateway.order_session import BaseOrderSession
+from foxtrot.gateway.session import not_open
 from foxtrot.gateway.trading import Answer, Balances, NotSent, TradingListener
 from foxtrot.model.constants import Exchange
-from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import ContractData
 
 log = get_logger("foxtrot.futu.orders")
 
-T = TypeVar("T")
 X = TypeVar("X")
 
 LEAST_POLL_S = 6.0
@@ -55,13 +53,10 @@ BALANCES_S = 4.0
 _SETTLED_S = 0.2
 """After the first news of an order: what becomes of it at once is seen in one look."""
 
-_SHARE = 0.9
-"""Of the time for an order: so that who waits hears what is known, not only that time is up."""
-
 _LARGEST_PRICE = 1e12
-_DROPPED = 1006
 
 _NOT_OPEN = NotSent("the session is not open")
+_NO_PRICE = Unknown("nobody offers it, nor has traded it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +70,7 @@ class _Parts:
     commands: OrderCommands
 
 
-class OrderSession(FutuSession):
+class OrderSession(FutuSession, BaseOrderSession[Venue]):
     """A session that trades; see `gateway.trading.TradingSession`.
 
     Args:
@@ -121,13 +116,6 @@ class OrderSession(FutuSession):
         await client.ask(Proto.Trd_SubAccPush, c2s)
         if account.real:
             await self._unlock(account)
-
-    async def subscribe(self, keys: Sequence[StreamKey]) -> SubscribeOutcome:
-        """Nothing: a trading session has no streams of the market."""
-        return SubscribeOutcome()
-
-    async def unsubscribe(self, keys: Sequence[StreamKey]) -> None:
-        """Nothing."""
 
     async def run(self) -> None:
         """Wait for the loss of the connection; look at what the account holds meanwhile."""
@@ -198,7 +186,7 @@ class OrderSession(FutuSession):
     @property
     def _whole(self) -> _Parts:
         if self._parts is None:
-            raise ConnectionClosed(_DROPPED, "the session is not open")
+            raise not_open()
         return self._parts
 
     # -- what is pushed ---------------------------------------------------------------------
@@ -259,10 +247,6 @@ class OrderSession(FutuSession):
             return _NOT_OPEN, _NOT_OPEN
         return await self._parts.commands.replace(record, intent, self._until())
 
-    def _until(self) -> float:
-        now = asyncio.get_running_loop().time()
-        return now + self._venue.flags.orders_timeout_s * _SHARE
-
     # -- TradingSession: questions ----------------------------------------------------------
 
     async def open_orders(self) -> Known[OrderReport] | Unknown:
@@ -285,21 +269,19 @@ class OrderSession(FutuSession):
     async def balances(self) -> Balances | Unknown:
         """All that the account holds."""
 
-        async def ask() -> tuple[Balances, ...]:
+        async def ask() -> Balances:
             await self._ask_holdings()
-            return (self._whole.holdings.balances(),)
+            return self._whole.holdings.balances()
 
-        answer = await self._known(ask)
-        return answer if isinstance(answer, Unknown) else answer.items[0]
+        return await self._told(ask)
 
     async def look_up(self, symbol: str, exchange: Exchange) -> ContractData | Unknown:
         """A contract that nobody has asked for yet."""
 
-        async def ask() -> tuple[ContractData, ...]:
-            return ((await self._venue.contracts.resolve(self.client, symbol, exchange)).data,)
+        async def ask() -> ContractData:
+            return (await self._venue.contracts.resolve(self.client, symbol, exchange)).data
 
-        answer = await self._known(ask)
-        return answer if isinstance(answer, Unknown) else answer.items[0]
+        return await self._told(ask)
 
     async def reference_price(self, symbol: str, exchange: Exchange) -> Decimal | Unknown:
         """The ask of a snapshot, or else the last price."""
@@ -313,10 +295,8 @@ class OrderSession(FutuSession):
             prices = [price for row in rows for price in (row.askPrice, row.curPrice)]
             return tuple(exact(price) for price in prices if 0 < price < _LARGEST_PRICE)
 
-        answer = await self._known(ask)
-        if isinstance(answer, Unknown):
-            return answer
-        return answer.items[0] if answer.items else Unknown("nobody offers it, nor has traded it")
+        prices = await self._told(ask)
+        return prices if isinstance(prices, Unknown) else next(iter(prices), _NO_PRICE)
 
     async def _ask_holdings(self) -> None:
         account = self._whole.account
@@ -332,15 +312,7 @@ class OrderSession(FutuSession):
         self._whole.holdings.funded(worth.funds)
         self._whole.holdings.listed(held.positionList)
 
-    async def _known(self, ask: Callable[[], Awaitable[tuple[T, ...]]]) -> Known[T] | Unknown:
-        try:
-            return Known(await ask())
-        except (FoxtrotError, ValueError) as error:
-            return self._unknown(error)
-
-    def _unknown(self, error: FoxtrotError | ValueError) -> Unknown:
+    def _unknown(self, error: FoxtrotError) -> Unknown:
         """No answer; what OpenD will never answer is no reason to ask again and again."""
         log.warning("question_unanswered", venue=self._venue.name, reason=str(error))
-        if isinstance(error, FoxtrotError) and error.action is Action.STOP:
-            return Unknown(str(error), error)
-        return Unknown(str(error))
+        return Unknown(str(error), error if error.action is Action.STOP else None)

@@ -22,6 +22,7 @@ from foxtrot.adapter.ib.order_mapping import (
 )
 from foxtrot.adapter.ib.sdk import RawOrder
 from foxtrot.execution.reports import TERMINAL, ZERO, OrderRecord, OrderReport, OrderState
+from foxtrot.gateway.trading import Accepted, Answer, Doubtful, NotSent
 
 MOST = 50_000
 """Slips that are kept; what is open and dropped comes again with the next list."""
@@ -206,3 +207,22 @@ class Slips:
 
 def _drop_oldest(book: dict[OrderKey, Slip] | dict[int, Slip] | dict[str, Slip]) -> None:
     del book[next(iter(book))]  # type: ignore[arg-type]
+
+
+def unanswered(slip: Slip) -> Answer:
+    """What is known of an order when the time for its answer is up."""
+    if slip.status in UNCONFIRMED:
+        return Accepted(slip.report())
+    if slip.status == INACTIVE:
+        return Doubtful("TWS shows it as inactive, and does not say why")
+    return Doubtful("no answer to the order")
+
+
+def uncancelled(slip: Slip | Answer | None) -> Answer:
+    """What is known of a cancel when the time for its answer is up."""
+    if not isinstance(slip, Slip):
+        return NotSent("its turn did not come in time")
+    if slip.cancelled:  # an error said so; the status that says it too got lost
+        slip.status = "Cancelled"
+        return Accepted(slip.report())
+    return Doubtful("no answer to the cancel")

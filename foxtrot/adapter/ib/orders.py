@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import TypeVar, cast
+from typing import cast
 
 from foxtrot.adapter.ib import order_mapping
 from foxtrot.adapter.ib.account import PositionRow
@@ -14,14 +14,13 @@ from foxtrot.adapter.ib.evidence import ID_OF_ANOTHER
 from foxtrot.adapter.ib.instruments import Instrument
 from foxtrot.adapter.ib.order_feed import OrderFeed, waiting
 from foxtrot.adapter.ib.order_lists import OrderLists, since_ns
-from foxtrot.adapter.ib.order_mapping import INACTIVE, UNCONFIRMED, Terms
-from foxtrot.adapter.ib.order_slips import Slip
+from foxtrot.adapter.ib.order_mapping import Terms
+from foxtrot.adapter.ib.order_slips import Slip, unanswered, uncancelled
 from foxtrot.adapter.ib.purpose import Purpose
 from foxtrot.adapter.ib.sdk import RawClient, RawOrder, sdk
 from foxtrot.adapter.ib.session import IbSession, Venue
-from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
-from foxtrot.errors import Action, ConnectionClosed, FoxtrotError, VenueUnavailable
+from foxtrot.errors import FoxtrotError, VenueUnavailable
 from foxtrot.execution.reports import (
     FillReport,
     Known,
@@ -33,6 +32,8 @@ from foxtrot.execution.reports import (
     exact,
 )
 from foxtrot.gateway.counters import FeedCounters
+from foxtrot.gateway.order_session import BaseOrderSession
+from foxtrot.gateway.session import not_open
 from foxtrot.gateway.trading import (
     Accepted,
     Answer,
@@ -43,26 +44,21 @@ from foxtrot.gateway.trading import (
     TradingListener,
 )
 from foxtrot.model.constants import Exchange
-from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import ContractData
 
 log = get_logger("foxtrot.ib.orders")
 
-T = TypeVar("T")
-
 LEAST_POLL_S = 2.0
 """Between two rounds of questions, of about ten messages each."""
-
-_SHARE = 0.9
-"""Of the time for an order: so that who waits hears what is known, not only that time is up."""
 
 _OLD_ID = tuple(f"{code}:" for code in ID_OF_ANOTHER)
 
 _PRICES = (2, 67, 4, 68, 9, 75)
 """Kinds of ticks that say what a contract costs: ask, last and close, each also delayed."""
+_NO_PRICE = Unknown("TWS has no price of it")
 
 
-class OrderSession(IbSession):
+class OrderSession(IbSession, BaseOrderSession[Venue]):
     """A session that trades; see `gateway.trading.TradingSession`.
 
     Orders belong to the client id that sent them: only a connection with that id hears of them and
@@ -122,13 +118,6 @@ class OrderSession(IbSession):
         except ValueError:
             raise self._unbelievable() from None
 
-    async def subscribe(self, keys: Sequence[StreamKey]) -> SubscribeOutcome:
-        """Nothing: a trading session has no streams of the market."""
-        return SubscribeOutcome()
-
-    async def unsubscribe(self, keys: Sequence[StreamKey]) -> None:
-        """Nothing."""
-
     async def run(self) -> None:
         """Wait for the loss of the connection; look up meanwhile what the account holds."""
         async with asyncio.TaskGroup() as group:
@@ -150,13 +139,13 @@ class OrderSession(IbSession):
     @property
     def _feed(self) -> OrderFeed:
         if self._feed_of_now is None:
-            raise ConnectionClosed(1006, "the session is not open")
+            raise not_open()
         return self._feed_of_now
 
     @property
     def _lists(self) -> OrderLists:
         if self._lists_of_now is None:
-            raise ConnectionClosed(1006, "the session is not open")
+            raise not_open()
         return self._lists_of_now
 
     # -- TradingSession: orders -------------------------------------------------------------
@@ -184,10 +173,6 @@ class OrderSession(IbSession):
             )
         return cancel, await self._place(intent, until)
 
-    def _until(self) -> float:
-        now = asyncio.get_running_loop().time()
-        return now + self._venue.flags.orders_timeout_s * _SHARE
-
     async def _place(self, intent: OrderIntent, until: float) -> Answer:
         request, sent = intent.request, list[Slip]()
         try:
@@ -200,7 +185,7 @@ class OrderSession(IbSession):
                 order = sdk().Order(**order_mapping.order_fields(intent, account, name))
                 answer = await self._send(found, order, sent)
         except TimeoutError:
-            answer = _unanswered(sent[0]) if sent else NotSent("its turn did not come in time")
+            answer = unanswered(sent[0]) if sent else NotSent("its turn did not come in time")
         except (FoxtrotError, ValueError) as error:
             answer = NotSent(str(error))
         if isinstance(answer, Refused) and answer.reason.startswith(_OLD_ID):
@@ -242,7 +227,7 @@ class OrderSession(IbSession):
                 slip = await self._slip_of(record)
                 return await self._cancel_now(slip) if isinstance(slip, Slip) else slip
         except TimeoutError:
-            return _uncancelled(slip)
+            return uncancelled(slip)
         except (FoxtrotError, ValueError) as error:
             return NotSent(str(error))
 
@@ -341,12 +326,11 @@ class OrderSession(IbSession):
     async def balances(self) -> Balances | Unknown:
         """All that the account holds."""
 
-        async def ask() -> tuple[Balances, ...]:
+        async def ask() -> Balances:
             await self._ask_holdings()
-            return (self._feed.holdings.balances(),)
+            return self._feed.holdings.balances()
 
-        answer = await self._known(ask)
-        return answer if isinstance(answer, Unknown) else answer.items[0]
+        return await self._told(ask)
 
     async def look_up(self, symbol: str, exchange: Exchange) -> ContractData | Unknown:
         """Ask TWS for a contract; adapters are told of it, too."""
@@ -367,29 +351,8 @@ class OrderSession(IbSession):
             )
             return _prices(rows)
 
-        answer = await self._known(ask)
-        if isinstance(answer, Unknown):
-            return answer
-        return answer.items[0] if answer.items else Unknown("TWS has no price of it")
-
-    async def _known(self, ask: Callable[[], Awaitable[tuple[T, ...]]]) -> Known[T] | Unknown:
-        try:
-            return Known(await ask())
-        except FoxtrotError as error:
-            return self._unknown(error)
-        except ValueError:
-            return self._unknown(self._unbelievable())
-
-    def _unknown(self, error: FoxtrotError) -> Unknown:
-        """No answer; where asking on helps nothing, the session ends too."""
-        log.warning("question_unanswered", venue=self._venue.name, reason=str(error))
-        if error.action is not Action.STOP:
-            return Unknown(str(error))
-        self.fail(error)
-        return Unknown(str(error), error)
-
-    def _unbelievable(self) -> VenueUnavailable:
-        return VenueUnavailable(self._venue.name, "", "an answer cannot be believed")
+        prices = await self._told(ask)
+        return prices if isinstance(prices, Unknown) else next(iter(prices), _NO_PRICE)
 
     def _is_older_than_lists(self, record: OrderRecord) -> bool:
         return record.intent.created_ns < since_ns(self._venue.port.clock.time_ns())
@@ -417,25 +380,6 @@ class OrderSession(IbSession):
             feed.counting = False
         if not feed.holdings.has_values:
             raise VenueUnavailable(self._venue.name, "", "the account's values were not told")
-
-
-def _unanswered(slip: Slip) -> Answer:
-    """What is known of an order when the time for its answer is up."""
-    if slip.status in UNCONFIRMED:
-        return Accepted(slip.report())
-    if slip.status == INACTIVE:
-        return Doubtful("TWS shows it as inactive, and does not say why")
-    return Doubtful("no answer to the order")
-
-
-def _uncancelled(slip: Slip | Answer | None) -> Answer:
-    """What is known of a cancel when the time for its answer is up."""
-    if not isinstance(slip, Slip):
-        return NotSent("its turn did not come in time")
-    if slip.cancelled:  # an error said so; the status that says it too got lost
-        slip.status = "Cancelled"
-        return Accepted(slip.report())
-    return Doubtful("no answer to the cancel")
 
 
 def _prices(rows: Sequence[object]) -> tuple[Decimal, ...]:

@@ -1,0 +1,68 @@
+"""What the trading sessions of all venues have in common: see `gateway.trading.TradingSession`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from foxtrot.connectivity.orchestrator import SubscribeOutcome
+from foxtrot.core.logs import get_logger
+from foxtrot.errors import Action, FoxtrotError, VenueUnavailable
+from foxtrot.execution.reports import Known, Unknown
+from foxtrot.gateway.session import BaseSession
+from foxtrot.gateway.venue import VenueT
+from foxtrot.model.health import StreamKey
+
+log = get_logger("foxtrot.gateway.orders")
+
+T = TypeVar("T")
+
+_SHARE = 0.9
+"""Of the time for an order: so that who waits hears what is known, not only that time is up."""
+
+
+class BaseOrderSession(BaseSession[VenueT]):
+    """A session that trades: it has no streams of the market, and none of its questions raises."""
+
+    async def subscribe(self, keys: Sequence[StreamKey]) -> SubscribeOutcome:
+        """Nothing: a trading session has no streams of the market."""
+        return SubscribeOutcome()
+
+    async def unsubscribe(self, keys: Sequence[StreamKey]) -> None:
+        """Nothing."""
+
+    def _until(self) -> float:
+        """When the time for an order that is sent now is up, in the loop's seconds."""
+        now = asyncio.get_running_loop().time()
+        return now + self._venue.flags.orders_timeout_s * _SHARE
+
+    async def _known(self, ask: Callable[[], Awaitable[tuple[T, ...]]]) -> Known[T] | Unknown:
+        """A list, or why there is none."""
+        answer = await self._told(ask)
+        return answer if isinstance(answer, Unknown) else Known(answer)
+
+    async def _told(self, ask: Callable[[], Awaitable[T]]) -> T | Unknown:
+        """An answer, or why there is none."""
+        try:
+            return await ask()
+        except FoxtrotError as error:
+            return self._unknown(error)
+        except ValueError as error:
+            log.warning("answer_not_believed", venue=self._venue.name, reason=str(error))
+            return self._unknown(self._unbelievable())
+
+    def _unknown(self, error: FoxtrotError) -> Unknown:
+        """No answer; where asking on would hammer or help nothing, the session ends too."""
+        log.warning("question_unanswered", venue=self._venue.name, reason=str(error))
+        if not self._is_useless_after(error):
+            return Unknown(str(error))
+        self.fail(error)
+        return Unknown(str(error), error)
+
+    def _is_useless_after(self, error: FoxtrotError) -> bool:
+        """Whether nothing more should be asked for now."""
+        return error.action is Action.STOP
+
+    def _unbelievable(self) -> VenueUnavailable:
+        return VenueUnavailable(self._venue.name, "", "an answer cannot be believed")
