@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 import traceback
@@ -31,7 +32,12 @@ from foxtrot.app.options import (
     query,
     show,
 )
-from foxtrot.app.stop import Interrupted, interruptible, silence_stdout
+from foxtrot.app.stop import (
+    Interrupted,
+    interruptible,
+    open_standard_streams,
+    silence_stdout,
+)
 from foxtrot.errors import ConfigurationError, FoxtrotError
 
 # The base of all that is wrong with a command line. typer brings click along, and newer ones under
@@ -232,6 +238,7 @@ def _tell(number: signal.Signals, what: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the program `foxtrot`."""
+    open_standard_streams()
     sys.exit(_exit_code(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -254,6 +261,8 @@ def _exit_code(arguments: list[str]) -> int:
         return _fail(str(error), USAGE, debug=debug)
     except FoxtrotError as error:
         return _fail(str(error), FAILURE, debug=debug)
+    except OSError as error:
+        return _fail(_refused(error), FAILURE, debug=debug)
     except Exception as error:  # noqa: BLE001 - boundary: a person gets a line, not a traceback
         hint = "" if debug else "; foxtrot --debug COMMAND shows where"
         return _fail(f"unexpected {type(error).__name__}{hint}", FAILURE, debug=debug)
@@ -263,7 +272,16 @@ def _exit_code(arguments: list[str]) -> int:
 def _usage(error: Exception) -> str:
     text = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
     context = getattr(error, "ctx", None)
-    return f"{text}. See: {context.command_path} --help" if context else text
+    stop = "" if text.endswith("?") else "."
+    return f"{text}{stop} See: {context.command_path} --help" if context else text
+
+
+def _refused(error: OSError) -> str:
+    """What the system would not do, such as to write to a full disk."""
+    if error.errno == errno.ENOSPC:
+        silence_stdout()  # it may hold more, which the interpreter would try to write at the end
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror or type(error).__name__}"
 
 
 def _fail(text: str, code: int, *, debug: bool) -> int:

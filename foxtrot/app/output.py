@@ -37,6 +37,8 @@ from foxtrot.model.events import (
 if TYPE_CHECKING:
     from foxtrot.engine.main_engine import MainEngine
 
+log = logs.get_logger("foxtrot.app")
+
 _PENDING = 20_000
 """Lines that may wait for a slow reader; past it the oldest are dropped and counted."""
 
@@ -152,6 +154,8 @@ class ScreenOutput:
 class JsonOutput:
     """One JSON object a line on a file descriptor; logs go to stderr, and to `log_file`.
 
+    A line that cannot be written, as the disk is full, is lost and counted; the program goes on.
+
     Thread safety: handlers run on the dispatcher and never wait for the reader; the lines are
     written by the main thread.
     """
@@ -171,7 +175,8 @@ class JsonOutput:
         self._fd = sys.stdout.fileno() if fd is None else fd
         self._log_level, self._log_file = log_level, log_file
         self._pending: deque[Event] = deque(maxlen=_PENDING)
-        self._taken = self._written = 0
+        self._taken = self._written = self._lost = 0
+        self._torn = self._told = False
         self._ticks = 0
         self._encoder = msgspec.json.Encoder()
         self._environments: dict[str, str] = {}
@@ -220,7 +225,7 @@ class JsonOutput:
         """Write what is left, and the summary."""
         self.show(engine)
         health = engine.health()
-        unwritten = self._taken - self._written
+        unwritten = self._taken - self._written + self._lost
         last = jsonlines.summary(
             health,
             self._stop,
@@ -248,7 +253,8 @@ class JsonOutput:
 
     def _write(self, fields: dict[str, object]) -> bool:
         """Write one line; False if the end came before the reader took it."""
-        data = self._encoder.encode(fields) + b"\n"
+        line = (b"\n" if self._torn else b"") + self._encoder.encode(fields) + b"\n"
+        data = line
         while data:
             if not self._stop.wait_writable(self._fd):
                 return False
@@ -257,4 +263,15 @@ class JsonOutput:
             except BrokenPipeError:
                 self._stop.ask("nobody reads")
                 return False
+            except OSError as error:
+                self._lose(error, torn=self._torn or len(data) < len(line))
+                return True
+        self._torn = self._told = False
         return True
+
+    def _lose(self, error: OSError, *, torn: bool) -> None:
+        self._lost += 1
+        self._torn = torn
+        if not self._told:
+            self._told = True
+            log.warning("output_unwritable", reason=error.strerror or type(error).__name__)

@@ -19,7 +19,7 @@ from foxtrot.app.stop import silence_stdout
 from foxtrot.app.venues import contract_of, located, setting
 from foxtrot.core import logs
 from foxtrot.core.settings import Settings
-from foxtrot.errors import ConfigurationError
+from foxtrot.errors import ConfigurationError, FoxtrotError
 from foxtrot.model.constants import Interval
 from foxtrot.model.events import EVENT_LOG, Event
 from foxtrot.model.objects import BarData, LogData
@@ -47,7 +47,7 @@ def fetch_csv(
 
     Raises:
         ConfigurationError: It is not said where from, or not one venue is meant.
-        FoxtrotError: The venue did not give them.
+        FoxtrotError: The venue did not give them, or they cannot be written.
     """
     if (config is None) != simulated:
         raise ConfigurationError(
@@ -67,15 +67,20 @@ def write_csv(
 ) -> None:
     """Fetch the bars from the adapter that is opened, by its name; see `fetch_csv`."""
     logs.configure(level="WARNING", json=False)
-    with _target(target) as sink, ExitStack() as stack:
-        engine, name = opened(stack)
-        engine.register(EVENT_LOG, _say)
-        bars = _fetch(engine, name, query)
-        try:
+    try:
+        with _target(target) as sink, ExitStack() as stack:
+            engine, name = opened(stack)
+            engine.register(EVENT_LOG, _say)
+            bars = _fetch(engine, name, query)
             _write(sink, bars)
-        except BrokenPipeError:
+    except BrokenPipeError:
+        silence_stdout()
+    except OSError as error:
+        if target is None:
             silence_stdout()
-        print(f"{len(bars):,} bars", file=sys.stderr)  # noqa: T201 - a person reads it
+        reason = error.strerror or type(error).__name__
+        raise FoxtrotError(f"{target or 'stdout'}: cannot be written: {reason}") from None
+    print(f"{len(bars):,} bars", file=sys.stderr)  # noqa: T201 - a person reads it
 
 
 def _say(event: Event) -> None:
@@ -152,12 +157,15 @@ def _target(path: Path | None) -> Iterator[TextIO]:
     """Stdout, or a file that is whole or not there: it takes its name when all is written."""
     if path is None:
         yield sys.stdout
-        return
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ConfigurationError(str(path), "", f"cannot be written: {reason}") from None
+    elif path.exists() and not path.is_file():  # a device or a pipe is written, not replaced
+        with path.open("w", encoding="utf-8", newline="") as sink:
+            yield sink
+    else:
+        yield from _whole(path)
+
+
+def _whole(path: Path) -> Iterator[TextIO]:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as sink:
             yield sink

@@ -94,6 +94,17 @@ class Stop:
         self.ask(signal.Signals(number).name)
 
 
+def open_standard_streams() -> None:
+    """Let no file or socket get the number of a stdin, stdout or stderr that is closed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
 def silence_stdout() -> None:
     """Write to nowhere from now on: who read us has seen enough, and a last flush would fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -329,6 +329,8 @@ def guard_sdk_loggers() -> None:
 
 _RESERVED = frozenset({"timestamp", "level", "logger"})
 
+log = get_logger("foxtrot.logs")
+
 
 class _Render(Protocol):
     def __call__(self, logger: object, name: str, event_dict: EventDict) -> str | bytes: ...
@@ -372,8 +374,30 @@ class _Chatter(logging.Filter):
         return logging.getLogger().isEnabledFor(logging.DEBUG)
 
 
-class _OwnHandler:
-    """Marks the handlers that `configure` may replace."""
+class _OwnHandler(logging.Handler):
+    """Marks the handlers that `configure` may replace; a line that cannot be written is lost.
+
+    The standard library would print a traceback for each, with what stands in the record.
+    """
+
+    _failed = _told = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._failed = False
+        super().emit(record)
+        self._told = self._told and self._failed
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        self._failed = True
+        if not self._told:
+            self._told = True  # first: the line about it comes here, too
+            error = sys.exc_info()[1]
+            reason = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+            log.warning("log_unwritable", where=self._where, reason=reason)
+
+    @property
+    def _where(self) -> str:
+        return "stderr"
 
 
 class _StreamHandler(_OwnHandler, logging.StreamHandler[TextIO]):
@@ -382,6 +406,10 @@ class _StreamHandler(_OwnHandler, logging.StreamHandler[TextIO]):
 
 class _FileHandler(_OwnHandler, RotatingFileHandler):
     """A rotating file that only its owner can read, and never a symbolic link."""
+
+    @property
+    def _where(self) -> str:
+        return self.baseFilename
 
     def _open(self) -> TextIOWrapper:
         return cast(
@@ -424,7 +452,8 @@ def configure(
     root = logging.getLogger()
     for old in [handler for handler in root.handlers if isinstance(handler, _OwnHandler)]:
         root.removeHandler(old)
-        old.close()
+        with contextlib.suppress(OSError):  # what it could not write is lost
+            old.close()
     for handler in handlers:
         handler.addFilter(_Chatter())
         root.addHandler(handler)

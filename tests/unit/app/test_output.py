@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -80,6 +81,37 @@ def test_a_reader_that_stands_still_does_not_keep_the_program(
         output.show(engine)
         assert stop.reason == "time is up"
         output.finish(engine)
+
+
+def test_a_full_disk_loses_lines_and_the_program_goes_on(
+    engine: MainEngine,
+    pipe: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is told once; when there is room, a torn line is ended first and the loss counted."""
+    reader, writer = pipe
+    write, room = os.write, [5, 0, 0]  # bytes that the disk takes of the next writes
+
+    def limited(fd: int, data: bytes) -> int:
+        if fd != writer or not room:
+            return write(fd, data)
+        if not (taken := room.pop(0)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(fd, data[:taken])
+
+    with Stop() as stop, JsonOutput("test", stop, fd=writer) as output:
+        output.attach(engine)
+        monkeypatch.setattr("foxtrot.app.output.os.write", limited)
+        say(engine, "lost", times=2)
+        output.show(engine)
+        say(engine, "kept")
+        output.finish(engine)
+    _, torn, kept, summary = os.read(reader, 65_536).splitlines()
+    assert (len(torn), json.loads(kept)["text"]) == (5, "kept")
+    assert json.loads(summary)["unwritten"] == 2
+    assert caplog.text.count("output_unwritable") == 1
+    assert not stop.reason
 
 
 def test_a_reader_that_left_ends_the_program(engine: MainEngine, pipe: tuple[int, int]) -> None:

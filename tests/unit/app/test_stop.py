@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -81,3 +83,19 @@ def test_interruptible_work_is_interrupted() -> None:
     """A command that waits in one call is left at once."""
     with pytest.raises(Interrupted), interruptible():
         signal.raise_signal(signal.SIGTERM)
+
+
+def test_closed_standard_streams_are_opened_to_nowhere() -> None:
+    """No file or socket gets their numbers, so that nothing said by mistake is written into it."""
+    code = (
+        "import os, sys\n"
+        "kept = os.dup(1)\n"
+        "from foxtrot.app.stop import open_standard_streams\n"
+        "os.closerange(0, 3)\n"
+        "sys.stdout = sys.stderr = None\n"
+        "open_standard_streams()\n"
+        "print('to nobody', flush=True)\n"
+        "os.write(kept, str([os.open(os.devnull, 0) > 2, sys.stderr.fileno()]).encode())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=20)
+    assert (done.returncode, done.stdout) == (0, b"[True, 2]")

@@ -195,6 +195,21 @@ def test_the_file_is_the_owners_alone(tmp_path: Path) -> None:
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
+def test_a_full_disk_loses_lines_of_the_file_and_is_told_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The lines are shown elsewhere; no traceback of the logging library is, and no record."""
+    stream = io.StringIO()
+    logs.configure(stream=stream, file=Path("/dev/full"))
+    for _ in range(3):
+        logging.getLogger("foreign").warning("word %s", CANARY)
+    logs.configure(stream=stream)
+    told = [line["event"] for line in _lines(stream)]
+    assert told.count("log_unwritable") == 1
+    assert len(told) == 4
+    assert capsys.readouterr().err == ""
+
+
 def test_a_log_file_behind_a_link_is_refused(tmp_path: Path) -> None:
     """Nobody can direct the log into another file."""
     (tmp_path / "link.log").symlink_to(tmp_path / "target")
