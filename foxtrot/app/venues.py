@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from foxtrot.core import logs
 from foxtrot.core.settings import ConnectSettings, Settings, VenueEntry
+from foxtrot.engine.strategies import class_of_entry
 from foxtrot.errors import ConfigurationError
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.gateway.connect_fields import Setting
@@ -47,6 +48,9 @@ class Venues:
         for name, entry in self._settings.venues.items():
             where = f"{self._path}: venues.{name}"
             engine.add_adapter(adapter_class(entry.adapter, where=where), name)
+        adapters = [engine.adapter(name) for name in self._settings.venues]
+        for strategy in self._settings.strategies:  # before anything connects
+            class_of_entry(strategy, adapters, str(self._path))
         return engine
 
     def start(self, engine: MainEngine) -> None:

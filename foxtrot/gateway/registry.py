@@ -63,8 +63,11 @@ def _load(point: EntryPoint, base: type[T], where: str, field: str) -> type[T]:
     try:
         loaded = point.load()
     except Exception as error:  # boundary: the author of what is loaded made a mistake
-        log.exception("load_failed", name=point.name)
-        problem = f"{point.name!r} cannot be loaded: {_reason(error, point)}"
+        reason = _reason(error, point)
+        if not reason:
+            log.exception("load_failed", name=point.name)
+            reason = f"{type(error).__name__}; the log shows where"
+        problem = f"{point.name!r} cannot be loaded: {reason}"
         raise ConfigurationError(where, field, problem) from None
     if not (isinstance(loaded, type) and issubclass(loaded, base)):
         kind = "adapter" if field == "adapter" else "strategy"
@@ -73,8 +76,9 @@ def _load(point: EntryPoint, base: type[T], where: str, field: str) -> type[T]:
 
 
 def _reason(error: Exception, point: EntryPoint) -> str:
+    """Why, where a word says it; empty if it takes a traceback."""
     if isinstance(error, ModuleNotFoundError):
         return f"{error.name or 'a part of it'} is missing"
     if isinstance(error, AttributeError) and error.name == point.attr:
         return f"there is no {point.attr} in {point.module}"
-    return f"{type(error).__name__}; the log shows where"
+    return ""

@@ -112,6 +112,13 @@ def test_strategies_of_the_file_are_started(tmp_path: Path) -> None:
         assert wanted(engine) == ["BTCUSDT"]
 
 
+def test_strategies_are_checked_before_anything_connects(tmp_path: Path) -> None:
+    """A program that would end for a mistake in the file has not opened a session before."""
+    venues = Venues(with_strategy(tmp_path, params={"x": 1}))
+    with ExitStack() as stack, pytest.raises(ConfigurationError, match="unknown parameter"):
+        venues.open(stack)
+
+
 def test_strategies_are_checked_without_connecting(tmp_path: Path) -> None:
     """Class, parameters and venue; what is good is listed."""
     watcher = "foxtrot.app.examples.trend_watcher:TrendWatcher"

@@ -109,13 +109,14 @@ def test_a_strategy_is_found_by_module_and_class() -> None:
     ],
 )
 def test_what_is_no_strategy_is_refused_in_words(
-    monkeypatch: pytest.MonkeyPatch, name: str, problem: str
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str, problem: str
 ) -> None:
-    """The text names the setting, the class and what is wrong with it."""
+    """The text names the setting, the class and what is wrong with it; no traceback is logged."""
     installed(monkeypatch, registry.STRATEGIES)
     with pytest.raises(ConfigurationError) as caught:
         registry.strategy_class(name, Strategy, where="s.json: strategies[0]")
     assert str(caught.value) == f"s.json: strategies[0]: class: {name!r} {problem}"
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("mistake", ["1 / 0", "from foxtrot import Nope", "None.x", "def broken("])
