@@ -21,7 +21,7 @@ from foxtrot.engine.oms import OmsEngine
 from foxtrot.engine.rollout import RollOuts
 from foxtrot.engine.strategies import StrategyEngine
 from foxtrot.engine.strategy import Strategy
-from foxtrot.errors import ConfigurationError, FoxtrotError, InvalidState
+from foxtrot.errors import ConfigurationError, FoxtrotError, InvalidState, WrongThread
 from foxtrot.gateway.base import BaseAdapter, Progress
 from foxtrot.gateway.connect_fields import Setting
 from foxtrot.model.constants import ConnectionState, Exchange, Mode
@@ -420,7 +420,7 @@ class MainEngine:
 
     # -- settings ---------------------------------------------------------------------------
 
-    def reload_settings(self, settings: Settings | None = None) -> Changes:
+    def reload_settings(self, settings: Settings | Mapping[str, object] | None = None) -> Changes:
         """Read the settings file again, or take `settings`; returns what changed.
 
         Raises:
@@ -431,6 +431,7 @@ class MainEngine:
             if self._path is None:
                 raise InvalidState("there is no settings file to read; pass the settings")
             settings = Settings.load(self._path)
+        settings = _settings(settings)
         difference = changes(self.settings, settings)
         self._apply(settings, difference)
         return difference
@@ -506,7 +507,10 @@ class MainEngine:
 
         Raises:
             ShutdownTimeout: Something did not end; everything else was closed all the same.
+            WrongThread: Called on the loop thread, as by an inline handler; nothing was closed.
         """
+        if self.bridge.on_loop_thread:
+            raise WrongThread("close() on the loop thread would wait for itself")
         with self._closing:
             if self._closed:
                 return

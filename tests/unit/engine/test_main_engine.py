@@ -11,7 +11,7 @@ from foxtrot.core.event_engine import EventEngine
 from foxtrot.core.settings import Settings
 from foxtrot.engine.main_engine import MainEngine
 from foxtrot.engine.strategy import Strategy
-from foxtrot.errors import ConfigurationError, InvalidState, ShutdownTimeout
+from foxtrot.errors import ConfigurationError, InvalidState, ShutdownTimeout, WrongThread
 from foxtrot.model.constants import ConnectionState, Direction, Exchange, OrderType, Status
 from foxtrot.model.events import EVENT_LOG, EVENT_TICK, EVENT_TIMER, EVENT_TRADE, Event
 from foxtrot.model.objects import LogData, OrderData, Source, TickData
@@ -396,9 +396,11 @@ def test_a_settings_file_is_watched(tmp_path: Path) -> None:
 
 
 def test_settings_may_be_a_mapping() -> None:
-    """A script needs no file."""
+    """A script needs no file, to begin with or to change them."""
     with MainEngine(settings={"polling.interval": 3.0}) as engine:
         assert engine.settings.flags.polling_interval == 3.0
+        engine.reload_settings({"polling.interval": 4.0})
+        assert engine.settings.flags.polling_interval == 4.0
 
 
 def test_wrong_settings_start_nothing() -> None:
@@ -523,6 +525,21 @@ def test_close_is_idempotent_also_from_many_threads(engine: MainEngine) -> None:
             done.result(WAIT_S)
     engine.close()
     assert closing.closed == ["closing"]
+
+
+def test_close_on_the_loop_thread_is_refused_and_closes_nothing(engine: MainEngine) -> None:
+    """As an inline handler is: who closes afterwards, on another thread, closes all of it."""
+    closing = engine.add_engine(Closing)
+
+    async def close() -> None:
+        engine.close()
+
+    with pytest.raises(WrongThread, match="would wait for itself"):
+        engine.bridge.run(close(), timeout=WAIT_S)
+    assert closing.closed == []
+    engine.close()
+    assert closing.closed == ["closing"]
+    assert not engine.bridge.health().running
 
 
 def test_a_part_that_fails_to_close_keeps_nobody_else_open(engine: MainEngine) -> None:
