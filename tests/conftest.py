@@ -17,6 +17,8 @@ from tests.support.long_first import LongFirst  # noqa: E402
 from tests.support.loopback_only import loopback_only  # noqa: E402
 from tests.support.matrix_guard import MatrixGuard  # noqa: E402
 
+_RANDOM = frozenset(Path(__file__).with_name(name) for name in ("property", "fuzz"))
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Watch over the matrix and count; here, as xdist's reports arrive where this is read."""
@@ -34,6 +36,20 @@ def pytest_collection() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Random examples run through lines that cases cover, so coverage need not watch them."""
+    for item in items:
+        if item.path.parent in _RANDOM:
+            item.add_marker(pytest.mark.no_cover)
+
+
+@pytest.fixture(autouse=True)
+def children_uncovered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test with the mark `no_cover` of pytest-cov starts is not watched either."""
+    if request.node.get_closest_marker("no_cover"):
+        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
 
 
 @pytest.fixture(autouse=True, scope="session")

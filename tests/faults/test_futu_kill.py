@@ -13,6 +13,8 @@ from tests.faults.kill_child import LINE_POINTS
 from tests.faults.kill_line import LineKill
 from tests.support.futu_house import LOT, standing
 
+pytestmark = pytest.mark.no_cover  # whoever is killed tells nobody what he covered
+
 EVERY_DAY = 2
 """Of the points; the others are for long runs."""
 SEEDS = [

@@ -23,6 +23,8 @@ from tests.faults.kill_play import END_S, WAIT_S, Child, play_kills
 from tests.support.binance_venue import BinanceUnderTest
 from tests.support.rig import eventually
 
+pytestmark = pytest.mark.no_cover  # whoever is killed tells nobody what he covered
+
 COUNT, AT_ONCE = 10, 5
 LONG_COUNT, LONG_FIRST, LONG_AT_ONCE = 100, 1_000, 10
 OPEN, ENDED = 1_000, 49_500

@@ -21,6 +21,8 @@ from tests.faults.order_schedules import Deed, order_schedule
 from tests.support.fault_table import Cells, note, table
 from tests.support.order_faults import REACHABLE, Trouble
 
+pytestmark = pytest.mark.no_cover  # it runs through the same lines a thousand times
+
 ROOT = Path(__file__).parents[2]
 COUNT = int(os.environ.get("FOXTROT_SCHEDULES", "1000"))
 PARTS = 2

@@ -20,6 +20,8 @@ from tests.faults.play import play, repeat, shortest
 from tests.faults.schedules import Act, schedule
 from tests.support.model_venue import Kind
 
+pytestmark = pytest.mark.no_cover  # it runs through the same lines a thousand times
+
 ROOT = Path(__file__).parents[2]
 PARTS = 4
 COUNT = int(os.environ.get("FOXTROT_SCHEDULES", "1000"))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.no_cover  # it measures
+
 MINUTES, EVERY_S = "0.2", "1"
 SEED = "7"
 LONGEST_S = 110.0
