@@ -14,6 +14,7 @@ from types import MappingProxyType
 import msgspec
 
 from foxtrot.errors import ConfigurationError
+from foxtrot.simulator.injecting import check_name, converted
 
 UNTIL_CLEARED = 0
 
@@ -245,7 +246,7 @@ class FaultBoard:
     def clear(self, name: str | None = None) -> None:
         """Switch off the faults of this name, or all of them."""
         if name is not None:
-            _check_name(name)
+            check_name("fault", name, sorted(KINDS))
         with self._lock:
             self._entries = [e for e in self._entries if name is not None and e.fault.name != name]
             self.quiet = not self._entries
@@ -334,23 +335,9 @@ class _Entry:
         self.fault, self.left = fault, left
 
 
-def _check_name(name: object) -> None:
-    if not isinstance(name, str) or name not in KINDS:
-        known = ", ".join(sorted(KINDS))
-        raise ConfigurationError("fault", "name", f"{name!r} is not known; known are: {known}")
-
-
 def _validated(params: Mapping[str, object]) -> Fault:
-    _check_name(params.get("name"))
-    try:
-        fault = msgspec.convert(params, Fault)
-    except msgspec.ValidationError as error:
-        raise ConfigurationError("fault", str(params["name"]), str(error)) from error
-    for field, low, high in _RANGES:
-        value = getattr(fault, field)
-        if value is not None and not low <= value <= high:
-            problem = f"{field} is {value!r}, allowed is {low:g} to {high:g}"
-            raise ConfigurationError("fault", fault.name, problem)
+    check_name("fault", params["name"], sorted(KINDS))
+    fault = converted("fault", Fault, params, _RANGES)
     if fault.request is not None and fault.request not in REQUESTS:
         problem = f"request is {fault.request!r}, known are: {', '.join(REQUESTS)}"
         raise ConfigurationError("fault", fault.name, problem)

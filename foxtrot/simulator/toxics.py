@@ -16,6 +16,7 @@ from typing import Literal
 import msgspec
 
 from foxtrot.errors import ConfigurationError
+from foxtrot.simulator.injecting import check_name, converted
 
 Stream = Literal["downstream", "upstream"]
 """One way of a connection, as its client sees it."""
@@ -90,7 +91,7 @@ class ToxicBoard:
             ConfigurationError: There is no such toxic.
         """
         if name is not None:
-            _check_name(name)
+            check_name("toxic", name, TOXICS)
         with self._lock:
             self._standing = self._but(name) if name is not None else ()
         self._listener(None)
@@ -127,23 +128,9 @@ _RANGES = (
 )
 
 
-def _check_name(name: object) -> None:
-    if not isinstance(name, str) or name not in TOXICS:
-        known = ", ".join(TOXICS)
-        raise ConfigurationError("toxic", "name", f"{name!r} is not known; known are: {known}")
-
-
 def _validated(params: Mapping[str, object]) -> Toxic:
-    _check_name(params.get("name"))
-    try:
-        toxic = msgspec.convert(params, Toxic)
-    except msgspec.ValidationError as error:
-        raise ConfigurationError("toxic", str(params["name"]), str(error)) from error
-    for field, low, high in _RANGES:
-        value = getattr(toxic, field)
-        if not low <= value <= high:
-            problem = f"{field} is {value!r}, allowed is {low:g} to {high:g}"
-            raise ConfigurationError("toxic", toxic.name, problem)
+    check_name("toxic", params["name"], TOXICS)
+    toxic = converted("toxic", Toxic, params, _RANGES)
     needed = _NEEDS.get(toxic.name)
     if needed is not None and getattr(toxic, needed) == 0:
         raise ConfigurationError("toxic", toxic.name, f"{needed} is missing")
