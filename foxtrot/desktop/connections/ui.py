@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from vnpy.event import EventEngine
 from vnpy.trader.engine import MainEngine
@@ -33,12 +33,12 @@ _MODES: dict[str, Mode | None] = {
     "polling": Mode.POLLING,
 }
 _WIDTHS = {
-    "Venue, symbol": 250,
-    "State": 110,
-    "Mode": 160,
+    "Venue, symbol": 270,
+    "State": 120,
+    "Mode": 180,
     "Since": 70,
     "Last data": 80,
-    "Latency": 170,
+    "Latency": 160,
     "Reconnects": 95,
     "Errors": 60,
     "Breaker": 75,
@@ -159,27 +159,40 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
     # -- rows -------------------------------------------------------------------------------
 
     def _show(self, rows: Sequence[Row]) -> None:
-        there: set[str] = set()
-        self._place_all(rows, self.tree.invisibleRootItem(), there)
-        for key in [each for each in reversed(self._items) if each not in there]:
+        flat = {row.key: row for row in _flat(rows)}
+        for key in [each for each in reversed(self._items) if each not in flat]:
             self._remove(key)  # the newest first: a venue takes what is under it along
-
-    def _place_all(
-        self, rows: Sequence[Row], parent: QtWidgets.QTreeWidgetItem, there: set[str]
-    ) -> None:
+        root = self.tree.invisibleRootItem()
         for place, row in enumerate(rows):
-            there.add(row.key)
-            self._place_all(row.children, self._place(row, place, parent), there)
+            self._place(row, place, root)
+        # Each word of a change costs the view a search for its line; one for all is drawn anew.
+        self.tree.model().blockSignals(True)
+        for key, row in flat.items():
+            self._refresh(self._items[key], row)
+        self.tree.model().blockSignals(False)
+        self.tree.viewport().update()
 
-    def _place(
-        self, row: Row, place: int, parent: QtWidgets.QTreeWidgetItem
-    ) -> QtWidgets.QTreeWidgetItem:
-        item, known = self._items.get(row.key), self._rows.get(row.key)
-        if item is None:
-            item = self._items[row.key] = QtWidgets.QTreeWidgetItem()
-            parent.insertChild(min(place, parent.childCount()), item)
-            item.setFirstColumnSpanned(row.spanned)
-            item.setExpanded(parent is self.tree.invisibleRootItem())
+    def _place(self, row: Row, place: int, parent: QtWidgets.QTreeWidgetItem) -> None:
+        item = self._items.get(row.key)
+        if item is not None:
+            for number, child in enumerate(row.children):
+                self._place(child, number, item)
+            return
+        parent.insertChild(min(place, parent.childCount()), self._grown(row))
+        self._items[row.key].setExpanded(parent is self.tree.invisibleRootItem())
+        for each in _flat([row]):
+            if each.spanned:  # which an item can be told only in its tree
+                self._items[each.key].setFirstColumnSpanned(True)
+
+    def _grown(self, row: Row) -> QtWidgets.QTreeWidgetItem:
+        """A new item with all that is under it."""
+        item = self._items[row.key] = QtWidgets.QTreeWidgetItem()
+        self._refresh(item, row)
+        item.addChildren([self._grown(child) for child in row.children])
+        return item
+
+    def _refresh(self, item: QtWidgets.QTreeWidgetItem, row: Row) -> None:
+        known = self._rows.get(row.key)
         self._rows[row.key] = row
         for column, text in enumerate(row.cells):
             if known is None or known.cells[column] != text:
@@ -188,8 +201,8 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
             _dress(item, row)
         if row.curve and (known is None or known.curve != row.curve):
             item.setData(_LATENCY, CURVE, row.curve)
-        item.setToolTip(_WHY, row.cells[_WHY])
-        return item
+        if known is None or known.cells[_WHY] != row.cells[_WHY]:
+            item.setToolTip(_WHY, row.cells[_WHY])
 
     def _remove(self, key: str) -> None:
         item = self._items.pop(key)
@@ -237,6 +250,12 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
         except FoxtrotError as error:
             engine.write_log(f"not done: {error}")
         self.look()
+
+
+def _flat(rows: Sequence[Row]) -> Iterator[Row]:
+    for row in rows:
+        yield row
+        yield from _flat(row.children)
 
 
 def _dress(item: QtWidgets.QTreeWidgetItem, row: Row) -> None:
