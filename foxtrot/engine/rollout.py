@@ -16,6 +16,7 @@ from foxtrot.core.logs import get_logger
 from foxtrot.core.process import process_health
 from foxtrot.core.settings import FeatureFlags, Settings
 from foxtrot.engine.rollout_file import Shelf
+from foxtrot.errors import NotSupported
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.model.constants import Mode
 from foxtrot.model.events import EVENT_TIMER, Event
@@ -121,7 +122,14 @@ class RollOuts:
         self._apply()
 
     def override_mode(self, name: str, mode: Mode | None) -> None:
-        """The same by mode: everything streamed, or everything polled."""
+        """The same by mode: everything streamed, or everything polled.
+
+        Raises:
+            ConfigurationError: There is no such adapter.
+            NotSupported: The venue cannot be polled.
+        """
+        if mode is Mode.POLLING and not self._engine.adapter(name).capabilities.polled:
+            raise NotSupported(name, "polling")
         self.override(name, None if mode is None else OF_MODE[mode])
 
     def look(self) -> None:

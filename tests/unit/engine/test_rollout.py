@@ -8,8 +8,9 @@ from foxtrot.connectivity.rollout import Stage
 from foxtrot.core.settings import Settings
 from foxtrot.engine.main_engine import MainEngine
 from foxtrot.engine.rollout import RollOuts
-from foxtrot.errors import ConfigurationError, ConnectionClosed
-from foxtrot.model.constants import Exchange, Mode, StreamState
+from foxtrot.errors import ConfigurationError, ConnectionClosed, NotSupported
+from foxtrot.gateway.capabilities import Capabilities
+from foxtrot.model.constants import Channel, Exchange, Mode, StreamState
 from foxtrot.model.events import EVENT_LOG, EVENT_STREAM, EVENT_TIMER, Event
 from foxtrot.model.health import StreamStatus
 from foxtrot.model.objects import LogData
@@ -193,6 +194,27 @@ def test_a_mode_of_an_unknown_adapter_is_refused(engine: MainEngine) -> None:
     """As for everything else that names an adapter."""
     with pytest.raises(ConfigurationError, match="no adapter 'X'"):
         engine.override_mode("X", Mode.POLLING)
+
+
+def test_a_venue_that_cannot_be_polled_is_not_switched_to_it(
+    engine: MainEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A venue that streams alone goes on streaming, and who asked is told."""
+    adapter = engine.add_adapter(FakeAdapter)
+    monkeypatch.setattr(adapter, "capabilities", Capabilities(frozenset(Channel)))
+    with pytest.raises(NotSupported, match="polling"):
+        engine.override_mode("FAKE", Mode.POLLING)
+    assert engine.health().rollouts == {}
+
+
+def test_one_symbol_is_switched_by_its_name(roller: Roller) -> None:
+    """A symbol that is pinned is streamed, whatever the stage of its venue."""
+    roller.go(0.0)
+    roller.engine.override_mode("fake", Mode.WEBSOCKET, "C.BINANCE")
+    roller.wait_streamed(("C",))
+    assert roller.engine.health().adapters[0].pinned == {"C.BINANCE": Mode.WEBSOCKET}
+    roller.engine.override_mode("FAKE", None, "C.BINANCE")
+    roller.wait_streamed(())
 
 
 def test_without_a_roll_out_nothing_is_looked_at(engine: MainEngine) -> None:
