@@ -32,7 +32,7 @@ def run(*, simulated: bool, config: Path | None, seconds: float | None) -> int:
 
     Args:
         simulated: With all venues that can be simulated here, connected, and their symbols.
-        config: With the venues of a settings file, connected.
+        config: With the venues of a settings file, connected; all installed ones if it has none.
         seconds: Close by itself after so long.
 
     Raises:
@@ -118,7 +118,7 @@ def _of_settings(path: Path) -> tuple[list[DesktopVenue], GivenSettings]:
         wanted = requests(kind(EventEngine(), name), entry)
         symbols = tuple((r.symbol, r.exchange) for r in wanted if r.channel is Channel.TICK)
         venues.append(DesktopVenue(name, kind, setting(entry.connect), symbols))
-    return venues, path
+    return venues or _installed(), path
 
 
 def _installed() -> list[DesktopVenue]:
