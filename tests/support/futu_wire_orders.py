@@ -20,6 +20,8 @@ ORDER: dict[str, object] = {
     "fillAvgPrice": 0.0,
     "lastErrMsg": "",
     "secMarket": 1,
+    "createTime": "",
+    "updateTime": "",
     "createTimestamp": 1.7e9,
     "updateTimestamp": 1.7e9,
     "remark": "fx-1",
@@ -35,6 +37,7 @@ DEAL: dict[str, object] = {
     "qty": 100.0,
     "price": 500.0,
     "secMarket": 1,
+    "createTime": "",
     "createTimestamp": 1.7e9,
     "status": 0,
 }

@@ -190,19 +190,23 @@ class Holdings:
         name = self._name_of(*order_mapping.security_of(row))
         volume = abs(_believed(row.qty))
         frozen = max(0.0, volume - abs(_believed(row.canSellQty)))
-        price = row.averageCostPrice or row.dilutedCostPrice or row.costPrice
+        costs = (row.averageCostPrice, row.dilutedCostPrice, row.costPrice)
         return PositionData(
             self._adapter_name,
             *name,
             Direction.NET,
             -volume if row.positionSide == _SHORT else volume,
             frozen=frozen,
-            price=_believed(price),
-            pnl=_believed(row.plVal),
+            price=next((cost for cost in costs if cost and _can_be(cost)), 0.0),
+            pnl=row.plVal if _can_be(row.plVal) else 0.0,
         )
 
 
 def _believed(number: float) -> float:
-    if not math.isfinite(number) or abs(number) >= _LARGEST:
+    if not _can_be(number):
         raise ValueError("a number of the account cannot be believed")
     return number
+
+
+def _can_be(number: float) -> bool:
+    return math.isfinite(number) and abs(number) < _LARGEST

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from foxtrot.adapter.futu.mapping import PRICE_LIMIT
 from foxtrot.adapter.futu.symbols import PLACES, QotMarket, Security
 from foxtrot.model.constants import Exchange, Product
 from foxtrot.model.objects import ContractData, Source
@@ -96,7 +97,7 @@ def instrument(
 ) -> Instrument:
     """A contract as it was asked for, with what OpenD says of it."""
     symbol, exchange = name
-    lot, step = max(int(static.lotSize), 1), price_step if price_step > 0 else _TICK
+    lot, step = max(int(static.lotSize), 1), price_step if 0 < price_step < PRICE_LIMIT else _TICK
     data = ContractData(
         adapter_name,
         symbol,

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import TypeVar
+
+import msgspec
 
 from foxtrot.adapter.futu import order_mapping
 from foxtrot.adapter.futu.account import TradedAccount
@@ -23,6 +25,7 @@ from foxtrot.adapter.futu.order_mapping import (
     WireOrder,
 )
 from foxtrot.core.logs import get_logger
+from foxtrot.errors import VenueUnavailable
 from foxtrot.execution.reports import (
     EXTERNAL_PREFIX,
     TERMINAL,
@@ -38,11 +41,15 @@ from foxtrot.gateway.trading import TradingListener
 log = get_logger("foxtrot.futu.orders")
 
 T = TypeVar("T")
+Row = TypeVar("Row", WireOrder, WireFill)
 
 MOST = 50_000
 """Orders whose names are kept; what is dropped comes again with the next list."""
 
 NEVER_NS = 1 << 63
+
+UNBELIEVABLE = -1_000
+"""In the place of an order's status: what it says cannot be."""
 
 
 class OrderFeed:
@@ -55,6 +62,7 @@ class OrderFeed:
         record: What is known here of an order, by its orderid.
         listener: Who is told what happens to the account.
         say: A line for the people who watch.
+        time_ns: The wall clock.
 
     Attributes:
         unproven: Why OpenD cannot say what became of an order, by its remark.
@@ -70,10 +78,11 @@ class OrderFeed:
         record: Callable[[str], OrderRecord | None],
         listener: TradingListener,
         say: Callable[[str], None],
+        time_ns: Callable[[], int],
     ) -> None:
         self._adapter_name, self._account = adapter_name, account
         self._name_of, self._record, self._listener = name_of, record, listener
-        self._say = say
+        self._say, self._time_ns = say, time_ns
         self._remarks: dict[str, str] = {}
         self._told: dict[str, tuple[Decimal, Decimal]] = {}
         self._alarmed: dict[tuple[str, int], None] = {}
@@ -151,6 +160,8 @@ class OrderFeed:
         orderid = self._remarks.get(venue_id, "")
         name = self._name(fill, self._known(orderid, venue_id))
         report = order_mapping.fill_report(fill, name, orderid)
+        if not report.ts_ns:  # it has just been heard of, and is not of 1970
+            report = msgspec.structs.replace(report, ts_ns=self._time_ns())
         if fill.status in (FILL_TAKEN_BACK, FILL_CHANGED):
             words = "took back" if fill.status == FILL_TAKEN_BACK else "changed"
             self._alarm(
@@ -160,6 +171,38 @@ class OrderFeed:
                 f"{report.volume:f} at {report.price:f}; look at the position",
             )
         return None if fill.status == FILL_TAKEN_BACK else report
+
+    # -- what is listed ---------------------------------------------------------------------
+
+    def orders(
+        self, rows: Iterable[WireOrder], since_ns: Callable[[WireOrder], int] = lambda row: NEVER_NS
+    ) -> list[OrderReport]:
+        """A list of orders, as `order` takes each.
+
+        Raises:
+            VenueUnavailable: One of ours cannot be believed, so nobody knows what the list says.
+        """
+        taken = (self._listed(row, lambda r: self.order(r, since_ns=since_ns(r))) for row in rows)
+        return [report for report in taken if report is not None]
+
+    def deals(self, rows: Iterable[WireFill]) -> list[FillReport]:
+        """A list of deals, as `fill` takes each; raises as `orders` does."""
+        taken = (self._listed(row, self.fill) for row in rows)
+        return [report for report in taken if report is not None]
+
+    def _listed(self, row: Row, take: Callable[[Row], T | None]) -> T | None:
+        """Somebody else's order that cannot be believed is said, and costs nobody the list."""
+        try:
+            return take(row)
+        except ValueError as error:
+            venue_id = order_mapping.venue_id(row)
+            remark = getattr(row, "remark", "") or self._remarks.get(venue_id, "")
+            record = self._known(remark, venue_id)
+            text = f"order {remark or venue_id} of {row.code} cannot be believed: {error}"
+            if record is not None and not record.external:
+                raise VenueUnavailable(self._adapter_name, "", text) from None
+            self._alarm(venue_id, UNBELIEVABLE, f"{text}; look at it in Futu's app")
+            return None
 
     # -- who waits --------------------------------------------------------------------------
 

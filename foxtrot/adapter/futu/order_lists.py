@@ -19,6 +19,7 @@ from foxtrot.adapter.futu.order_feed import NEVER_NS, OrderFeed
 from foxtrot.adapter.futu.order_mapping import WireFill, WireOrder
 from foxtrot.adapter.futu.schema import Message, Proto, c2s_of
 from foxtrot.errors import VenueUnavailable
+from foxtrot.execution.reconciler import CLOCKS_APART_NS
 from foxtrot.execution.reports import TERMINAL, FillReport, OrderRecord, OrderReport
 from foxtrot.model.objects import NS_PER_S, utc
 
@@ -82,8 +83,8 @@ class OrderLists:
             ValueError: An order cannot be believed.
         """
         self._outdate()
-        reports = [self._feed.order(row) for row in await self._today()]
-        return tuple(each for each in reports if each is not None and each.state not in TERMINAL)
+        reports = self._feed.orders(await self._today())
+        return tuple(each for each in reports if each.state not in TERMINAL)
 
     async def find(
         self, record: OrderRecord | None, orderid: str, venue_id: str
@@ -99,17 +100,29 @@ class OrderLists:
             ValueError: An order cannot be believed.
         """
         self._outdate()
-        row = _named(await self._today(SPARED), orderid, venue_id)
+        rows = await self._today(SPARED)
+        row = _named(rows, orderid, venue_id)
         if row is None:
             created_ns = record.intent.created_ns if record is not None else 0
-            row = _named(await self._past(self._begin(created_ns)), orderid, venue_id)
+            rows = [*rows, *await self._past(self._begin(created_ns))]
+            row = _named(rows, orderid, venue_id)
         if row is None:
+            if record is not None and not venue_id:
+                self._refuse_nameless(rows, record)
             return None
         report = self._feed.order(row)
         if report is None:
             why = order_mapping.no_proof(row.orderStatus) or "its market is not known here"
             raise VenueUnavailable(self._venue, "", why)
         return report
+
+    def _refuse_nameless(self, rows: Iterable[WireOrder], record: OrderRecord) -> None:
+        """Take an order like ours without a remark for what it may be: no proof of absence."""
+        for row in rows:
+            if order_mapping.may_be(row, record.intent, CLOCKS_APART_NS):
+                name = order_mapping.venue_id(row)
+                why = f"order {name} may be it, as it says the same and bears no remark"
+                raise VenueUnavailable(self._venue, "", why)
 
     async def _today(self, spare: int = 0) -> list[WireOrder]:
         c2s = self._question(Proto.Trd_GetOrderList)
@@ -135,9 +148,9 @@ class OrderLists:
         """
         begin = self._begin(since_ns)
         if not self._account.real:
-            for row in await self._orders.rows(begin):
-                since = since_ns + self._ahead_ns if row.code in symbols else NEVER_NS
-                self._feed.order(row, since_ns=since)
+            rows = await self._orders.rows(begin)
+            since = since_ns + self._ahead_ns
+            self._feed.orders(rows, lambda row: since if row.code in symbols else NEVER_NS)
             return ()
         deals = await self._deals.rows(begin)
         since = since_ns + self._ahead_ns
@@ -153,8 +166,7 @@ class OrderLists:
             *(await self._client.ask(Proto.Trd_GetHistoryOrderFillList, past)).orderFillList,
             *(await self._client.ask(Proto.Trd_GetOrderFillList, today)).orderFillList,
         ]
-        deals = map(self._feed.fill, rows)
-        return list({each.trade_id: each for each in deals if each is not None}.values())
+        return list({each.trade_id: each for each in self._feed.deals(rows)}.values())
 
     async def _ask_orders(self, begin: str) -> list[WireOrder]:
         await self._compare_clocks()

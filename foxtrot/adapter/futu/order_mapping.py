@@ -5,9 +5,11 @@ Source: OpenAPI documents, "Trading, definitions", and Trd_Common.proto.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -23,6 +25,7 @@ from foxtrot.execution.reports import (
     exact,
 )
 from foxtrot.model.constants import Direction, Exchange, OrderType
+from foxtrot.model.objects import NS_PER_S
 
 Name = tuple[str, Exchange]
 """How a contract is spelled: symbol and exchange."""
@@ -116,6 +119,8 @@ class WireOrder(Protocol):
     fillAvgPrice: float
     lastErrMsg: str
     secMarket: int
+    createTime: str
+    updateTime: str
     createTimestamp: float
     updateTimestamp: float
     remark: str
@@ -134,6 +139,7 @@ class WireFill(Protocol):
     qty: float
     price: float
     secMarket: int
+    createTime: str
     createTimestamp: float
     status: int
 
@@ -266,7 +272,11 @@ def order_report(
         volume=volume,
         traded=traded,
         state=state,
-        ts_ns=moment(order.updateTimestamp or order.createTimestamp),
+        ts_ns=_time_of(
+            order,
+            order.updateTimestamp or order.createTimestamp,
+            order.updateTime or order.createTime,
+        ),
         price=_price(order.price) if kind in _PRICED else ZERO,
         stop_price=_price(order.auxPrice) if kind in _STOPPED else ZERO,
         reason=reason,
@@ -290,6 +300,8 @@ def fill_report(fill: WireFill, name: Name, orderid: str) -> FillReport:
     volume, price = quantity(fill.qty), _price(fill.price)
     if not volume:
         raise ValueError("nothing was traded")
+    if not fill.fillIDEx and not fill.fillID:
+        raise ValueError("a deal without a name")  # two of them would be taken for one
     return FillReport(
         trade_id=fill.fillIDEx or str(fill.fillID),
         venue_id=venue_id(fill),
@@ -299,7 +311,7 @@ def fill_report(fill: WireFill, name: Name, orderid: str) -> FillReport:
         direction=_direction(fill.trdSide),
         price=price,
         volume=volume,
-        ts_ns=moment(fill.createTimestamp),
+        ts_ns=_time_of(fill, fill.createTimestamp, fill.createTime),
     )
 
 
@@ -363,6 +375,37 @@ def moment(seconds: float) -> int:
     if problem:
         raise ValueError(problem)
     return ns_of(seconds)
+
+
+def may_be(order: WireOrder, intent: OrderIntent, later_ns: int) -> bool:
+    """Whether an order that bears no remark may be this one: it says the same, and is no older.
+
+    Args:
+        order: As OpenD shows it.
+        intent: What was sent.
+        later_ns: By how much our clock may be ahead of Futu's.
+    """
+    request, created = intent.request, order.createTimestamp
+    same = (
+        not order.remark
+        and order.code == request.symbol
+        and order.qty == request.volume
+        and _DIRECTIONS.get(order.trdSide) is request.direction
+        and (request.type not in _PRICED or order.price == request.price)
+    )
+    return same and (not created or created * NS_PER_S >= intent.created_ns - later_ns)
+
+
+def _time_of(row: WireOrder | WireFill, seconds: float, text: str) -> int:
+    """When something happened: Futu's epoch, or its text, in the zone of the market; else 0."""
+    market = market_of_order(row.secMarket)
+    if seconds or not text or market is None:
+        return moment(seconds)
+    try:
+        told = dt.datetime.fromisoformat(text.strip())
+    except ValueError:
+        return 0
+    return moment(told.replace(tzinfo=ZoneInfo(PLACES[market].zone)).timestamp())
 
 
 def _state(status: int, traded: Decimal, volume: Decimal) -> OrderState | None:

@@ -143,6 +143,7 @@ class OrderSession(FutuSession, BaseOrderSession[Venue]):
             record=self._record,
             listener=self._listener,
             say=venue.port.write_log,
+            time_ns=time_ns,
         )
         client = self.client
         lists = OrderLists(venue.name, client, account, feed, time_ns)

@@ -110,7 +110,7 @@ def test_the_account_is_told_whole_and_by_currency() -> None:
     )
 
 
-@pytest.mark.parametrize("field", ["qty", "canSellQty", "averageCostPrice", "plVal"])
+@pytest.mark.parametrize("field", ["qty", "canSellQty"])
 def test_a_position_that_cannot_be_believed_is_no_list(field: str) -> None:
     """What is no number refuses the whole list, and what was known stays."""
     held = holdings()
@@ -119,3 +119,11 @@ def test_a_position_that_cannot_be_believed_is_no_list(field: str) -> None:
     with pytest.raises(ValueError, match="believed"):
         held.listed([position("09988"), position(**wrong)])
     assert held.names() == [TENCENT]
+
+
+def test_a_position_whose_cost_is_no_number_is_held_all_the_same() -> None:
+    """Another of its costs is shown then; what nobody can tell is 0."""
+    held = holdings()
+    held.listed([position(averageCostPrice=float("nan"), plVal=float("inf"))])
+    (told,) = held.balances().positions
+    assert (told.volume, told.price, told.pnl) == (300.0, 490.0, 0.0)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
 from foxtrot.adapter.futu.contracts import Contracts
-from foxtrot.adapter.futu.instruments import Instrument
+from foxtrot.adapter.futu.instruments import Instrument, instrument
+from foxtrot.adapter.futu.symbols import Security
 from foxtrot.errors import UnknownSymbol, VenueError
 from foxtrot.model.constants import Exchange, Product
 from foxtrot.model.objects import ContractData
@@ -110,3 +113,11 @@ async def test_pushes_are_named_as_they_were_asked_for(venue: SimulatedFutu) -> 
     assert contracts.name_of(22, "000002") == ("000002", Exchange.SZSE)
     assert contracts.name_of(99, "X") == ("X", Exchange.GLOBAL)
     assert (fund.data.product, fund.listed_at) == (Product.ETF, Exchange.AMEX)
+
+
+@pytest.mark.parametrize("step", [0.0, -0.5, math.nan, math.inf])
+def test_a_step_that_no_price_can_have_is_not_told(step: float) -> None:
+    """An order would be refused for it whatever its price; a cent is the usual step."""
+    static = SimpleNamespace(lotSize=0, secType=3, name="", exchType=1)
+    found = instrument("FUTU", TENCENT, Security(1, "00700"), static, step, None)
+    assert (found.data.pricetick, found.data.min_volume) == (0.01, 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import cast
 
@@ -9,6 +10,7 @@ import pytest
 
 from foxtrot.adapter.futu.account import TradedAccount
 from foxtrot.adapter.futu.order_feed import OrderFeed
+from foxtrot.errors import VenueUnavailable
 from foxtrot.execution.reports import (
     FillReport,
     OrderIntent,
@@ -22,6 +24,7 @@ from foxtrot.model.requests import OrderRequest
 from tests.support.futu_wire_orders import deal, order
 
 ME, ANOTHER = 9_053_218, 9_053_219
+NOW_NS = 1_795_000_000_000_000_000
 
 
 class Told:
@@ -39,6 +42,7 @@ class Told:
             record=self.records.get,
             listener=cast("TradingListener", self),
             say=self.said.append,
+            time_ns=lambda: NOW_NS,
         )
 
     def on_report(self, report: OrderReport) -> None:
@@ -166,3 +170,45 @@ def test_an_order_that_cannot_be_believed_changes_nothing(wrong: dict[str, float
     with pytest.raises(ValueError, match=r"is|out"):
         told.feed.on_order(ME, order(orderStatus=11, fillQty=300.0, fillAvgPrice=1.0, **wrong))
     assert told.news == []
+
+
+@pytest.mark.parametrize("wrong", [{"price": -37.63}, {"trdSide": 9}, {"qty": math.nan}])
+def test_an_order_of_somebody_elses_that_cannot_be_believed_is_said_and_passed_over(
+    wrong: dict[str, float],
+) -> None:
+    """What Futu's app did costs nobody the list of his own orders."""
+    told = Told(real=True)
+    strange = order(orderIDEx="FH9", remark="", **wrong)
+    assert [each.venue_id for each in told.feed.orders([strange, order(), strange])] == ["FH7"]
+    (said,) = told.said
+    assert "FH9" in said
+    assert "believed" in said
+
+
+def test_an_order_of_ours_that_cannot_be_believed_is_no_list() -> None:
+    """Nobody knows then what is open; the words name it."""
+    told = Told(real=True)
+    told.know(OrderState.ACCEPTED)
+    with pytest.raises(VenueUnavailable, match=r"fx-1.*-1"):
+        told.feed.orders([order(price=-1.0)])
+    told.feed.orders([order()])
+    with pytest.raises(VenueUnavailable, match=r"fx-1.*-1"):
+        told.feed.deals([deal(price=-1.0)])
+
+
+def test_a_deal_without_a_name_is_not_believed() -> None:
+    """Two of them would be one, and the second would be lost."""
+    told = Told(real=True)
+    with pytest.raises(ValueError, match="name"):
+        told.feed.on_fill(ME, deal(fillID=0, fillIDEx=""))
+
+
+def test_a_deal_without_an_epoch_has_the_time_of_its_text() -> None:
+    """In the zone of its market; without either it is dated when it was heard of."""
+    told = Told(real=True)
+    texts = ("2026-11-20 10:00:00.5", "")
+    for number, text in enumerate(texts):
+        told.feed.on_fill(ME, deal(fillIDEx=str(number), createTimestamp=0.0, createTime=text))
+    told.feed.on_order(ME, order(updateTimestamp=0.0, createTimestamp=0.0, updateTime=texts[0]))
+    at_ns = 1_795_140_000_500_000_000
+    assert [each.ts_ns for each in told.news] == [at_ns, NOW_NS, at_ns]

@@ -17,8 +17,10 @@ from foxtrot.adapter.futu.order_feed import OrderFeed
 from foxtrot.adapter.futu.order_lists import OrderLists
 from foxtrot.adapter.futu.schema import Proto
 from foxtrot.errors import ConnectionClosed, VenueUnavailable
+from foxtrot.execution.reports import OrderIntent, OrderRecord, OrderState
 from foxtrot.gateway.trading import TradingListener
-from foxtrot.model.constants import Exchange
+from foxtrot.model.constants import Direction, Exchange, OrderType
+from foxtrot.model.requests import OrderRequest
 from tests.support.futu_wire_orders import deal, order
 
 ACCOUNT = TradedAccount(281_756_457_982_434_020, 1, (1, 2, 4), 1, 1, 1)
@@ -45,6 +47,7 @@ class Opend:
             record=lambda orderid: None,
             listener=cast("TradingListener", self),
             say=lambda text: None,
+            time_ns=time.time_ns,
         )
         client = cast("FutuClient", self)
         self.lists = OrderLists("FUTU", client, ACCOUNT, feed, time.time_ns)
@@ -153,3 +156,23 @@ async def test_a_list_that_is_not_answered_is_no_empty_list() -> None:
     with pytest.raises(ConnectionClosed):
         await opend.lists.fills(["00700"], 1)
     await opend.lists.close()
+
+
+async def test_an_order_like_ours_without_a_remark_leaves_the_doubt() -> None:
+    """It may be ours: that no order bears our name is no proof then that none came."""
+    opend = Opend()
+    record = doubtful(time.time_ns())
+    like = {"remark": "", "createTimestamp": time.time()}
+    for others in ({"price": 400.0}, {"qty": 100.0}, {"createTimestamp": 1.7e9}, {"trdSide": 2}):
+        opend.rows[TODAY] = [order(**{**like, **others})]
+        assert await opend.lists.find(record, "fx-1", "") is None
+    opend.rows[TODAY] = [order(**like)]
+    with pytest.raises(VenueUnavailable, match=r"FH7.*remark"):
+        await opend.lists.find(record, "fx-1", "")
+
+
+def doubtful(created_ns: int) -> OrderRecord:
+    """Our order for 300 of Tencent at 500."""
+    request = OrderRequest("00700", Exchange.SEHK, Direction.LONG, OrderType.LIMIT, 300.0, 500.0)
+    intent = OrderIntent("fx-1", request, created_ns)
+    return OrderRecord(intent, OrderState.IN_DOUBT, created_ns)
