@@ -18,7 +18,6 @@ from vnpy.trader.ui.widget import (
     LogMonitor,
     OrderMonitor,
     PositionMonitor,
-    TickMonitor,
     TradeMonitor,
 )
 from vnpy.trader.utility import get_file_path
@@ -31,6 +30,7 @@ from foxtrot.desktop.events import SOURCE
 from foxtrot.desktop.gateway import as_vnpy_gateway
 from foxtrot.desktop.host import GivenSettings
 from foxtrot.desktop.names import vnpy_symbol
+from foxtrot.desktop.ticks import PACED, TickMonitor
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.gateway.connect_fields import Setting
 from foxtrot.model.constants import Exchange
@@ -89,6 +89,18 @@ class DesktopWindow(MainWindow):  # type: ignore[misc]
         for monitor in self.monitors.values():
             _widen(monitor)
         self.save_window_setting("default")
+
+    def create_dock(
+        self,
+        widget_class: type[QtWidgets.QWidget],
+        name: str,
+        area: QtCore.Qt.DockWidgetArea,
+    ) -> tuple[QtWidgets.QWidget, QtWidgets.QDockWidget]:
+        """Make a dock; what shows ticks is drawn at a pace that leaves the window free."""
+        dock: tuple[QtWidgets.QWidget, QtWidgets.QDockWidget] = super().create_dock(
+            PACED.get(widget_class, widget_class), name, area
+        )
+        return dock
 
     def connect_gateway(self, gateway_name: str) -> None:
         """Open the form of a gateway; one whose file of last time is broken says so."""
