@@ -22,7 +22,7 @@ def check(path: Path) -> Iterator[str]:
         ConfigurationError: A setting is wrong, or a secret is not where the file says.
     """
     settings = Settings.load(path)
-    adapters = [_configured(path, settings, name) for name in settings.venues]
+    adapters = [configured(path, settings, name) for name in settings.venues]
     for strategy in settings.strategies:
         class_of_entry(strategy, adapters, str(path))
     yield f"{path} is good."
@@ -35,7 +35,12 @@ def check(path: Path) -> Iterator[str]:
     yield from _flags(settings)
 
 
-def _configured(path: Path, settings: Settings, name: str) -> BaseAdapter:
+def configured(path: Path, settings: Settings, name: str) -> BaseAdapter:
+    """The adapter of a venue of the file, with all that is wanted of it; it connects to nothing.
+
+    Raises:
+        ConfigurationError: Names the place in the file.
+    """
     entry = settings.venues[name]
     kind = adapter_class(entry.adapter, where=f"{path}: venues.{name}")
     adapter = kind(EventEngine(), name, settings=settings)

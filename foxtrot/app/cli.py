@@ -180,12 +180,15 @@ def simulate(
 
 
 @app.command()
-def doctor() -> None:
-    """Look at this machine: what foxtrot needs, what is wrong, and how to mend it."""
+def doctor(config: Config = None) -> None:
+    """Look at this machine: what foxtrot needs, what is wrong, and how to mend it.
+
+    With --config at the settings too, without their secrets, and whether their venues answer.
+    """
     from foxtrot.app.doctor import examine
 
     ill = False
-    for finding in examine():
+    for finding in examine(config):
         ill = ill or bool(finding.advice)
         typer.echo(f"{'!!' if finding.advice else 'ok'}  {finding.subject}: {finding.found}")
         if finding.advice:

@@ -153,6 +153,11 @@ class BaseAdapter(OrderPort):
         """Where it connects to, fit to be shown."""
         return ""
 
+    @property
+    def web_address(self) -> str:
+        """Where it answers HTTP, such as https://api.example; empty if it speaks something else."""
+        return ""
+
     def facts(self) -> Mapping[str, Fact]:
         """What else there is to know of a venue, under dotted names; from any thread, never waits.
 

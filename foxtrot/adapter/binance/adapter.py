@@ -99,6 +99,11 @@ class BinanceAdapter(VenueAdapter[Venue]):
         finally:
             await client.close()
 
+    @property
+    def web_address(self) -> str:
+        """Of its requests."""
+        return self._venue.settings.rest_url if self._venue else ""
+
     def facts(self) -> Mapping[str, Fact]:
         """The request weight of this address."""
         if self._venue is None:
