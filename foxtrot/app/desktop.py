@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -26,6 +28,25 @@ if TYPE_CHECKING:
 
 NEEDED = ("vnpy", "talib", "loguru", "PySide6", "qdarkstyle")
 
+LIBRARIES = {
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libfontconfig.so.1": "libfontconfig1",
+}
+"""What Qt needs of the system, with Debian's name of it."""
+
+X11_LIBRARIES = {
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-image.so.0": "libxcb-image0",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-render-util.so.0": "libxcb-render-util0",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+}
+"""The same for a window on an X server."""
+
 
 def run(*, simulated: bool, config: Path | None, seconds: float | None) -> int:
     """Open the desktop; returns its exit code when it is closed.
@@ -36,11 +57,13 @@ def run(*, simulated: bool, config: Path | None, seconds: float | None) -> int:
         seconds: Close by itself after so long.
 
     Raises:
-        ConfigurationError: The extra is not installed, or the settings are wrong.
+        ConfigurationError: The extra is not installed, there is no screen, or the settings are
+            wrong.
     """
     if simulated and config is not None:
         raise ConfigurationError("command line", "--simulated", "does not go with --config")
     _check_installed()
+    _check_screen()
     _choose_language()
     if simulated:
         _keep_apart()
@@ -52,9 +75,10 @@ def run(*, simulated: bool, config: Path | None, seconds: float | None) -> int:
             venues, settings = _of_settings(config.resolve())  # vnpy changes the directory
         else:
             venues, settings = _installed(), None
-        from foxtrot.desktop.window import show
+        from foxtrot.desktop.window import TITLE, show
 
-        return show(venues, settings, seconds, begun=_end_by_signal)
+        title = f"{TITLE}, SIMULATED venues" if simulated else TITLE
+        return show(venues, settings, seconds, begun=_end_by_signal, title=title)
 
 
 def _check_installed() -> None:
@@ -62,6 +86,32 @@ def _check_installed() -> None:
     if missing:
         problem = f"{', '.join(missing)} is not installed; run: pip install 'foxtrot[desktop]'"
         raise ConfigurationError("desktop", "", problem)
+
+
+def _check_screen() -> None:
+    """Say what is missing; Qt itself would abort the process, with a dump."""
+    if sys.platform != "linux":
+        return
+    environment = os.environ
+    platform, x11 = environment.get("QT_QPA_PLATFORM", ""), environment.get("DISPLAY", "")
+    wayland = environment.get("WAYLAND_DISPLAY", "")
+    if not (platform or x11 or wayland):
+        problem = "there is no screen: neither DISPLAY nor WAYLAND_DISPLAY is set"
+        raise ConfigurationError("desktop", "", f"{problem}; QT_QPA_PLATFORM=offscreen needs none")
+    on_x11 = platform.startswith("xcb") or (not platform and not wayland)
+    needed = LIBRARIES | X11_LIBRARIES if on_x11 else LIBRARIES
+    if missing := [name for name in needed if not _loads(name)]:
+        packages = " ".join(needed[name] for name in missing)
+        problem = f"Qt lacks {', '.join(missing)}; on Debian: apt install {packages}"
+        raise ConfigurationError("desktop", "", problem)
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def _choose_language() -> None:

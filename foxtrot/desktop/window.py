@@ -15,6 +15,7 @@ from vnpy.trader.ui import MainWindow, QtCore, QtWidgets, create_qapp
 from vnpy.trader.ui.widget import (
     AccountMonitor,
     BaseMonitor,
+    ConnectDialog,
     LogMonitor,
     OrderMonitor,
     PositionMonitor,
@@ -37,6 +38,8 @@ from foxtrot.model.constants import Exchange
 
 log = get_logger("foxtrot.desktop")
 
+TITLE = "foxtrot: vnpy desktop"
+
 APPS = (
     ("vnpy_ctastrategy", "CtaStrategyApp"),
     ("vnpy_riskmanager", "RiskManagerApp"),
@@ -48,8 +51,22 @@ _TABS = (LogMonitor, AccountMonitor, PositionMonitor)
 _STACKED = (TickMonitor, OrderMonitor, TradeMonitor)
 _SIZE = 1_600, 1_000
 _WIDTHS = (350, 900)
-_HEIGHTS = (300, 130, 130, 350)
-_COLUMN_WIDTHS = {"symbol": 230, "orderid": 180, "datetime": 120, "time": 120, "msg": 420}
+_HEIGHTS = (250, 180, 130, 350)
+_COLUMN_WIDTHS = {
+    "symbol": 230,
+    "exchange": 90,
+    "type": 70,
+    "direction": 80,
+    "offset": 60,
+    "orderid": 140,
+    "reference": 120,
+    "tradeid": 140,
+    "traded": 80,
+    "datetime": 120,
+    "time": 120,
+    "msg": 420,
+}
+_FORM_WIDTH = 520
 _SETTLE_MS = 1_000
 
 
@@ -67,7 +84,7 @@ class DesktopWindow(MainWindow):  # type: ignore[misc]
 
     def __init__(self, main_engine: MainEngine, event_engine: EventEngine) -> None:
         super().__init__(main_engine, event_engine)
-        self.setWindowTitle("foxtrot: vnpy desktop")
+        self.setWindowTitle(TITLE)
 
     def init_dock(self) -> None:
         """Add the panel to vnpy's docks, so that the layout that is kept knows it."""
@@ -81,6 +98,8 @@ class DesktopWindow(MainWindow):  # type: ignore[misc]
         self.tabifyDockWidget(log, account)
         self.tabifyDockWidget(account, position)
         log.raise_()
+        symbol = self.trading_widget.symbol_line  # too long for its field: its begin is shown
+        symbol.returnPressed.connect(lambda: symbol.setCursorPosition(0))
         self.setCorner(QtCore.Qt.Corner.BottomLeftCorner, areas.LeftDockWidgetArea)
         self.resize(*_SIZE)  # shares are of what there is: less, and the panel gets two lines
         self.resizeDocks([log, panel], list(_WIDTHS), QtCore.Qt.Orientation.Horizontal)
@@ -105,13 +124,22 @@ class DesktopWindow(MainWindow):  # type: ignore[misc]
     def connect_gateway(self, gateway_name: str) -> None:
         """Open the form of a gateway; one whose file of last time is broken says so."""
         try:
-            super().connect_gateway(gateway_name)
+            form = ConnectDialog(self.main_engine, gateway_name)
+            form.setMinimumWidth(_FORM_WIDTH)  # addresses and references are long
+            form.exec()
         except (ValueError, TypeError) as error:
             file = get_file_path(f"connect_{gateway_name.lower()}.json")
             words = (
                 f"the form of {gateway_name} cannot be shown: {file}: {error}; mend or delete it"
             )
             self.main_engine.write_log(words, SOURCE)
+
+    def open_widget(self, widget_class: type[QtWidgets.QWidget], name: str) -> None:
+        """Open a window of an app; the panel is there already, and comes to the front."""
+        if name == APP_NAME:
+            self.connections.parentWidget().raise_()
+        else:
+            super().open_widget(widget_class, name)
 
     def keep_layout(self) -> None:
         """Remember it, as vnpy does when somebody closes the window by its button."""
@@ -183,6 +211,7 @@ def show(
     settings: GivenSettings = None,
     seconds: float | None = None,
     begun: Callable[[Callable[[], None]], None] | None = None,
+    title: str = TITLE,
 ) -> int:
     """Open the desktop and stay until it is closed; returns the exit code.
 
@@ -191,12 +220,14 @@ def show(
         settings: Of the foxtrot engine behind them.
         seconds: Close by itself after so long.
         begun: Told, once it is open, what closes it.
+        title: Of the window.
     """
     app: QtWidgets.QApplication = create_qapp("foxtrot")
     engine = make_engine(venues, settings)
 
     try:
         window = DesktopWindow(engine, engine.event_engine)
+        window.setWindowTitle(title)
 
         def end() -> None:
             window.keep_layout()

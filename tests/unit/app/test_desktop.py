@@ -59,6 +59,32 @@ def test_english_comes_first(
     assert environment.get("LANGUAGE") == then
 
 
+@pytest.mark.parametrize(
+    ("given", "there", "problem"),
+    [
+        ({}, True, "there is no screen"),
+        ({"DISPLAY": ":0"}, True, ""),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, True, ""),
+        ({"QT_QPA_PLATFORM": "offscreen"}, True, ""),
+        ({"QT_QPA_PLATFORM": "offscreen"}, False, "apt install libegl1 libgl1 "),
+        ({"DISPLAY": ":0"}, False, "libxcb-cursor0 "),
+    ],
+)
+def test_what_qt_lacks_is_named(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], there: bool, problem: str
+) -> None:
+    """Who has no screen, or not all libraries, reads what to do, and no dump of Qt's."""
+    monkeypatch.setattr(desktop.sys, "platform", "linux")
+    monkeypatch.setattr(desktop.os, "environ", given)
+    monkeypatch.setattr(desktop, "_loads", lambda library: there)
+    if not problem:
+        desktop._check_screen()
+        return
+    with pytest.raises(ConfigurationError) as refused:
+        desktop._check_screen()
+    assert problem in str(refused.value)
+
+
 def test_a_simulated_desktop_has_a_place_of_its_own(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

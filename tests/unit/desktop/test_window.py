@@ -12,6 +12,7 @@ import pytest
 from tests.support.desktop_window import LEFT, QTest, Shown, open_window, qt
 
 from vnpy.trader.constant import Exchange  # isort: skip
+from vnpy.trader.locale import _  # isort: skip
 from vnpy.trader.object import CancelRequest, QuoteRequest  # isort: skip
 from vnpy.trader.ui import MainWindow, QtCore, QtWidgets  # isort: skip
 from vnpy.trader.ui.widget import ConnectDialog  # isort: skip
@@ -234,13 +235,15 @@ def test_every_entry_of_the_menus_opens(shown: Shown, monkeypatch: pytest.Monkey
     monkeypatch.setattr(shown.engine.get_engine("email"), "send_email", lambda *mail: None)
     opened = []
     for action in entries(shown.window.menuBar()):
-        if action.text() != "Exit":
+        if action.text() != _("退出"):
             QtCore.QTimer.singleShot(50, close_what_is_open)
             action.trigger()
             opened.append(action.text())
     shown.until(lambda: True, "a moment")
     assert raised == []
-    assert {"Connect BINANCE", "Connections", "Find contract", "About"} <= set(opened), opened
+    spoken = {_("连接{}").format("BINANCE"), "Connections", _("查询合约"), _("关于")}
+    assert spoken <= set(opened)
+    assert "Connections" not in shown.window.widgets  # the dock is enough
     for each in shown.window.widgets.values():
         each.close()
 
