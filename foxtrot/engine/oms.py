@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
 
 from foxtrot.core.event_engine import EventEngine
 from foxtrot.core.handlers import Critical
@@ -33,15 +34,31 @@ from foxtrot.model.objects import (
 T = TypeVar("T")
 
 
-class Shelf(Generic[T]):
-    """The latest object per id. One writer; a reader gets a copy made in one step."""
+ORDERS_KEPT: Final = 20_000
+"""Orders, all open ones and the newest of those that have ended."""
+TRADES_KEPT: Final = 100_000
+_AT_ONCE: Final = 0.1
+"""So many more are put, as a share, before the oldest go together."""
 
-    def __init__(self) -> None:
+
+class Shelf(Generic[T]):
+    """The latest object per id. One writer; a reader gets a copy made in one step.
+
+    Args:
+        most: How many are kept; 0: all, as there are only so many ids.
+        stays: Of what is kept, however old it is.
+    """
+
+    def __init__(self, most: int = 0, stays: Callable[[T], bool] | None = None) -> None:
         self._latest: dict[str, T] = {}
+        self.most, self._stays = most, stays
+        self._room = most + max(int(most * _AT_ONCE), 1)
 
     def put(self, key: str, item: T) -> None:
         """Keep `item` as the latest of `key`."""
         self._latest[key] = item
+        if self.most and len(self._latest) >= self._room:
+            self._forget()
 
     def get(self, key: str) -> T | None:
         """The latest of `key`."""
@@ -50,6 +67,13 @@ class Shelf(Generic[T]):
     def all(self) -> list[T]:
         """The latest of every key."""
         return list(self._latest.values())
+
+    def _forget(self) -> None:
+        stays = self._stays
+        old = [key for key, item in self._latest.items() if stays is None or not stays(item)]
+        for key in old[: len(self._latest) - self.most]:
+            del self._latest[key]
+        self._room = len(self._latest) + max(int(self.most * _AT_ONCE), 1)
 
 
 class OmsEngine:
@@ -66,12 +90,12 @@ class OmsEngine:
         self.ticks: Shelf[TickData] = Shelf()
         self.depths: Shelf[DepthData] = Shelf()
         self.bars: Shelf[BarData] = Shelf()
-        self.orders: Shelf[OrderData] = Shelf()
-        self.trades: Shelf[TradeData] = Shelf()
+        self.orders: Shelf[OrderData] = Shelf(ORDERS_KEPT, OrderData.is_active)
+        self.trades: Shelf[TradeData] = Shelf(TRADES_KEPT)
         self.positions: Shelf[PositionData] = Shelf()
         self.accounts: Shelf[AccountData] = Shelf()
         self.contracts: Shelf[ContractData] = Shelf()
-        self.quotes: Shelf[QuoteData] = Shelf()
+        self.quotes: Shelf[QuoteData] = Shelf(ORDERS_KEPT)
         for type_, handler in (
             (EVENT_TICK, self._on_tick),
             (EVENT_DEPTH, self._on_depth),

@@ -15,7 +15,7 @@ ALLOWED = {"memory_mib": 5.0, "threads": 0.0, "tasks": 1.0, "descriptors": 1.0}
 """The gauges, and by how much each may grow from the second to the last third of a soak."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """What the process took at one moment; `quiet` if nothing was wrong then."""
 

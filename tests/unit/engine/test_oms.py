@@ -192,3 +192,30 @@ def test_a_snapshot_belongs_to_the_reader() -> None:
     shelf.put("a", 1)
     shelf.all().clear()
     assert shelf.get("a") == 1
+
+
+def test_a_shelf_of_what_never_ends_keeps_the_newest() -> None:
+    """Months of orders fill no memory; what still matters stays, however old it is."""
+    shelf: Shelf[int] = Shelf(100, lambda number: number % 50 == 0)
+    for number in range(1_000):
+        shelf.put(f"key{number}", number)
+        assert len(shelf.all()) <= 110
+        assert shelf.get(f"key{number}") == number
+    kept = shelf.all()
+    assert set(range(0, 1_000, 50)) <= set(kept)
+    assert kept[-70:] == list(range(930, 1_000))
+    assert kept == sorted(kept)
+
+
+def test_more_that_stays_than_there_is_room_for_is_kept() -> None:
+    """An open order is never forgotten."""
+    shelf: Shelf[int] = Shelf(10, lambda number: True)
+    for number in range(100):
+        shelf.put(str(number), number)
+    assert shelf.all() == list(range(100))
+
+
+def test_orders_and_fills_are_kept_within_bounds(engine: MainEngine) -> None:
+    """The cache of a process that trades for weeks stays what it is after a day."""
+    assert engine.oms.orders.most == 20_000
+    assert engine.oms.trades.most == 100_000
