@@ -1,24 +1,21 @@
-"""The lines to OpenD: refused, stuck, half-open, cut, broken, asleep; answers that never come."""
+"""The lines to OpenD: refused, stuck, quiet, broken, restarted; and deals that are not listed."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from foxtrot.adapter.futu.sdk import sdk
-from foxtrot.model.constants import Channel, Status
 from foxtrot.model.constants import ConnectionState as S
-from foxtrot.model.events import EVENT_STREAM
+from foxtrot.model.constants import Status
 from foxtrot.simulator.futu_schema import Proto
 from tests.support.futu_house import (
     BABA,
-    FUTU_SHORT,
     HSBC,
     LOT,
-    QUOTES,
+    STREAMER,
     TENCENT,
     TRADER,
     XIAOMI,
@@ -27,14 +24,12 @@ from tests.support.futu_house import (
     living,
     standing,
 )
-from tests.support.house import everything, healed, kept, lost, served, why
+from tests.support.house import WATCHFUL, everything, healed, lost, served, why
 from tests.support.rig import eventually
 from tests.support.trading_rig import TRADING, TradingRig
 
 WEBSOCKET = "websocket"
 IMPATIENT: dict[str, object] = {"liveness.probe_s": 0.4}
-NEVER_S = 60.0
-"""A deadline that no test lives to see."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -61,21 +56,6 @@ def rig(house: House) -> Iterator[TradingRig]:
     """An engine, not connected yet."""
     with living(house) as rig:
         yield rig
-
-
-def test_a_port_where_nobody_listens(house: House) -> None:
-    """F01: OpenD is not running: said at once, not at a deadline; once it runs, all is served."""
-    house.stop()
-    with living(house, {"connect.timeout_s": NEVER_S}) as rig:
-        rig.subscribe(TENCENT)
-        rig.connect()
-        rig.wait_trading(S.RECONNECTING)
-        rig.wait_state(S.RECONNECTING)
-        assert set(rig.error_kinds()) == {"ConnectError"}
-        for session in (WEBSOCKET, TRADING):
-            assert "is OpenD running" in why(rig, session)
-        house.start()
-        healed(rig)
 
 
 def test_an_opend_that_hangs_up_at_once(rig: TradingRig) -> None:
@@ -135,34 +115,11 @@ def test_a_silent_opend_is_given_up(house: House, fault: str, params: dict[str, 
         eventually(lambda: len(house.sim.connections) <= 3, "no line of an attempt is left")
 
 
-def test_accept_then_close_backs_off(rig: TradingRig) -> None:
-    """F06: a line that ends soon after READY is not tried at once again and again."""
-    everything(rig)
-    for round_ in range(1, 4):
-        since = len(rig.log)
-        rig.venue.faults.inject("eof", path=TRADER)
-        assert rig.wait_state(S.RECONNECTING, since=since, session=TRADING).attempt == round_
-        rig.wait_trading(S.READY, since)
-    delays = [s.delay_s for s in rig.statuses(TRADING) if s.state is S.RECONNECTING]
-    assert delays[0] <= 0.06 < delays[2]
-    healed(rig)
-
-
-@pytest.mark.parametrize("fault", ["rst", "eof"])
-def test_a_cut_line_comes_back_with_everything(rig: TradingRig, fault: str) -> None:
-    """F11: a reset and an end without a word: all streams and orders are there again."""
-    everything(rig)
-    orderid = rig.rest(volume=LOT)
-    assert all(lost(rig, fault))
-    healed(rig)
-    assert rig.held(orderid).open
-
-
 @pytest.mark.parametrize(
     ("fault", "words"),
     [("half_frame", "closed by OpenD"), ("corrupt_length", "not OpenD's protocol")],
 )
-@pytest.mark.parametrize("path", [QUOTES, TRADER])
+@pytest.mark.parametrize("path", [STREAMER, TRADER])
 def test_a_line_that_cannot_be_trusted_is_replaced(
     rig: TradingRig, path: str, fault: str, words: str
 ) -> None:
@@ -201,17 +158,6 @@ def test_a_handshake_that_cannot_be_read(rig: TradingRig, fault: str) -> None:
     healed(rig)
 
 
-def test_a_half_open_line_is_found(house: House) -> None:
-    """F20: OpenD stands and says nothing any more: idle, a probe, then fresh lines."""
-    with living(house, IMPATIENT) as rig:
-        everything(rig)
-        orderid = rig.rest(volume=LOT)
-        lost(rig, "mute")
-        assert "HeartbeatTimeout" in rig.error_kinds()
-        healed(rig)
-        assert rig.held(orderid).open
-
-
 @pytest.mark.parametrize("signs", [True, False], ids=["signs of life", "none"])
 def test_a_quiet_market_is_no_fault(house: House, signs: bool) -> None:
     """F20: nothing moves, and perhaps no sign of life is answered: probes are; lines stay."""
@@ -225,30 +171,10 @@ def test_a_quiet_market_is_no_fault(house: House, signs: bool) -> None:
         healed(rig)
 
 
-@pytest.mark.parametrize(
-    "request_",
-    ["managed_accounts", "account_updates", "unlock", "open_orders", "positions", "account"],
-)
-def test_an_answer_that_never_comes_is_no_empty_answer(house: House, request_: str) -> None:
-    """F72: no READY, no order, a typed error; the market's data does not wait for it."""
-    with living(house, config=replace(FUTU_SHORT, request_timeout_s=0.3)) as rig:
-        house.faults.inject("request_swallowed", request=request_, count=0)
-        rig.subscribe(TENCENT)
-        rig.connect()
-        reason = rig.wait_trading(S.RECONNECTING)
-        assert "was not answered within 0.3 s" in reason
-        assert "VenueUnavailable" in rig.error_kinds()
-        assert S.READY not in rig.states(TRADING)
-        assert rig.refused(rig.send(volume=LOT)).startswith("local:not_ready: ")
-        rig.wait_state(S.READY)
-        rig.wait_fresh(TENCENT)
-        healed(rig)
-
-
 @pytest.mark.parametrize("request_", ["global_state", "trades", "executions"])
 def test_fills_that_are_not_listed_are_not_none(house: House, request_: str) -> None:
     """F72: back after an absence, and no list of deals comes: no READY before there is one."""
-    with living(house, config=replace(FUTU_SHORT, request_timeout_s=0.3)) as rig:
+    with living(house, config=replace(WATCHFUL, request_timeout_s=0.3)) as rig:
         rig.trade(TENCENT)
         orderid, since = rig.rest(volume=LOT), len(rig.log)
         house.faults.inject("request_swallowed", request=request_, path=TRADER, count=0)
@@ -296,54 +222,3 @@ def test_a_password_that_is_refused_is_sent_once(house: House, rig: TradingRig) 
     rig.wait_fresh(TENCENT)
     assert house.asked_of(Proto.Trd_UnlockTrade) == 1
     assert rig.refused(rig.send(volume=LOT)).startswith("local:not_ready: ")
-
-
-def test_after_a_sleep_nothing_is_believed_unasked(
-    house: House, rig: TradingRig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """F92: the lid was closed: streams are stale and orders asked for, at once; lines are kept."""
-    everything(rig)
-    orderid = rig.rest(volume=LOT)
-    since, wanted = len(rig.log), len(rig.adapter.subscriptions())
-    reconciled = rig.trading().reconciled_ns
-    monkeypatch.setattr(rig.adapter.clock, "time_ns", lambda: time.time_ns() + 3_600_000_000_000)
-
-    def doubted() -> bool:
-        told = [event.data for event in rig.log.items[since:] if event.type == EVENT_STREAM]
-        return len({str(s) for s in told if "nothing ran" in str(s)}) >= wanted
-
-    eventually(doubted, "every stream is stale")
-    eventually(lambda: rig.trading().reconciled_ns > reconciled, "orders are asked for")
-    healed(rig)
-    assert kept(rig)
-    assert rig.held(orderid).open
-
-
-@pytest.mark.parametrize("ahead_s", [-3_600, 3_600])
-def test_a_clock_that_is_wrong_stops_nothing(rig: TradingRig, ahead_s: int) -> None:
-    """F45: an hour off: streams flow, and what filled meanwhile is found by Futu's own lists."""
-    rig.venue.faults.inject("clock_skew", seconds=ahead_s)
-    rig.subscribe(TENCENT, Channel.TICK, Channel.DEPTH, Channel.TRADE)
-    rig.connect()
-    rig.wait_served()
-    orderid = rig.rest(volume=LOT)
-    since = len(rig.log)
-    rig.venue.faults.inject("restart", seconds=0.2)
-    rig.wait_trading(S.RECONNECTING, since)
-    rig.venue.fill(orderid)
-    rig.wait_order(orderid, Status.ALLTRADED)
-    served(rig)
-    rig.wait_agreed()
-
-
-def test_everything_late_is_everything(rig: TradingRig) -> None:
-    """F72: with 0.1 s on each answer and each push all goes on as without."""
-    rig.venue.faults.inject("latency", seconds=0.1)
-    everything(rig)
-    orderid = rig.rest(volume=300.0)
-    rig.venue.fill(orderid, LOT)
-    rig.wait_trades(orderid)
-    rig.cancel(orderid)
-    rig.wait_order(orderid, Status.CANCELLED)
-    assert kept(rig)
-    healed(rig)

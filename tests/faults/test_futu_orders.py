@@ -1,4 +1,4 @@
-"""What befalls orders at Futu: answers that never come or say nothing, lost pushes, other hands."""
+"""What befalls orders at Futu alone: answers that say nothing, lost pushes, other hands."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.constants import OrderType, Status
 from foxtrot.simulator.futu import FutuLimits
 from tests.support.futu_house import (
-    BABA,
-    FUTU_SHORT,
     LOT,
-    QUOTES,
     TENCENT,
     TRADER,
     House,
@@ -25,9 +22,9 @@ from tests.support.futu_house import (
     living,
     standing,
 )
-from tests.support.house import healed, kept
+from tests.support.house import WATCHFUL, healed, kept
 from tests.support.rig import eventually
-from tests.support.trading_rig import TRADING, TradingRig
+from tests.support.trading_rig import TradingRig
 
 WHOLE = 300.0
 """A volume that can be filled in parts."""
@@ -63,30 +60,6 @@ def rig(house: House) -> Iterator[TradingRig]:
         yield rig
 
 
-@pytest.mark.parametrize("fault", ["request_swallowed", "request_reset"])
-def test_an_order_that_never_arrived(rig: TradingRig, fault: str) -> None:
-    """F80: in doubt; Futu lists it nowhere, twice: rejected, and never sent again."""
-    rig.venue.faults.inject(fault, request="place")
-    orderid = rig.send(volume=LOT)
-    rig.wait_doubt(orderid)
-    rig.wait_order(orderid, Status.REJECTED)
-    healed(rig)
-    assert orderid not in rig.venue.received()
-
-
-@pytest.mark.parametrize("fault", ["ack_swallowed", "ack_reset"])
-@pytest.mark.parametrize("fills", [False, True])
-def test_an_order_whose_answer_never_came(rig: TradingRig, fault: str, fills: bool) -> None:
-    """F80: what is pushed or listed shows it by its remark: open, or filled, told once."""
-    rig.venue.faults.inject(fault, request="place")
-    price = rig.venue.crossing_price(TENCENT) if fills else None
-    orderid = rig.send(price=price, volume=LOT)
-    rig.wait_order(orderid, Status.ALLTRADED if fills else Status.NOTTRADED)
-    healed(rig)
-    assert rig.venue.received() == {orderid: 1}
-    assert len(rig.fills(orderid)) == fills
-
-
 @pytest.mark.parametrize("fault", ["bad_checksum", "unknown_format", "half_frame"])
 def test_an_answer_that_cannot_be_read(rig: TradingRig, fault: str) -> None:
     """F81: it proves nothing; the order is what is pushed or listed, and is sent once."""
@@ -106,17 +79,6 @@ def test_an_answer_that_proves_nothing(rig: TradingRig) -> None:
     rig.wait_agreed()
 
 
-def test_an_answer_behind_its_time(rig: TradingRig) -> None:
-    """F82: OpenD answers after it was asked what became of the order: no second one is sent."""
-    rig.venue.faults.inject("late_ack", request="place", seconds=1.5)
-    orderid = rig.send(volume=WHOLE)
-    rig.wait_order(orderid, Status.NOTTRADED)
-    rig.venue.fill(orderid, LOT)
-    rig.wait_order(orderid, Status.PARTTRADED)
-    healed(rig)
-    assert rig.venue.received() == {orderid: 1}
-
-
 @pytest.mark.parametrize("early", [False, True], ids=["answer first", "push first"])
 def test_whatever_comes_first_an_order_ends_once(
     house: House, rig: TradingRig, early: bool
@@ -128,32 +90,6 @@ def test_whatever_comes_first_an_order_ends_once(
         rig.wait_order(orderid, Status.ALLTRADED)
     rig.wait_agreed()
     assert {each.status for each in rig.last_of_each()} == {Status.ALLTRADED}
-
-
-@pytest.mark.parametrize(
-    ("fault", "params"),
-    [
-        ("reordered", {"channel": "deal", "count": 0}),
-        ("reordered", {"channel": "order", "count": 0}),
-        ("late_reports", {"seconds": 0.3}),
-        ("duplicate_reports", {}),
-    ],
-    ids=["deals behind", "orders behind", "all late", "all twice"],
-)
-def test_reports_in_another_order(rig: TradingRig, fault: str, params: dict[str, object]) -> None:
-    """F41: whatever comes first, or twice: no order goes back, each fill is told once."""
-    orderid, other = rig.rest(volume=WHOLE), rig.rest(symbol=BABA, volume=LOT)
-    rig.venue.faults.inject(fault, **params)
-    rig.venue.fill(orderid, LOT)
-    rig.wait_trades(orderid)
-    rig.venue.fill(orderid)
-    rig.cancel(other, BABA)
-    rig.wait_order(orderid, Status.ALLTRADED)
-    rig.wait_order(other, Status.CANCELLED)
-    rig.venue.faults.clear()
-    rig.wait_agreed()
-    traded = [each.traded for each in rig.orders(orderid)]
-    assert traded == sorted(traded)
 
 
 @pytest.mark.parametrize("fault", ["bad_checksum", "unknown_format"])
@@ -169,7 +105,7 @@ def test_a_report_that_cannot_be_read_is_asked_for(rig: TradingRig, fault: str) 
 
 def test_a_report_that_is_lost_is_found(house: House) -> None:
     """F42: the line stands and a push got lost: the next look at the lists tells it, once."""
-    with living(house, config=replace(FUTU_SHORT, reconcile_s=0.3)) as rig:
+    with living(house, config=replace(WATCHFUL, reconcile_s=0.3)) as rig:
         rig.trade(TENCENT)
         orderid = rig.rest(volume=LOT)
         house.faults.inject("mute", path=TRADER)
@@ -200,61 +136,6 @@ def test_what_happened_while_nobody_listened(house: House, rig: TradingRig) -> N
     rig.wait_order(theirs, Status.NOTTRADED)
     assert len(rig.wait_trades(filled, 2)) == 2
     healed(rig)
-
-
-def test_a_line_cut_between_the_parts_of_a_fill(rig: TradingRig) -> None:
-    """F83: the traded total is Futu's after it, each part told once, also those while away."""
-    orderid = rig.rest(volume=1_000.0)
-    for part in range(4):
-        rig.venue.fill(orderid, LOT)
-        if part % 2:
-            since = len(rig.log)
-            rig.venue.faults.inject("rst", path=TRADER)
-            rig.venue.fill(orderid, LOT)
-            rig.wait_trading(S.READY, since)
-    rig.wait_trades(orderid, 6)
-    healed(rig)
-
-
-@pytest.mark.parametrize("fault", ["request_swallowed", "ack_swallowed", "ack_reset"])
-def test_a_cancel_without_an_answer(rig: TradingRig, fault: str) -> None:
-    """F84: the order is what Futu lists in the end: open still, or cancelled."""
-    orderid = rig.rest(volume=LOT)
-    rig.venue.faults.inject(fault, request="cancel")
-    rig.cancel(orderid)
-    eventually(lambda: not rig.venue.faults.faults(), "the cancel was taken")
-    if fault == "request_swallowed":
-        eventually(lambda: not rig.trading().in_doubt, "nothing is in doubt")
-    else:
-        rig.wait_order(orderid, Status.CANCELLED)
-    healed(rig)
-
-
-def test_a_cancel_that_meets_a_fill(rig: TradingRig) -> None:
-    """F84: Futu refuses the cancel, as the order has traded: that is told, once."""
-    rig.venue.faults.inject("cancel_race")
-    orderid = rig.rest(volume=LOT)
-    rig.cancel(orderid)
-    rig.wait_order(orderid, Status.ALLTRADED)
-    rig.wait_agreed()
-    assert Status.CANCELLED not in rig.statuses_of(orderid)
-
-
-def test_orders_while_nobody_is_there(house: House, rig: TradingRig) -> None:
-    """F84: neither a new order nor a cancel is kept for later: refused in words, none sent."""
-    orderid = rig.rest(volume=LOT)
-    since = len(rig.log)
-    house.faults.inject("refuse")
-    house.faults.inject("rst")
-    rig.wait_trading(S.RECONNECTING, since)
-    late = rig.send(volume=LOT)
-    rig.cancel(orderid)
-    told = rig.wait_order(orderid, since=since, where=lambda order: bool(order.reason))
-    assert told.reason == "local:not_ready: not cancelled, trading is not ready"
-    assert told.status is Status.NOTTRADED
-    assert rig.refused(late).startswith("local:not_ready: ")
-    healed(rig)
-    assert (house.cancels(), house.received()) == ([], {orderid: 1})
 
 
 def test_a_reject_storm_pauses_new_orders(house: House) -> None:
@@ -358,27 +239,3 @@ def test_lists_that_hang_hold_up_no_order(house: House, rig: TradingRig) -> None
     rig.wait_order(orderid, Status.CANCELLED)
     house.faults.clear()
     rig.wait_agreed()
-
-
-def test_an_opend_that_hangs_is_left(rig: TradingRig) -> None:
-    """F20: nothing is answered any more: an order is in doubt, the line is replaced; resolved."""
-    since = len(rig.log)
-    rig.venue.faults.inject("mute")
-    orderid = rig.send(volume=LOT)
-    rig.wait_doubt(orderid)
-    rig.wait_trading(S.RECONNECTING, since)
-    rig.venue.faults.clear()
-    rig.wait_order(orderid, Status.NOTTRADED, Status.REJECTED)
-    healed(rig)
-
-
-def test_the_market_may_be_lost_without_trading(rig: TradingRig) -> None:
-    """F11: the line of the market data is cut; orders do not notice."""
-    orderid = rig.rest(volume=LOT)
-    since = len(rig.log)
-    rig.venue.faults.inject("rst", path=QUOTES)
-    rig.wait_state(S.RECONNECTING, since=since)
-    rig.cancel(orderid)
-    rig.wait_order(orderid, Status.CANCELLED)
-    assert S.RECONNECTING not in rig.states(TRADING)
-    healed(rig)

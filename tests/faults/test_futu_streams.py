@@ -18,15 +18,14 @@ from tests.support.faults import prices_of
 from tests.support.futu_house import (
     ANY_NUMBER,
     BABA,
-    FUTU_SHORT,
-    QUOTES,
+    STREAMER,
     TENCENT,
     House,
     hasten,
     living,
     standing,
 )
-from tests.support.house import everything, healed, kept, lost, served
+from tests.support.house import WATCHFUL, everything, healed, kept, lost, served
 from tests.support.rig import eventually
 from tests.support.trading_rig import TradingRig
 
@@ -35,7 +34,7 @@ CHANNELS = "quote", "order_book", "ticker", "kline"
 HOSTILE = 6
 """Numbers of the simulator that are none."""
 
-AGAIN = replace(FUTU_SHORT, refused_retry_s=0.3)
+AGAIN = replace(WATCHFUL, refused_retry_s=0.3)
 """What was refused is asked for again soon."""
 
 
@@ -94,7 +93,7 @@ def test_a_symbol_that_is_refused_on_the_way_back(house: House) -> None:
         since = len(rig.log)
         refusal = {"request": "subscribe", "symbol": "HK.09988", "body": "订阅失败", "count": 0}
         house.faults.inject("error_ack", **refusal)
-        house.faults.inject("rst", path=QUOTES)
+        house.faults.inject("rst", path=STREAMER)
         assert "订阅失败" in rig.wait_stream(BABA, StreamState.POLLING, since=since).reason
         rig.wait_state(S.DEGRADED, since=since)
         rig.wait_fresh(TENCENT, BABA)
@@ -226,7 +225,7 @@ def test_one_bad_push_costs_one_push(house: House, rig: TradingRig, fault: str) 
     """F31: what cannot be read, or is not what was sent, is counted; everything goes on."""
     whole = fault in ("malformed_frame", "garbage_frame")
     for channel in CHANNELS:
-        place = {"symbol": "HK.00700", "channel": channel} if whole else {"path": QUOTES}
+        place = {"symbol": "HK.00700", "channel": channel} if whole else {"path": STREAMER}
         house.faults.inject(fault, **place)
         house.trade(TENCENT)
     eventually(lambda: rig.adapter.health().malformed >= 4, "each is counted")

@@ -1,4 +1,4 @@
-"""What befalls orders at TWS: nights, answers that never come or say little, and other hands."""
+"""What befalls orders at TWS alone: nights, warnings, a lost IB, and other hands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from tests.support.ib_house import (
     AAPL,
     IBM,
     MSFT,
-    STREAMER,
     TEN,
     TRADER,
     House,
@@ -84,55 +83,6 @@ def test_the_nightly_restart(house: House, rig: TradingRig) -> None:
     rig.wait_agreed()
 
 
-@pytest.mark.parametrize("fault", ["request_swallowed", "request_reset"])
-def test_an_order_that_never_arrived(rig: TradingRig, fault: str) -> None:
-    """F80: in doubt; TWS lists it nowhere, twice: rejected, and never sent again."""
-    rig.venue.faults.inject(fault, request="place")
-    orderid = rig.send()
-    rig.wait_doubt(orderid)
-    rig.wait_order(orderid, Status.REJECTED)
-    healed(rig)
-    assert orderid not in {each.orderid for each in rig.venue.held()}
-
-
-@pytest.mark.parametrize("fault", ["ack_swallowed", "ack_reset"])
-@pytest.mark.parametrize("fills", [False, True])
-def test_an_order_whose_answer_never_came(rig: TradingRig, fault: str, fills: bool) -> None:
-    """F80: in doubt until TWS's lists show it: open, or filled, each fill told once."""
-    rig.venue.faults.inject(fault, request="place")
-    price = rig.venue.crossing_price(AAPL) if fills else None
-    orderid = rig.send(price=price)
-    rig.wait_order(orderid, Status.ALLTRADED if fills else Status.NOTTRADED)
-    healed(rig)
-    assert rig.venue.received() == {orderid: 1}
-    assert len(rig.fills(orderid)) == fills
-
-
-@pytest.mark.parametrize("fault", ["request_swallowed", "ack_swallowed", "ack_reset"])
-def test_a_cancel_without_an_answer(rig: TradingRig, fault: str) -> None:
-    """F84: the order is what TWS lists in the end: open still, or cancelled."""
-    orderid = rig.rest()
-    rig.venue.faults.inject(fault, request="cancel")
-    rig.cancel(orderid)
-    eventually(lambda: not rig.venue.faults.faults(), "the cancel was taken")
-    if fault == "request_swallowed":
-        eventually(lambda: not rig.trading().in_doubt, "nothing is in doubt")
-    else:
-        rig.wait_order(orderid, Status.CANCELLED)
-    healed(rig)
-
-
-def test_an_answer_behind_its_time(rig: TradingRig) -> None:
-    """F82: TWS answers after it was asked what became of the order: no second one is sent."""
-    rig.venue.faults.inject("late_ack", request="place", seconds=1.5)
-    orderid = rig.send()
-    rig.wait_order(orderid, Status.NOTTRADED)
-    rig.venue.fill(orderid, 0.2)
-    rig.wait_order(orderid, Status.PARTTRADED)
-    healed(rig)
-    assert rig.venue.received() == {orderid: 1}
-
-
 @pytest.mark.parametrize(
     ("code", "text"),
     [
@@ -182,70 +132,6 @@ def test_the_notice_of_a_cancel_before_its_status(rig: TradingRig) -> None:
         rig.wait_order(each, Status.CANCELLED)
     rig.wait_agreed()
     assert rig.statuses_of(orderid)[-2:] == [Status.PARTTRADED, Status.CANCELLED]
-
-
-def test_reports_that_come_twice(rig: TradingRig) -> None:
-    """F40: each change and each fill is told once; the second is nothing new."""
-    rig.venue.faults.inject("duplicate_reports")
-    orderid = rig.rest()
-    for part in range(1, 4):
-        rig.venue.fill(orderid, 0.1)
-        rig.wait_trades(orderid, part)
-    rig.venue.fill(orderid)
-    rig.wait_order(orderid, Status.ALLTRADED)
-    rig.wait_agreed()
-    told = [(each.status, each.traded) for each in rig.orders(orderid)]
-    assert len(told) == len(set(told))
-
-
-@pytest.mark.parametrize(
-    ("fault", "params"),
-    [
-        ("reordered", {"channel": "execDetails", "count": 0}),
-        ("reordered", {"channel": "orderStatus", "count": 0}),
-        ("reordered", {"channel": "openOrder", "count": 0}),
-        ("late_reports", {"seconds": 0.3}),
-    ],
-    ids=["fill behind", "status behind", "terms behind", "all late"],
-)
-def test_reports_in_another_order(rig: TradingRig, fault: str, params: dict[str, object]) -> None:
-    """F41: whatever comes first: no order goes back, no fill is told twice or forgotten."""
-    orderid, other = rig.rest(), rig.rest(symbol=MSFT)
-    rig.venue.faults.inject(fault, **params)
-    rig.venue.fill(orderid, 0.2)
-    rig.wait_trades(orderid)
-    rig.venue.fill(orderid)
-    rig.cancel(other, MSFT)
-    rig.wait_order(orderid, Status.ALLTRADED)
-    rig.wait_order(other, Status.CANCELLED)
-    rig.venue.faults.clear()
-    rig.wait_agreed()
-    traded = [each.traded for each in rig.orders(orderid)]
-    assert traded == sorted(traded)
-
-
-def test_a_cancel_that_meets_a_fill(rig: TradingRig) -> None:
-    """F84: 10148 or 161 says nothing of what became of the order: its status does, once."""
-    rig.venue.faults.inject("cancel_race")
-    orderid = rig.rest()
-    rig.cancel(orderid)
-    rig.wait_order(orderid, Status.ALLTRADED)
-    rig.wait_agreed()
-    assert Status.CANCELLED not in rig.statuses_of(orderid)
-
-
-def test_a_line_cut_between_the_parts_of_a_fill(rig: TradingRig) -> None:
-    """F83: the traded total is TWS's after it, each part told once, also those while away."""
-    orderid = rig.rest()
-    for part in range(4):
-        rig.venue.fill(orderid, 0.1)
-        if part % 2:
-            since = len(rig.log)
-            rig.venue.faults.inject("rst", path=TRADER)
-            rig.venue.fill(orderid, 0.02)
-            rig.wait_trading(S.READY, since)
-    rig.wait_trades(orderid, 6)
-    healed(rig)
 
 
 @pytest.mark.parametrize("code", [1101, 1102])
@@ -309,33 +195,6 @@ def test_an_api_that_may_only_be_read(house: House, rig: TradingRig) -> None:
     rig.wait_agreed()
 
 
-def test_a_tws_that_hangs_is_left(rig: TradingRig) -> None:
-    """F20: nothing is answered any more: an order is in doubt, the line is replaced; resolved."""
-    since = len(rig.log)
-    rig.venue.faults.inject("mute")
-    orderid = rig.send()
-    rig.wait_doubt(orderid)
-    rig.wait_trading(S.RECONNECTING, since)
-    rig.venue.faults.clear()
-    rig.wait_order(orderid, Status.NOTTRADED, Status.REJECTED)
-    healed(rig)
-
-
-def test_a_cancel_while_nobody_is_there(house: House, rig: TradingRig) -> None:
-    """F84: it waits for a moment, then it is refused in words; the order is as open as it was."""
-    orderid = rig.rest()
-    since = len(rig.log)
-    house.faults.inject("refuse")
-    house.faults.inject("rst")
-    rig.wait_trading(S.RECONNECTING, since)
-    rig.cancel(orderid)
-    told = rig.wait_order(orderid, since=since, where=lambda order: bool(order.reason))
-    assert told.reason == "local:not_ready: not cancelled, trading is not ready"
-    assert told.status is Status.NOTTRADED
-    healed(rig)
-    assert house.cancels() == []
-
-
 def test_a_reject_storm_pauses_new_orders(house: House) -> None:
     """F85: so many rejections in a row, and new orders pause, in words; cancels go."""
     with living(house, {"orders.max_rejections": 3}) as rig:
@@ -359,18 +218,6 @@ def test_an_error_that_proves_nothing(house: House, rig: TradingRig) -> None:
     rig.wait_doubt(orderid)
     rig.wait_order(orderid, Status.REJECTED)
     rig.wait_agreed()
-
-
-def test_the_market_may_be_lost_without_trading(rig: TradingRig) -> None:
-    """F11: the line of the market data is cut; orders do not notice."""
-    orderid = rig.rest()
-    since = len(rig.log)
-    rig.venue.faults.inject("rst", path=STREAMER)
-    rig.wait_state(S.RECONNECTING, since=since)
-    rig.cancel(orderid)
-    rig.wait_order(orderid, Status.CANCELLED)
-    assert S.RECONNECTING not in rig.states(TRADING)
-    healed(rig)
 
 
 @pytest.mark.parametrize("fault", ["garbage_frame", "malformed_frame", "unknown_event"])

@@ -13,10 +13,9 @@ from foxtrot.model.constants import Channel, Interval, Status
 from foxtrot.model.objects import BarData
 from foxtrot.model.requests import HistoryRequest
 from foxtrot.simulator.ib_requests import ReqHistoricalData
-from tests.support.house import everything, healed, kept
+from tests.support.house import WATCHFUL, everything, healed, kept
 from tests.support.ib_house import (
     AAPL,
-    IB_SHORT,
     House,
     hasten,
     living,
@@ -47,7 +46,7 @@ def house() -> Iterator[House]:
 @pytest.fixture
 def rig(house: House) -> Iterator[TradingRig]:
     """An engine, not connected yet."""
-    config = replace(IB_SHORT, refused_retry_s=0.3)
+    config = replace(WATCHFUL, refused_retry_s=0.3)
     with living(house, {"orders.timeout_s": 5.0}, config) as rig:
         yield rig
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
@@ -17,8 +16,7 @@ from foxtrot.model.health import StreamKey
 from foxtrot.simulator.futu import FutuLimits, SimulatedFutu
 from foxtrot.simulator.futu_schema import Proto
 from tests.support.futu_books import FutuBooks
-from tests.support.house import doubt_soon, open_house
-from tests.support.rig import SHORT
+from tests.support.house import SOON, WATCHFUL, doubt_soon, open_house
 from tests.support.trading_rig import TradingRig, trading
 
 TENCENT, BABA, HSBC = FutuBooks.symbols
@@ -27,14 +25,19 @@ FOUR = (TENCENT, BABA, HSBC, XIAOMI)
 """What the house trades; `symbols` are the first three."""
 
 LOT = 100.0
-QUOTES, TRADER = "/quotes", "/trading"
+"""Can be filled at once."""
+
+NOT_RUNNING = "is OpenD running"
+"""What is said where nobody listens."""
+
+LISTS = ("managed_accounts", "account_updates", "unlock", "open_orders", "positions", "account")
+"""What must be answered before orders are taken."""
+
+REORDERED = ("deal", "order")
+"""Reports that may come behind others."""
+
+STREAMER, TRADER = "/quotes", "/trading"
 """The connections that stream and that trade, as faults name them."""
-
-FUTU_SHORT = replace(SHORT, stream_look_s=0.1)
-"""Streams are looked at often."""
-
-SOON: dict[str, object] = {"liveness.stream_idle_s": 0.5, "subscribe.timeout_s": 0.3}
-"""A stream is compared with a snapshot soon."""
 
 ANY_NUMBER = FutuLimits(
     place=None, modify=None, orders=None, unlock=None, snapshot=None, history=None
@@ -100,7 +103,7 @@ def standing(limits: FutuLimits = ANY_NUMBER) -> Iterator[House]:
 
 @contextmanager
 def living(
-    house: House, flags: Mapping[str, object] | None = None, config: StreamConfig = FUTU_SHORT
+    house: House, flags: Mapping[str, object] | None = None, config: StreamConfig = WATCHFUL
 ) -> Iterator[TradingRig]:
     """An engine that trades and streams there, not connected yet."""
     with trading(house, {**SOON, **(flags or {})}, config) as rig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -15,10 +16,16 @@ from foxtrot.model.objects import NS_PER_S
 from foxtrot.model.requests import SubscribeRequest
 from tests.support.futu_books import FutuBooks
 from tests.support.ib_venue import IbUnderTest
-from tests.support.rig import eventually
+from tests.support.rig import SHORT, eventually
 from tests.support.trading_rig import TRADING, TradingRig
 
 SocketHouse = IbUnderTest | FutuBooks
+
+WATCHFUL = replace(SHORT, stream_look_s=0.1)
+"""Streams are looked at often."""
+
+SOON: dict[str, object] = {"liveness.stream_idle_s": 0.5, "subscribe.timeout_s": 0.3}
+"""A stream is compared with a snapshot soon, and who says nothing has not refused it."""
 
 
 @contextmanager

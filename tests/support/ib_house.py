@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.simulator.ib import IbLimits
-from tests.support.house import doubt_soon, open_house
+from tests.support.house import SOON, WATCHFUL, doubt_soon, open_house
 from tests.support.ib_venue import IbUnderTest
-from tests.support.rig import SHORT
 from tests.support.trading_rig import TradingRig, trading
 
 AAPL, MSFT, IBM = IbUnderTest.symbols
@@ -20,17 +18,23 @@ TEN = (*IbUnderTest.symbols, *(f"{name}-USD-STK" for name in ("NVDA", "TSLA", "S
 TEN += tuple(f"T{number:03d}-USD-STK" for number in range(4))
 """What the house trades; `symbols` are the first three."""
 
+LOT = 0.1
+"""Can be filled at once."""
+
+NOT_RUNNING = "is TWS or IB Gateway running there"
+"""What is said where nobody listens."""
+
+LISTS = ("positions", "open_orders", "completed_orders", "executions", "account_updates")
+"""What must be answered before orders are taken."""
+
+REORDERED = ("execDetails", "orderStatus", "openOrder")
+"""Reports that may come behind others."""
+
 TRADER = "client/1"
 """The connection that trades, as faults name it."""
 
 STREAMER = "client/100"
 """The first connection that streams."""
-
-IB_SHORT = replace(SHORT, stream_look_s=0.1)
-"""Streams are looked at often."""
-
-SOON: dict[str, object] = {"liveness.stream_idle_s": 0.5, "subscribe.timeout_s": 0.3}
-"""A stream is compared with a snapshot soon, and who says nothing has not refused it."""
 
 
 class House(IbUnderTest):
@@ -79,7 +83,7 @@ def standing() -> Iterator[House]:
 
 @contextmanager
 def living(
-    house: House, flags: Mapping[str, object] | None = None, config: StreamConfig = IB_SHORT
+    house: House, flags: Mapping[str, object] | None = None, config: StreamConfig = WATCHFUL
 ) -> Iterator[TradingRig]:
     """An engine that trades and streams there, not connected yet."""
     with trading(house, {**SOON, **(flags or {})}, config) as rig:
