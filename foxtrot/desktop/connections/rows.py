@@ -59,7 +59,8 @@ class Switch(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One row: a text for each column, the colour of its state, and what is under it.
+    """One row: a text for each column, the colours of its state and of its data's age, and what is
+    under it.
 
     `spanned` is a row of words across all columns, `curve` the latencies that are drawn, in
     milliseconds.
@@ -68,6 +69,7 @@ class Row(msgspec.Struct, frozen=True):
     key: str
     cells: tuple[str, ...]
     tone: Tone = Tone.PLAIN
+    fresh: Tone = Tone.PLAIN
     hint: str = ""
     children: tuple[Row, ...] = ()
     switch: Switch | None = None
@@ -93,6 +95,7 @@ _STREAM = {
 }
 _WORST = {state: place for place, state in enumerate(_STREAM)}
 _ERRORS_SHOWN = 10
+_WHOLE_MS = 10.0
 
 
 def rows_of(
@@ -131,7 +134,7 @@ def _venue(
     pinned = _pinned(rollout)
     children = (
         *(_session(name, each, now_ns) for each in health.sessions),
-        *_symbols(health, now_ns),
+        *_symbols(health, pinned, now_ns),
         *_errors(health, now_ns),
         *_facts(health),
     )
@@ -142,18 +145,23 @@ def _venue(
         Mode=_mode([each.mode for each in health.streams], pinned),
         Since=age(health.since_ns, now_ns),
         Last_data=age(max((each.last_data_ns for each in health.streams), default=0), now_ns),
-        Latency=f"{curve[-1]:.2g} ms" if curve else "",
+        Latency=_milliseconds(curve[-1]) if curve else "",
         Reconnects=str(health.reconnects),
         Errors=str(sum(health.errors_by_class.values())),
         Breaker=next((b for b in map(_breaker, health.sessions) if b != "closed"), "closed"),
         Orders=_orders(health),
         Why=_why(health),
         tone=_tone(health),
+        fresh=_freshness(health.streams),
         hint="\n".join(_words(each) for each in _newest(health)),
         children=children,
         switch=Switch(name, "", pinned),
         curve=curve,
     )
+
+
+def _milliseconds(latency: float) -> str:
+    return f"{latency:.0f} ms" if latency >= _WHOLE_MS else f"{latency:.2g} ms"
 
 
 def _pinned(rollout: RollOutHealth | None) -> Mode | None:
@@ -213,19 +221,29 @@ def _session(name: str, session: SessionHealth, now_ns: int) -> Row:
     )
 
 
-def _symbols(health: AdapterHealth, now_ns: int) -> list[Row]:
+def _freshness(streams: Sequence[StreamStatus]) -> Tone:
+    tones = [_STREAM[each.state] for each in streams]
+    return max(tones, key=list(Tone).index, default=Tone.PLAIN)
+
+
+def _symbols(health: AdapterHealth, venue: Mode | None, now_ns: int) -> list[Row]:
     streams: dict[str, list[StreamStatus]] = {}
     for each in health.streams:
         streams.setdefault(each.vt_symbol, []).append(each)
-    return [_symbol(health, vt_symbol, streams[vt_symbol], now_ns) for vt_symbol in sorted(streams)]
+    return [_symbol(health, venue, name, streams[name], now_ns) for name in sorted(streams)]
 
 
 def _symbol(
-    health: AdapterHealth, vt_symbol: str, streams: Sequence[StreamStatus], now_ns: int
+    health: AdapterHealth,
+    venue: Mode | None,
+    vt_symbol: str,
+    streams: Sequence[StreamStatus],
+    now_ns: int,
 ) -> Row:
-    """One symbol: as fresh as the worst of its streams."""
+    """One symbol: as fresh as the worst of its streams; `venue` is the mode that it was given."""
     name, pinned = health.adapter_name, health.pinned.get(vt_symbol)
     worst = max(streams, key=lambda each: _WORST[each.state])
+    by_hand = venue is Mode.POLLING and worst.state is StreamState.POLLING and pinned is None
     told = [each.last_data_ns for each in streams if each.last_data_ns]
     return _row(
         f"{name}/{vt_symbol}",
@@ -234,8 +252,9 @@ def _symbol(
         Mode=_mode([each.mode for each in streams], pinned),
         Since=age(worst.since_ns, now_ns),
         Last_data=age(worst.last_data_ns or min(told, default=0), now_ns),
-        Why=worst.reason,
+        Why="its venue was switched to polling by hand" if by_hand else worst.reason,
         tone=_STREAM[worst.state],
+        fresh=_STREAM[worst.state],
         children=tuple(_stream(name, each, now_ns) for each in streams),
         switch=Switch(name, vt_symbol, pinned),
     )
@@ -251,6 +270,7 @@ def _stream(name: str, stream: StreamStatus, now_ns: int) -> Row:
         Last_data=age(stream.last_data_ns, now_ns),
         Why=stream.reason,
         tone=_STREAM[stream.state],
+        fresh=_STREAM[stream.state],
     )
 
 
@@ -303,6 +323,7 @@ def _row(
     name: str,
     *,
     tone: Tone,
+    fresh: Tone = Tone.PLAIN,
     hint: str = "",
     children: tuple[Row, ...] = (),
     switch: Switch | None = None,
@@ -310,4 +331,4 @@ def _row(
     **cells: str,
 ) -> Row:
     named = {column.replace(" ", "_"): "" for column in COLUMNS[1:]} | cells
-    return Row(key, (name, *named.values()), tone, hint, children, switch, curve)
+    return Row(key, (name, *named.values()), tone, fresh, hint, children, switch, curve)
