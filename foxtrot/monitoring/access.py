@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from foxtrot.core.clock import Clock
@@ -62,13 +63,17 @@ class Token:
 
 def _read(file: Path) -> str:
     try:
-        held = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # O_NONBLOCK: opening a pipe must not wait for a writer.
+        held = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return ""
     except OSError as error:
         raise _unusable(file, f"cannot be read: {error.strerror}") from None
+    state = os.fstat(held)
+    if not stat.S_ISREG(state.st_mode):
+        os.close(held)
+        raise _unusable(file, "is not a regular file; remove it, and a token is made")
     with os.fdopen(held, "rb") as source:
-        state = os.fstat(source.fileno())
         if state.st_uid != os.getuid() or state.st_mode & 0o077:
             raise _unusable(file, "may be read by others; remove it, and a new one is made")
         text = source.read(_LONGEST_FILE).decode("ascii", "replace").strip()

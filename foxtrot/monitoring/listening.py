@@ -11,11 +11,15 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from foxtrot.monitoring.answers import failure
+from foxtrot.monitoring.door import Receive, Refusal, Scope, Send, refuse
+
 HEADER_LIMIT = 8 * 1024
 REQUEST_LIMIT = 2 * HEADER_LIMIT
 HEADER_S = 5.0
 CONNECTIONS = 64
 """Served at a time; those above are told to come later, and above twice as many not even that."""
+_BUSY = Refusal(503, "busy", "too many connections; come later", (b"retry-after", b"1"))
 
 
 class Listener(HttpToolsProtocol):
@@ -60,6 +64,22 @@ class Listener(HttpToolsProtocol):
         self._count(len(name) + len(value) + 4)
         super().on_header(name, value)
 
+    def on_headers_complete(self) -> None:
+        """Take the head; who comes while all places are taken is told to come later."""
+        full = max(len(self.connections), len(self.tasks)) > CONNECTIONS
+        self.app = _come_later if full else self.config.loaded_app
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what cannot be read, in the form of every other answer."""
+        body = failure("bad_request", "this is no HTTP/1.1 request, or its head is too long")
+        head = (
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
+
     def on_response_complete(self) -> None:
         """Leave the time until the next request to the keep-alive."""
         self._received = 0
@@ -89,6 +109,10 @@ class Listener(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+async def _come_later(scope: Scope, receive: Receive, send: Send) -> None:
+    await refuse(send, _BUSY)
 
 
 class _Server(uvicorn.Server):
@@ -134,7 +158,6 @@ def make_server(app: Any, begun: threading.Event, grace_s: int, thread: str) -> 
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=CONNECTIONS,
         timeout_keep_alive=int(HEADER_S),
         timeout_graceful_shutdown=grace_s,
         ws_max_size=64 * 1024,

@@ -209,8 +209,10 @@ def test_a_head_of_more_than_8_kib_is_refused(
 
 
 def test_what_is_no_http_is_refused(monitored: Monitored) -> None:
-    """Without a line in the log for each of them."""
-    assert raw(monitored, b"\x16\x03\x01\x02\x00 hello\r\n\r\n").startswith(b"HTTP/1.1 400")
+    """In the form of every other answer, and without a line in the log for each of them."""
+    told = raw(monitored, b"\x16\x03\x01\x02\x00 hello\r\n\r\n")
+    assert told.startswith(b"HTTP/1.1 400")
+    assert msgspec.json.decode(told.partition(b"\r\n\r\n")[2])["error"]["code"] == "bad_request"
 
 
 @pytest.mark.parametrize(
@@ -235,7 +237,10 @@ def test_connections_are_bounded(monitored: Monitored) -> None:
     ]
     try:
         lines[-1].sendall(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert lines[-1].recv(64).startswith(b"HTTP/1.1 503")
+        told = lines[-1].makefile("rb")
+        assert told.readline().startswith(b"HTTP/1.1 503")
+        length = next(int(head[15:]) for head in told if head.startswith(b"content-length:"))
+        assert b'"code":"busy"' in b"".join(iter(told.readline, b"\r\n")) + told.read(length)
     finally:
         for line in lines:
             line.close()

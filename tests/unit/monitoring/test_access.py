@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,18 @@ def test_a_link_in_the_place_of_the_token_is_not_followed(tmp_path: Path) -> Non
     (tmp_path / "token").symlink_to(target)
     with pytest.raises(CredentialError):
         Token(tmp_path / "token")
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_no_file_in_the_place_of_the_token_is_refused(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    """A directory is named, and a pipe is not waited for."""
+    file = tmp_path / "token"
+    make(file)
+    file.chmod(0o600)
+    with pytest.raises(CredentialError, match="token: is not a regular file"):
+        Token(file)
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
