@@ -13,7 +13,7 @@ from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.events import EVENT_STREAM
 from tests.support.house import WATCHFUL, everything, healed, kept, lost, ready, served, why
 from tests.support.rig import eventually
-from tests.support.socket_houses import HOMES, at_each, furnish
+from tests.support.socket_houses import HOMES, at_each
 from tests.support.trading_rig import TRADING, TradingRig
 
 WEBSOCKET = "websocket"
@@ -24,19 +24,18 @@ PARTS = 5
 """Lots of an order that is filled in parts."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def furnished() -> None:
-    """Threads that live as long as the process are there before all else."""
-    for home in HOMES.values():
-        furnish(home)
-
-
-@pytest.fixture(params=HOMES)
-def home(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
-    """A venue's own; what waits without need waits shortly."""
+@pytest.fixture(scope="module", params=HOMES)
+def home(request: pytest.FixtureRequest):
+    """A venue's own; what lives as long as the process is there before anything is counted."""
     home = HOMES[request.param]
-    home.hasten(monkeypatch)
+    home.furnish()
     return home
+
+
+@pytest.fixture(autouse=True)
+def hastened(home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits without need waits shortly."""
+    home.hasten(monkeypatch)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import pytest
 
 from foxtrot.adapter.futu import limits
+from foxtrot.adapter.futu.sdk import sdk
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.model.constants import Channel
 from foxtrot.model.health import StreamKey
@@ -81,6 +82,11 @@ class House(FutuBooks):
         """How often each stock was asked for, whatever of it."""
         wanted = [c2s for c2s in self.sim.seen.of(Proto.Qot_Sub) if c2s.isSubOrUnSub]
         return Counter(security.code for c2s in wanted for security in c2s.securityList)
+
+
+def furnish() -> None:
+    """Have the SDK's network thread there, which lives as long as the process."""
+    sdk()
 
 
 def hasten(monkeypatch: pytest.MonkeyPatch) -> None:

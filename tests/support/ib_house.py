@@ -66,6 +66,10 @@ class House(IbUnderTest):
         self.sim.on_loop(act)
 
 
+def furnish() -> None:
+    """Nothing lives as long as the process."""
+
+
 def hasten(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits without need waits shortly, and an order that nobody lists is late after 1 s."""
     for name, seconds in House.waits.items():
