@@ -59,8 +59,7 @@ class Switch(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One row: a text for each column, the colours of its state and of its data's age, and what is
-    under it.
+    """One row: a text for each column, the colours of its state and its age, and what is under it.
 
     `spanned` is a row of words across all columns, `curve` the latencies that are drawn, in
     milliseconds.

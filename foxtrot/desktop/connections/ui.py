@@ -35,7 +35,7 @@ _MODES: dict[str, Mode | None] = {
 _WIDTHS = {
     "Venue, symbol": 270,
     "State": 120,
-    "Mode": 180,
+    "Mode": 190,
     "Since": 70,
     "Last data": 80,
     "Latency": 160,
@@ -197,7 +197,7 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
         for column, text in enumerate(row.cells):
             if known is None or known.cells[column] != text:
                 item.setText(column, text)
-        if known is None or (known.tone, known.hint) != (row.tone, row.hint):
+        if known is None or _looks(known) != _looks(row):
             _dress(item, row)
         if row.curve and (known is None or known.curve != row.curve):
             item.setData(_LATENCY, CURVE, row.curve)
@@ -259,10 +259,17 @@ def _flat(rows: Sequence[Row]) -> Iterator[Row]:
 
 
 def _dress(item: QtWidgets.QTreeWidgetItem, row: Row) -> None:
-    colour = _COLOURS.get(row.tone)
-    brush = QtGui.QBrush(QtGui.QColor(colour)) if colour else QtGui.QBrush()
-    for column in (0,) if row.spanned else (_STATE, _DATA):
-        item.setForeground(column, brush)
+    item.setForeground(0 if row.spanned else _STATE, _brush(row.tone))
+    item.setForeground(_DATA, _brush(row.fresh))
     item.setToolTip(0, row.hint)
     if row.switch is not None:
         item.setToolTip(_MODE, "click to switch the mode")
+
+
+def _brush(tone: Tone) -> QtGui.QBrush:
+    colour = _COLOURS.get(tone)
+    return QtGui.QBrush(QtGui.QColor(colour)) if colour else QtGui.QBrush()
+
+
+def _looks(row: Row) -> tuple[Tone, Tone, str]:
+    return row.tone, row.fresh, row.hint

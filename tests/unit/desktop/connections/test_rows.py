@@ -130,10 +130,12 @@ def test_what_was_switched_by_hand_says_so() -> None:
     assert cell(row.children[0], "Mode") == f"polling, by hand {SWITCH}"
     assert row.children[0].switch == Switch("B", "BTCUSDT.BINANCE", Mode.POLLING)
     adapter = AdapterHealth("B", READY)
+    adapter = replace(adapter, streams=(stream(StreamState.POLLING, Mode.POLLING),))
     rollouts = {"B": RollOutHealth("polling", NOW, pinned=True)}
     engine, bridge = EngineHealth(running=True), BridgeHealth(running=True)
     (row,) = rows_of(Health(engine, bridge, (adapter,), rollouts=rollouts), NOW)
     assert row.switch == Switch("B", "", Mode.POLLING)
+    assert cell(row.children[0], "Why") == "its venue was switched to polling by hand"
 
 
 def test_errors_are_listed_newest_first() -> None:
@@ -164,6 +166,7 @@ def test_a_halt_is_shown_before_all_else(trading: TradingHealth, why: str) -> No
     """A venue that takes no orders is red, however well its streams are."""
     (row,) = rows(trading=trading, streams=(stream(StreamState.ACTIVE),))
     assert (row.tone, cell(row, "Why")) == (Tone.BAD, why)
+    assert row.fresh is Tone.GOOD
 
 
 def test_the_facts_of_a_venue_are_under_it() -> None:
