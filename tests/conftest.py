@@ -12,6 +12,7 @@ pytest.register_assert_rewrite("tests.support.rig", "tests.support.trading_rig")
 
 from foxtrot.core import redaction  # noqa: E402
 from foxtrot.core.directories import DATA_VARIABLE  # noqa: E402
+from tests.support import hypothesis_profiles  # noqa: E402, F401 - its import is its work
 from tests.support.fault_table import FaultTables  # noqa: E402
 from tests.support.long_first import LongFirst  # noqa: E402
 from tests.support.loopback_only import loopback_only  # noqa: E402
