@@ -68,6 +68,7 @@ _COLUMN_WIDTHS = {
 }
 _FORM_WIDTH = 520
 _SETTLE_MS = 1_000
+_PULSE_MS = 200
 
 
 class DesktopVenue(msgspec.Struct, frozen=True):
@@ -236,6 +237,9 @@ def show(
         window.showMaximized()
         begin(engine, venues)
         freeze_when_ready(window)
+        pulse = QtCore.QTimer(window)
+        pulse.timeout.connect(lambda: None)  # Python sees a signal when Qt calls Python
+        pulse.start(_PULSE_MS)
         if begun is not None:
             begun(lambda: QtCore.QTimer.singleShot(0, end))  # a signal may come amid anything
         if seconds is not None:
