@@ -170,12 +170,11 @@ class FutuClient:
         c2s.pushProtoFmt, c2s.programmingLanguage = 0, "Python"
         try:
             s2c = await self._exchange(Proto.InitConnect, c2s)
+            self._aes = None if self._rsa is None else Aes(s2c.connAESKey, s2c.aesCBCiv)
         except (VenueError, StreamingError) as error:
             raise no_handshake(self._settings.endpoint, error) from None
         self.conn_id, self.user_id = int(s2c.connID), int(s2c.loginUserID)
         self.server_version = int(s2c.serverVer)
-        if self._rsa is not None:
-            self._aes = Aes(s2c.connAESKey, s2c.aesCBCiv)
         self._reader.cipher = self._aes
         self._beat_later(max(s2c.keepAliveInterval, 1) * _CALM)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import AsyncIterator
 from typing import Protocol, cast
 
@@ -72,7 +73,7 @@ async def _pages(
 ) -> AsyncIterator[list[_Row]]:
     """Rows, oldest first, a page at a time; only the first counts in OpenD's windows."""
     length = mapping.LENGTHS.get(interval, dt.timedelta())
-    key = b""
+    key, newest_s = b"", -math.inf
     while True:
         c2s = c2s_of(Proto.Qot_RequestHistoryKL)
         c2s.rehabType, c2s.klType = mapping.FORWARD, mapping.BAR_KINDS[interval]
@@ -83,12 +84,14 @@ async def _pages(
         if key:
             c2s.nextReqKey = key
         answer = await client.ask(Proto.Qot_RequestHistoryKL, c2s)
-        yield cast("list[_Row]", list(answer.klList))
-        if not answer.nextReqKey:
-            return
-        if answer.nextReqKey == key:
-            raise StreamingError("OpenD's pages of the past do not advance")
+        rows = cast("list[_Row]", list(answer.klList))
+        yield rows
         key = answer.nextReqKey
+        if not key:
+            return
+        before_s, newest_s = newest_s, max((row.timestamp for row in rows), default=-math.inf)
+        if not newest_s > before_s:
+            raise StreamingError("OpenD's pages of the past do not advance")
 
 
 def _end(start: dt.datetime, interval: Interval, known: Instrument) -> dt.datetime:

@@ -90,12 +90,17 @@ class Aes:
     Args:
         key: 16 characters, as the handshake tells them.
         iv: 16 more.
+
+    Raises:
+        StreamingError: They are not.
     """
 
     def __init__(self, key: str, iv: str) -> None:
         from Crypto.Cipher import AES
         from Crypto.Util.Padding import pad, unpad
 
+        if not len(key.encode()) == len(iv.encode()) == AES.block_size:
+            raise StreamingError("OpenD tells a key that no cipher can use")
         self._new: Callable[[], Cipher] = lambda: AES.new(
             key.encode(), AES.MODE_CBC, iv=iv.encode()
         )

@@ -204,6 +204,21 @@ async def test_an_encrypted_line_works_as_any_other(key: str, tmp_path: Path) ->
             assert answer.staticInfoList[0].basic.lotSize == 400
 
 
+@pytest.mark.parametrize(("secret", "vector"), [("short", "0" * 16), ("0" * 16, "")])
+async def test_a_cipher_that_cannot_be_used_is_a_failed_handshake(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str, vector: str
+) -> None:
+    """OpenD tells a key and a vector of sixteen characters each, or there is no connection."""
+    file = tmp_path / "key.pem"
+    file.write_text(key)
+    told = iter([secret, vector])
+    monkeypatch.setattr("foxtrot.simulator.futu_hall.secrets.token_hex", lambda size: next(told))
+    with running_futu(rsa_key=key) as opend:
+        error = await failing(opend.port, rsa_key_file=str(file))
+    assert isinstance(error, ConnectError)
+    assert "handshake failed" in str(error)
+
+
 async def test_a_missing_key_is_said_to_be_missing(key: str) -> None:
     """An OpenD that encrypts ends the handshake of who does not; the error names the setting."""
     with running_futu(rsa_key=key) as venue:

@@ -5,12 +5,22 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from foxtrot.adapter.futu import history
+from foxtrot.adapter.futu.client import FutuClient
+from foxtrot.adapter.futu.schema import Proto
 from foxtrot.adapter.futu.session import Venue
-from foxtrot.errors import ConfigurationError, ConnectError, PermissionDenied, UnknownSymbol
+from foxtrot.errors import (
+    ConfigurationError,
+    ConnectError,
+    PermissionDenied,
+    StreamingError,
+    UnknownSymbol,
+)
 from foxtrot.model.constants import Exchange, Interval
 from foxtrot.model.objects import BarData
 from foxtrot.model.requests import HistoryRequest
@@ -142,3 +152,26 @@ async def test_released_while_it_opens_nothing_is_left(opend: SimulatedFutu, ven
             await question
         while opend.connections:  # noqa: ASYNC110 - it sets no event of ours
             await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+async def test_pages_that_do_not_advance_end(venue: Venue, rows: int) -> None:
+    """Whatever key comes with them, the same page again and again is no past."""
+    asked: list[bytes] = []
+
+    class Opend:
+        """Always has another page, with the same row or none."""
+
+        async def ask(self, proto: Proto, c2s: Any) -> Any:
+            """The page."""
+            asked.append(c2s.nextReqKey)
+            assert len(asked) < 5
+            row = SimpleNamespace(timestamp=END.timestamp(), isBlank=True)
+            key = str(len(asked)).encode()
+            return SimpleNamespace(klList=[row] * rows, nextReqKey=key)
+
+    request = HistoryRequest("00700", Exchange.SEHK, END - dt.timedelta(days=1), END)
+    async with venue.shared() as client:
+        await venue.contracts.resolve(client, "00700", Exchange.SEHK)
+    with pytest.raises(StreamingError, match="advance"):
+        await history.fetch(venue, cast("FutuClient", Opend()), request, lambda done, total: None)
