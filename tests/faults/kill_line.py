@@ -42,7 +42,7 @@ class LineKill:
         venue: str,
         directory: Path,
         seed: int,
-        lot: float = 1.0,
+        lot: float,
     ) -> None:
         self._house, self._venue, self._directory, self._lot = house, venue, directory, lot
         self._dice = random.Random(f"{venue} kill {seed}")

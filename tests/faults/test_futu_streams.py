@@ -177,16 +177,6 @@ def test_a_stream_that_stays_dead_is_polled(house: House, rig: TradingRig) -> No
     healed(rig)
 
 
-def test_a_feed_that_says_nothing_proves_nothing(house: House, rig: TradingRig) -> None:
-    """F20: nothing is pushed, and nothing has happened: quiet, and live as soon as it has."""
-    since = len(rig.log)
-    house.faults.inject("silent")
-    for symbol in house.symbols:
-        rig.wait_stream(symbol, StreamState.QUIET, since=since)
-    assert kept(rig)
-    healed(rig)
-
-
 @pytest.mark.parametrize("data_lost", [False, True])
 def test_opend_loses_futus_servers(house: House, rig: TradingRig, data_lost: bool) -> None:
     """F70: every stream is stale, in words, and the line stands; back, all is asked for again."""

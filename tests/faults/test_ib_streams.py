@@ -226,16 +226,6 @@ def test_a_stream_that_dies_in_silence_is_found(house: House, rig: TradingRig) -
     healed(rig)
 
 
-def test_a_feed_that_says_nothing_proves_nothing(house: House, rig: TradingRig) -> None:
-    """F20: neither streams nor snapshots bring anything: quiet, and live as soon as they do."""
-    since = len(rig.log)
-    house.faults.inject("silent")
-    for symbol in house.symbols:
-        rig.wait_stream(symbol, StreamState.QUIET, since=since)
-    assert kept(rig)
-    healed(rig)
-
-
 def test_a_feed_that_died_in_silence(house: House, rig: TradingRig) -> None:
     """F20: no ticks come though the market moves: every stream of them is found stale."""
     since = len(rig.log)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from foxtrot.model.constants import Channel, Status
+from foxtrot.model.constants import Channel, Status, StreamState
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.events import EVENT_STREAM
 from tests.support.house import WATCHFUL, everything, healed, kept, lost, ready, served, why
@@ -101,6 +101,17 @@ def test_a_half_open_line_is_found(home, house) -> None:
         assert "HeartbeatTimeout" in rig.error_kinds()
         healed(rig)
         assert rig.held(orderid).open
+
+
+def test_a_feed_that_says_nothing_proves_nothing(rig: TradingRig) -> None:
+    """F20: nothing is told, and nothing has happened: quiet, and live as soon as it has."""
+    everything(rig)
+    since = len(rig.log)
+    rig.venue.faults.inject("silent")
+    for symbol in rig.venue.symbols:
+        rig.wait_stream(symbol, StreamState.QUIET, since=since)
+    assert kept(rig)
+    healed(rig)
 
 
 @pytest.mark.parametrize(("home", "request_"), at_each("LISTS"), indirect=["home"])

@@ -1,7 +1,7 @@
-"""A program that trades at IB is killed: no order is forgotten or doubled, no fill untold.
+"""A program that trades at TWS or OpenD is killed: no order is lost or doubled, no fill untold.
 
 The client id of the dead program is free again when TWS has seen its line end, and its orders are
-there only for that id.
+there only for that id. Of its orders Futu knows the remark, by which the next run finds them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.kill_child import LINE_POINTS
 from tests.faults.kill_line import LineKill
-from tests.support.ib_house import standing
+from tests.support.socket_houses import HOMES
 
 pytestmark = pytest.mark.no_cover  # whoever is killed tells nobody what he covered
 
@@ -25,12 +25,13 @@ SEEDS = [
 
 
 @pytest.mark.timeout(90)
+@pytest.mark.parametrize("venue", HOMES)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_killed_program_at_ib_accounts_for_every_order(
-    tmp_path: Path, seed: int, request: pytest.FixtureRequest
+def test_a_killed_program_accounts_for_every_order(
+    tmp_path: Path, venue: str, seed: int, request: pytest.FixtureRequest
 ) -> None:
     """F90: whatever it was doing: after the restart it knows all, and nothing was sent twice."""
-    point = LINE_POINTS[seed]
+    home, point = HOMES[venue], LINE_POINTS[seed]
     request.node.user_properties.append(("seed and point", f"{seed}: {point}"))
-    with standing() as house:
-        LineKill(house, "IB", tmp_path, seed).play(point)
+    with home.standing() as house:
+        LineKill(house, venue.upper(), tmp_path, seed, home.LOT).play(point)
