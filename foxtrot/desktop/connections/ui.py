@@ -81,6 +81,10 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
         self.tree.setUniformRowHeights(True)
         self.tree.setItemDelegateForColumn(_LATENCY, CurveDelegate(self.tree))
         self.tree.itemClicked.connect(self._clicked)
+        self.tree.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.CustomContextMenu)
+        self.tree.customContextMenuRequested.connect(
+            lambda spot: self._offer(self.tree.itemAt(spot))
+        )
         for column, width in _WIDTHS.items():
             self.tree.setColumnWidth(COLUMNS.index(column), width)
         self.halt_button = QtWidgets.QPushButton("Halt: block new orders, cancel the open ones")
@@ -212,13 +216,17 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
     # -- what a person does -----------------------------------------------------------------
 
     def _clicked(self, item: QtWidgets.QTreeWidgetItem, column: int) -> None:
-        if column != _MODE:
-            return
+        if column == _MODE:
+            self._offer(item)
+
+    def _offer(self, item: QtWidgets.QTreeWidgetItem | None) -> None:
+        """Show the modes below the cell that shows which it is."""
         key = next((each for each, known in self._items.items() if known is item), "")
-        if key and self._rows[key].switch is not None:
-            below = self.tree.visualItemRect(item).bottomLeft()
-            below.setX(self.tree.columnViewportPosition(_MODE))
-            self.modes(key).popup(self.tree.viewport().mapToGlobal(below))
+        if not key or self._rows[key].switch is None:
+            return
+        below = self.tree.visualItemRect(item).bottomLeft()
+        below.setX(self.tree.columnViewportPosition(_MODE))
+        self.modes(key).popup(self.tree.viewport().mapToGlobal(below))
 
     def _switch(self, switch: Switch, mode: Mode | None) -> None:
         self._act(lambda engine: engine.override_mode(switch.adapter_name, mode, switch.vt_symbol))

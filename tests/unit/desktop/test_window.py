@@ -117,9 +117,14 @@ def test_the_mode_of_one_symbol_is_switched(shown: Shown) -> None:
     QTest.mouseClick(tree.viewport(), LEFT, pos=spot)
     menu = QtWidgets.QApplication.activePopupWidget()
     assert [each.text() for each in menu.actions()] == ["by settings", "websocket", "polling"]
+    menu.close()
+    tree.customContextMenuRequested.emit(spot)
+    menu = QtWidgets.QApplication.activePopupWidget()
     menu.actions()[0].trigger()
     menu.close()
     shown.until(lambda: shown.state(one) == "active", "it streams again")
+    tree.customContextMenuRequested.emit(tree.rect().bottomRight())  # where nothing is
+    assert QtWidgets.QApplication.activePopupWidget() is None
 
 
 def test_latency_is_a_figure_and_a_curve(shown: Shown) -> None:
