@@ -137,8 +137,7 @@ def store(comparisons: Sequence[Comparison], target: Path) -> None:
 
 def regressions(comparisons: Sequence[Comparison], stored: Path, tolerance: float) -> list[str]:
     """Ratios that are worse than the stored ones by more than `tolerance`, as lines of text."""
-    kept = json.loads(stored.read_text(encoding="utf-8"))["comparisons"]
-    before = {(c["name"], c["peer_name"]): c["ratio"] for c in kept}
+    before = _stored_ratios(stored)
     lines = []
     for now in comparisons:
         old = before.get((now.name, now.peer_name))
@@ -148,6 +147,17 @@ def regressions(comparisons: Sequence[Comparison], stored: Path, tolerance: floa
         if change > 1 + tolerance:
             lines.append(f"{now.name}, {now.peer_name}: ratio {now.ratio:.2f}, was {old:.2f}")
     return lines
+
+
+def unknown(comparisons: Sequence[Comparison], stored: Path) -> list[str]:
+    """Figures that `stored` has nothing about, as lines of text."""
+    before = _stored_ratios(stored)
+    return [f"{c.name}, {c.peer_name}" for c in comparisons if (c.name, c.peer_name) not in before]
+
+
+def _stored_ratios(stored: Path) -> dict[tuple[str, str], float]:
+    kept = json.loads(stored.read_text(encoding="utf-8"))["comparisons"]
+    return {(c["name"], c["peer_name"]): c["ratio"] for c in kept}
 
 
 def _spread(values: Sequence[float], smaller_is_better: bool) -> str:
