@@ -228,6 +228,9 @@ class LoopThread:
         self._sweep()
 
     def _run_calls(self) -> None:
+        if self._stopped:
+            self._sweep()  # a task that begins now would never end
+            return
         calls = self._calls
         for _ in range(len(calls)):
             context, fn, args = calls.popleft()
@@ -288,7 +291,8 @@ class LoopThread:
             for task in tuple(self._unseen):
                 self._report(task)
             self._stopped = True
-            self.loop.stop()
+            # A turn later: who ended in this one is told of.
+            self.loop.call_soon(self.loop.stop)
 
     async def _end_generators(self, timeout: float) -> tuple[str, ...]:
         try:

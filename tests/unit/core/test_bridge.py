@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
 
 import pytest
 
@@ -19,6 +20,7 @@ from foxtrot.errors import (
     WrongThread,
 )
 from tests.support.engine import WAIT_S
+from tests.support.rig import eventually
 
 
 @pytest.fixture
@@ -544,6 +546,52 @@ def test_work_that_comes_while_it_stops_is_done_or_refused() -> None:
         for giver in givers:
             giver.join(WAIT_S)
         assert all(future.done() for future in futures)
+
+
+def test_a_job_that_ends_while_it_stops_has_its_result() -> None:
+    """Whoever ended before the loop did is told of, also in the loop's last turn."""
+    bridge, begun, gate = AsyncThreadBridge(), threading.Event(), threading.Event()
+
+    def block() -> None:
+        begun.set()
+        assert gate.wait(WAIT_S)
+
+    async def at_once() -> int:
+        return 1
+
+    bridge.start()
+    bridge.call_soon(block)
+    assert begun.wait(WAIT_S)
+    future = bridge.submit(at_once(), name="job")
+    stopper = threading.Thread(target=bridge.stop, args=(WAIT_S,))
+    stopper.start()
+    eventually(lambda: not bridge.health().running, "it stops")
+    gate.set()
+    stopper.join(WAIT_S)
+    assert future.result(0) == 1
+
+
+def test_nobody_waits_for_a_job_given_in_the_last_turn() -> None:
+    """What comes when all tasks have ended is done or cancelled, as is what came before."""
+    bridge = AsyncThreadBridge()
+    futures: list[Future[object]] = []
+
+    def give(_: object) -> None:
+        futures.append(bridge.submit(echo(1), name="late"))
+
+    async def last() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            task = asyncio.current_task()
+            assert task is not None
+            task.add_done_callback(give)  # after the one that tells the end of the last task
+
+    bridge.start()
+    bridge.submit(last(), name="last")
+    bridge.run(echo(1), WAIT_S)
+    bridge.stop(WAIT_S)
+    assert [future.done() for future in futures] == [True]
 
 
 # ------------------------------------------------------------------ leases
