@@ -25,6 +25,7 @@ from foxtrot.connectivity.config import StreamConfig
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import (
     ConfigurationError,
+    ConnectError,
     ConnectionClosed,
     FoxtrotError,
     InvalidState,
@@ -147,6 +148,7 @@ class IbClient:
         raw.conn.hasData.disconnect(raw._onSocketHasData)
         raw.conn.hasData.connect(self._on_data)
         raw.conn.disconnected.connect(self._on_disconnected)
+        raw.apiError.connect(self._on_api_error)
 
     def _learn(self, raw: RawClient) -> None:
         self.server_version = raw.serverVersion()
@@ -360,6 +362,15 @@ class IbClient:
             self._pace.violated(PaceScope.MESSAGES)
         if effect is Effect.CLOSED:
             self._lose(error_of(self._venue, code, text, client_id=self.client_id))
+
+    def _on_api_error(self, text: str) -> None:
+        """The SDK gives a connection up; it does so in silence if TWS is too old for it."""
+        if self._raw is None:
+            return
+        version, least = self._raw.serverVersion(), self._raw.MinClientVersion
+        if 0 < version < least:
+            advice = f"it speaks version {version}, and {least} is needed; update TWS or IB Gateway"
+            self._lose(ConnectError(self._settings.endpoint, f"TWS is too old: {advice}"))
 
     def _on_disconnected(self, reason: str) -> None:
         if not self._gone.done():

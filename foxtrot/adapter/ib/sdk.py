@@ -134,7 +134,9 @@ class RawClient(Protocol):
     """
 
     MaxRequests: int
+    MinClientVersion: int
     conn: RawConnection
+    apiError: _Slots
     decoder: RawDecoder
     _logger: object
     _data: bytes

@@ -152,13 +152,21 @@ async def test_half_a_welcome_is_told_as_such(welcome: bytes) -> None:
         b"\x00\x00\x00\x08garbage\x00" + b"\x00\x00\x00\x04a\x00b\x00",
         b"HTTP/1.1 400 Bad Request\r\n\r\n",
         frame("no number", "at all"),
-        frame(100, "too old"),
     ],
 )
 async def test_who_speaks_something_else_is_no_tws(version: bytes) -> None:
-    """Garbage, HTTP or an ancient version in place of the handshake ends it with a typed error."""
+    """Garbage or HTTP in place of the handshake ends it with a typed error."""
     error = await failing(Door(version=version), QUICK)
     assert isinstance(error, StreamingError)
+
+
+async def test_a_tws_that_is_too_old_is_told_as_such() -> None:
+    """At once, with the version that it speaks and the one that is needed."""
+    error = await failing(Door(version=frame(100, "too old")))
+    assert type(error) is ConnectError
+    assert "too old" in str(error)
+    assert "100" in str(error)
+    assert "157" in str(error)
 
 
 @pytest.mark.parametrize(
