@@ -124,10 +124,6 @@ class Journal:
         run, number = file.base36(self._head.run), file.base36(next(self._ids))
         return f"{self.prefix}-{run}-{number}"
 
-    def owns(self, orderid: str) -> bool:
-        """Whether `orderid` was made by this journal, in this run or an earlier one."""
-        return orderid.startswith(f"{self.prefix}-")
-
     def intend(self, intent: OrderIntent) -> None:
         """Write down an order that is about to be sent; on return it is in the file.
 
@@ -190,11 +186,6 @@ class Journal:
         """(symbol, trade id) of every fill since then, so that none is told twice."""
         fills = self._fills(rows.FILLS_SINCE, since_ns)
         return {(fill.symbol, fill.trade_id) for fill in fills if fill.ts_ns >= since_ns}
-
-    def last_fill_ns(self, symbol: str) -> int:
-        """Venue time of the newest fill of `symbol`; 0 if none is known."""
-        fills = self._fills(rows.NEWEST_FILL, symbol)
-        return max((fill.ts_ns for fill in fills if fill.symbol == symbol), default=0)
 
     def symbols_of_interest(self, since_ns: int = 0) -> set[tuple[str, Exchange]]:
         """(symbol, exchange) of every open order, and of every order or fill since then."""

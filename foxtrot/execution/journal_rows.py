@@ -40,7 +40,6 @@ FILLS = "SELECT symbol, trade_id, orderid, ts_ns, body, crc FROM fills"
 ORDERS_SINCE = f"{ORDERS} WHERE updated_ns >= ?"
 FILLS_SINCE = f"{FILLS} WHERE ts_ns >= ?"
 FILLS_OF = f"{FILLS} WHERE orderid = ?"
-NEWEST_FILL = f"{FILLS} WHERE symbol = ? ORDER BY ts_ns DESC LIMIT 1"
 FORGET_ORDERS = "DELETE FROM orders WHERE NOT open AND updated_ns < ?"
 FORGET_FILLS = "DELETE FROM fills WHERE ts_ns < ? AND orderid NOT IN (SELECT orderid FROM orders)"
 

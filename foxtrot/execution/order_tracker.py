@@ -221,11 +221,6 @@ class OrderTracker:
         entry = self._ledger.entries.get(orderid)
         return entry.record if entry is not None else None
 
-    def by_venue_id(self, symbol: str, venue_id: str) -> OrderRecord | None:
-        """The order that the venue calls `venue_id`."""
-        entry = self._ledger.by_venue.get((symbol, venue_id))
-        return entry.record if entry is not None else None
-
     def match(self, news: News) -> OrderRecord | None:
         """The order that the venue speaks of; None if it is none that is known."""
         entry = self._ledger.find(news)

@@ -95,7 +95,6 @@ class Connection:
         self.combined = combined
         self.for_orders = orders is not None
         self.streams: dict[str, None] = {}
-        self.data_frames = 0
         self._venue, self._request = venue, request
         self._socket = web.WebSocketResponse(
             autoping=False, autoclose=False, compress=False, timeout=_CLOSING_S
@@ -156,7 +155,6 @@ class Connection:
         """Send a data frame of a stream, wrapped if this connection wants it so."""
         if self.combined:
             payload = b'{"stream":"%b","data":%b}' % (stream.encode(), payload)
-        self.data_frames += 1
         self.send(payload)
 
     def cork(self) -> None:

@@ -205,9 +205,7 @@ class _Live:
         self._quantity = {level: self._new_quantity() for level in self._window(self._best)}
         self._update_id = self._path.trade_count(now_ms) * 7
         self._next_trade = self._path.trade_count(now_ms)
-        self._last_e8 = self._path.price_on_grid(now_ms)
         self._series = {length: deque[Bar](maxlen=kept) for length, kept in _SERIES.items()}
-        self._day_before: tuple[int, Bar] | None = None
 
     def step(self, now_ms: int) -> Step:
         """Let time pass until `now_ms`."""
@@ -342,7 +340,6 @@ class _Live:
     def _count(self, trade: Trade) -> None:
         """Book a trade into the bars and the tape."""
         self.trades.append(trade)
-        self._last_e8 = trade.price_e8
         piece = _bar_of(trade)
         for length, series in self._series.items():
             start = trade.time_ms // length * length

@@ -104,7 +104,6 @@ def test_external_orders_are_kept_too(opened: Opener) -> None:
     journal.close()
     journal = opened()
     assert journal.open_records() == [external]
-    assert not journal.owns("ext-8")
 
 
 def test_fills_are_found_by_order(opened: Opener) -> None:
@@ -126,14 +125,6 @@ def test_trade_keys_are_for_not_telling_a_fill_twice(opened: Opener) -> None:
     journal = opened()
     assert journal.trade_keys() == {("BTCUSDT", "1"), ("ETHUSDT", "1"), ("BTCUSDT", "5")}
     assert journal.trade_keys(since_ns=5) == {("BTCUSDT", "5")}
-
-
-def test_the_newest_fill_of_a_symbol_is_known(opened: Opener) -> None:
-    """It says from when on the venue is asked for more; 0 where there is none."""
-    journal = opened()
-    journal.record([], [fill("a", 9), fill("a", 3), fill("b", 20, symbol="ETHUSDT")])
-    assert journal.last_fill_ns("BTCUSDT") == 9
-    assert journal.last_fill_ns("SOLUSDT") == 0
 
 
 def test_orders_that_ended_lately_can_be_asked_for(opened: Opener) -> None:
@@ -165,13 +156,12 @@ def test_ids_are_never_given_twice(opened: Opener) -> None:
         journal = opened(account)
         with ThreadPoolExecutor(4) as pool:
             ids += pool.map(lambda _: journal.next_orderid(), range(500))  # noqa: B023
-        assert all(journal.owns(orderid) for orderid in ids[-500:])
         journal.close()
     assert len(set(ids)) == 1500
     assert all(len(i) <= 36 and set(i) <= set("0123456789abcdefghijklmnopqrstuvwxyz-") for i in ids)
     prefix = journal_prefix(ids[500])
     assert {f"{prefix}-1-1", f"{prefix}-2-10"} <= set(ids)
-    assert not journal.owns(ids[0])
+    assert not any(each.startswith(f"{prefix}-") for each in ids[1000:])
 
 
 def journal_prefix(orderid: str) -> str:

@@ -39,4 +39,3 @@ def test_hostile_text_is_kept_as_it_is(opened: Opener) -> None:
     journal = opened()
     assert journal.open_records()[0].reason == text
     assert journal.fills_of([text]) == [fill(text, 1, symbol=text)]
-    assert journal.last_fill_ns(text) == 1

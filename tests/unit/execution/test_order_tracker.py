@@ -82,7 +82,7 @@ def test_a_fill_before_the_acknowledgement_is_evidence() -> None:
     changes = tracker.filled(fill("1", "0.4"), LATER)
     assert changes.records[0].state is State.PARTIALLY_FILLED
     assert tracker.accepted("fx-1", "7", LATER) == NOTHING
-    found = tracker.by_venue_id(BTC, "7")
+    found = tracker.match(fill("2", "0.1", orderid="", venue_id="7"))
     assert found is not None
     assert found.orderid == "fx-1"
 
@@ -424,7 +424,7 @@ def test_ended_orders_are_forgotten_their_fills_are_not() -> None:
         tracker.filled(fill(number, "1", orderid=f"fx-{number}", venue_id=number), LATER)
     assert tracker.record("fx-4") is None
     assert tracker.record("fx-5") is not None
-    assert tracker.by_venue_id(BTC, "4") is None
+    assert tracker.match(fill("4", "1", orderid="", venue_id="4")) is None
     again = [tracker.filled(fill(each, "1", venue_id=each), LATER) for each in "345"]
     assert again == [NOTHING] * 3
     assert not tracker.known_fill(BTC, "2")
