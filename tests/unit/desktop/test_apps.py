@@ -77,7 +77,7 @@ def desk(venue: BinanceUnderTest) -> Iterator[Desk]:
         desk.engine.add_gateway(as_vnpy_gateway(venue.adapter_class, QUICK))
         desk.engine.add_gateway(PlainGateway)
         desk.engine.add_app(CtaStrategyApp)
-        desk.engine.add_app(RiskManagerApp)
+        desk.engine.add_app(RiskManagerApp).active = True  # before 2.0 it waits to be switched on
         keys = {"api_key": "env:DESK_API_KEY", "secret": "env:DESK_SECRET"}
         desk.engine.connect({**venue.setting(), **keys}, "BINANCE")
         desk.engine.connect({}, "PLAIN")
