@@ -25,6 +25,7 @@ ORDER: dict[str, object] = {
     "createTimestamp": 1.7e9,
     "updateTimestamp": 1.7e9,
     "remark": "fx-1",
+    "HasField": lambda name: True,
     "auxPrice": 0.0,
 }
 DEAL: dict[str, object] = {

@@ -117,11 +117,11 @@ class OrderLists:
         return report
 
     def _refuse_nameless(self, rows: Iterable[WireOrder], record: OrderRecord) -> None:
-        """Take an order like ours without a remark for what it may be: no proof of absence."""
+        """Take an order like ours for what it may be if its remark is not told: no proof."""
         for row in rows:
             if order_mapping.may_be(row, record.intent, CLOCKS_APART_NS):
                 name = order_mapping.venue_id(row)
-                why = f"order {name} may be it, as it says the same and bears no remark"
+                why = f"order {name} may be it, as it says the same, and its remark is not told"
                 raise VenueUnavailable(self._venue, "", why)
 
     async def _today(self, spare: int = 0) -> list[WireOrder]:

@@ -126,6 +126,9 @@ class WireOrder(Protocol):
     remark: str
     auxPrice: float
 
+    def HasField(self, field_name: str) -> bool:
+        """Whether OpenD tells this field."""
+
 
 class WireFill(Protocol):
     """`Trd_Common.OrderFill`."""
@@ -378,7 +381,9 @@ def moment(seconds: float) -> int:
 
 
 def may_be(order: WireOrder, intent: OrderIntent, later_ns: int) -> bool:
-    """Whether an order that bears no remark may be this one: it says the same, and is no older.
+    """Whether an order whose remark is not told may be this one: it says the same, and is no older.
+
+    One that is told to have none is somebody else's, who ordered the same.
 
     Args:
         order: As OpenD shows it.
@@ -387,7 +392,7 @@ def may_be(order: WireOrder, intent: OrderIntent, later_ns: int) -> bool:
     """
     request, created = intent.request, order.createTimestamp
     same = (
-        not order.remark
+        not order.HasField("remark")
         and order.code == request.symbol
         and order.qty == request.volume
         and _DIRECTIONS.get(order.trdSide) is request.direction

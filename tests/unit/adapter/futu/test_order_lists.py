@@ -158,12 +158,20 @@ async def test_a_list_that_is_not_answered_is_no_empty_list() -> None:
     await opend.lists.close()
 
 
-async def test_an_order_like_ours_without_a_remark_leaves_the_doubt() -> None:
-    """It may be ours: that no order bears our name is no proof then that none came."""
+async def test_an_order_like_ours_whose_remark_is_not_told_leaves_the_doubt() -> None:
+    """It may be ours; one that is told to have none is somebody else's."""
     opend = Opend()
     record = doubtful(time.time_ns())
-    like = {"remark": "", "createTimestamp": time.time()}
-    for others in ({"price": 400.0}, {"qty": 100.0}, {"createTimestamp": 1.7e9}, {"trdSide": 2}):
+    untold = {"HasField": lambda name: name != "remark"}
+    like = {"remark": "", "createTimestamp": time.time(), **untold}
+    by_hand: dict[str, object] = {"HasField": lambda name: True}
+    for others in (
+        by_hand,
+        {"price": 400.0},
+        {"qty": 100.0},
+        {"createTimestamp": 1.7e9},
+        {"trdSide": 2},
+    ):
         opend.rows[TODAY] = [order(**{**like, **others})]
         assert await opend.lists.find(record, "fx-1", "") is None
     opend.rows[TODAY] = [order(**like)]
