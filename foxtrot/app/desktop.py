@@ -20,7 +20,6 @@ from foxtrot.core.directories import data_directory, make_private
 from foxtrot.core.settings import Settings
 from foxtrot.errors import ConfigurationError
 from foxtrot.gateway.registry import adapter_class, adapter_names
-from foxtrot.model.constants import Channel
 
 if TYPE_CHECKING:
     from foxtrot.desktop.host import GivenSettings
@@ -166,7 +165,7 @@ def _of_settings(path: Path) -> tuple[list[DesktopVenue], GivenSettings]:
     for name, entry in Settings.load(path).venues.items():
         kind = adapter_class(entry.adapter, where=f"{path}: venues.{name}")
         wanted = requests(kind(EventEngine(), name), entry)
-        symbols = tuple((r.symbol, r.exchange) for r in wanted if r.channel is Channel.TICK)
+        symbols = tuple(dict.fromkeys((r.symbol, r.exchange) for r in wanted))  # ticks of each
         venues.append(DesktopVenue(name, kind, setting(entry.connect), symbols))
     return venues or _installed(), path
 

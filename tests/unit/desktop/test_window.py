@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from vnpy.trader.ui import MainWindow, QtCore, QtWidgets  # isort: skip
 from vnpy.trader.ui.widget import ConnectDialog  # isort: skip
 from vnpy.trader.utility import get_file_path  # isort: skip
 
+from foxtrot.app import desktop
 from foxtrot.desktop.connections.curve import CURVE
 from foxtrot.desktop.connections.rows import COLUMNS
 from foxtrot.desktop.window import DesktopWindow
@@ -271,3 +273,19 @@ def test_the_layout_is_remembered(shown: Shown) -> None:
     again.restore_window_setting()
     assert again.dockWidgetArea(dock) is QtCore.Qt.DockWidgetArea.BottomDockWidgetArea
     again.deleteLater()
+
+
+def test_a_settings_file_names_the_venues(tmp_path: Path) -> None:
+    """Its venues are connected, with every symbol they subscribe; one without any offers all."""
+    file = tmp_path / "settings.json"
+    subscribe = ["BTCUSDT", {"symbol": "ETHUSDT", "channel": "depth"}]
+    connect = {"environment": "testnet"}
+    entry = {"adapter": "binance", "connect": connect, "subscribe": subscribe}
+    file.write_text(json.dumps({"venues": {"MINE": entry}}))
+    (venue,), given = desktop._of_settings(file)
+    assert (venue.name, venue.setting, given) == ("MINE", connect, file)
+    assert [symbol for symbol, _exchange in venue.symbols] == ["BTCUSDT", "ETHUSDT"]
+    file.write_text("{}")
+    venues, _given = desktop._of_settings(file)
+    assert "BINANCE" in [each.name for each in venues]
+    assert all(each.setting is None for each in venues)
