@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foxtrot.adapter.futu.mapping import PRICE_LIMIT, VOLUME_LIMIT
+from foxtrot.adapter.futu.mapping import COUNT_LIMIT, PRICE_LIMIT, VOLUME_LIMIT
 from foxtrot.adapter.futu.schema import Proto, push_class
 from foxtrot.model.constants import Channel
 from foxtrot.model.objects import BarData, DepthData, MarketTradeData, TickData
@@ -16,7 +16,11 @@ from foxtrot.simulator.futu_schema import Message
 from tests.support.futu_feed import Feed, bars, book, prints, quote
 
 NUMBERS = st.one_of(st.floats(), st.floats(0.01, 1e6), st.just(0.0))
-VOLUMES = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(0, 10**9))
+VOLUMES = st.one_of(
+    st.integers(-(2**63), 2**63 - 1),
+    st.integers(COUNT_LIMIT - 200, COUNT_LIMIT + 200),
+    st.integers(0, 10**9),
+)
 LEVELS = st.lists(st.tuples(NUMBERS, VOLUMES), max_size=12)
 PUSHES = st.one_of(
     st.builds(quote, NUMBERS, volume=VOLUMES, at_s=NUMBERS, high=NUMBERS),

@@ -16,6 +16,8 @@ from foxtrot.model.objects import BarData, DayStatistics, Levels, Source
 
 PRICE_LIMIT = 1e12
 VOLUME_LIMIT = 1e18
+COUNT_LIMIT = 10**18 - 64
+"""The first whole number that is the limit once it is a float."""
 TIME_LIMIT_S = 253_402_300_800.0
 
 QUOTE, BOOK, PRINTS = 1, 2, 4
@@ -138,7 +140,7 @@ def bad_quote(quote: WireQuote) -> str:
     last, volume = quote.curPrice, quote.volume
     if not (0.0 < last < PRICE_LIMIT or last == volume == 0):
         return "price out of range"
-    if not (0 <= volume < VOLUME_LIMIT and 0.0 <= quote.turnover < VOLUME_LIMIT):
+    if not (0 <= volume < COUNT_LIMIT and 0.0 <= quote.turnover < VOLUME_LIMIT):
         return "volume out of range"
     if not (
         0.0 <= quote.openPrice < PRICE_LIMIT
@@ -158,7 +160,7 @@ def bad_touch(snapshot: WireSnapshot) -> str:
     bid, ask = snapshot.bidPrice, snapshot.askPrice
     if not (0.0 <= bid < PRICE_LIMIT and 0.0 <= ask < PRICE_LIMIT):
         return "price out of range"
-    inside = 0 <= snapshot.bidVol < VOLUME_LIMIT and 0 <= snapshot.askVol < VOLUME_LIMIT
+    inside = 0 <= snapshot.bidVol < COUNT_LIMIT and 0 <= snapshot.askVol < COUNT_LIMIT
     return "" if inside else "volume out of range"
 
 
@@ -166,7 +168,7 @@ def bad_print(item: WirePrint) -> str:
     """Why a print cannot be believed; empty if it can."""
     if not 0.0 < item.price < PRICE_LIMIT:
         return "price out of range"
-    if not 0 <= item.volume < VOLUME_LIMIT:
+    if not 0 <= item.volume < COUNT_LIMIT:
         return "volume out of range"
     return bad_time(item.timestamp)
 
@@ -177,7 +179,7 @@ def bad_bar(row: WireBar) -> str:
     for price in (first, high, low, last):
         if not 0.0 < price < PRICE_LIMIT:
             return "price out of range"
-    if not (0 <= row.volume < VOLUME_LIMIT and 0.0 <= row.turnover < VOLUME_LIMIT):
+    if not (0 <= row.volume < COUNT_LIMIT and 0.0 <= row.turnover < VOLUME_LIMIT):
         return "volume out of range"
     if not (low <= min(first, last) and max(first, last) <= high):
         return "a price outside the bar's own high and low"

@@ -18,9 +18,9 @@ import msgspec
 from foxtrot.adapter.futu import mapping
 from foxtrot.adapter.futu.mapping import (
     CACHED,
+    COUNT_LIMIT,
     PRICE_LIMIT,
     TIME_LIMIT_S,
-    VOLUME_LIMIT,
     WireBar,
     WirePrint,
     WireQuote,
@@ -254,7 +254,7 @@ class Assembler:
         counters.received += 1
         slot.heard_ns = mark.heard_ns = now_ns = self._now_ns
         price, volume, seconds = item.price, item.volume, item.timestamp
-        good = 0.0 < price < PRICE_LIMIT and 0 <= volume < VOLUME_LIMIT
+        good = 0.0 < price < PRICE_LIMIT and 0 <= volume < COUNT_LIMIT
         doubtful = not good or self._episodes.open or not 0.0 <= seconds < TIME_LIMIT_S
         if doubtful and self._refused(slot, "trade", mapping.bad_print(item)):
             return
