@@ -285,12 +285,26 @@ def _their_tick(ours: objects.TickData) -> their_objects.TickData:
         localtime=utc(ours.ts_recv_ns) if ours.ts_recv_ns else None,
         **{field: getattr(day, field) for field in _DAY},
     )
-    for side, levels in (("bid", ours.bids), ("ask", ours.asks)):
-        for level, (price, volume) in enumerate(levels[1:_LEVELS], start=2):
+    deeper = _deeper(-ours.bid_price_1, ours.bids, -1), _deeper(ours.ask_price_1, ours.asks, 1)
+    for side, levels in zip(("bid", "ask"), deeper, strict=True):
+        for level, (price, volume) in enumerate(levels, start=2):
             setattr(made, f"{side}_price_{level}", price)
             setattr(made, f"{side}_volume_{level}", volume)
     made.extra = getattr(ours, "extra", None)
     return made
+
+
+def _deeper(best: float, levels: objects.Levels, sign: int) -> objects.Levels:
+    """What is below the best: quotes and books come by streams of their own, and one is newer.
+
+    Args:
+        best: The best price, times `sign`.
+        levels: The book of its side.
+        sign: -1 for bids.
+    """
+    if not best or not levels or levels[0][0] * sign == best:
+        return levels[1:_LEVELS]
+    return tuple(each for each in levels if each[0] * sign > best)[: _LEVELS - 1]
 
 
 # -- requests -------------------------------------------------------------------------------------

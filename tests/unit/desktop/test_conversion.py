@@ -94,6 +94,22 @@ def test_what_vnpy_cannot_be_asked_for_is_refused() -> None:
     assert to_vnpy(BarData("IB", "X", Exchange.SMART, NOON, Interval.MINUTE_5)).interval is None
 
 
+def test_levels_go_on_below_the_best() -> None:
+    """A quote that is newer than the book leaves no level that is as good as it, or better."""
+    book = ((9.0, 1.0), (8.0, 2.0), (7.0, 3.0)), ((11.0, 1.0), (12.0, 2.0), (13.0, 3.0))
+    source = Source.of("X", Exchange.SMART, "IB")
+    for bid, ask, levels in (
+        (9.0, 11.0, (8.0, 7.0, 12.0, 13.0)),
+        (8.0, 12.0, (7.0, 0.0, 13.0, 0.0)),
+        (8.5, 11.5, (8.0, 7.0, 12.0, 13.0)),
+        (9.5, 10.5, (9.0, 8.0, 11.0, 12.0)),
+    ):
+        quote = {"bid_price_1": bid, "ask_price_1": ask, "bids": book[0], "asks": book[1]}
+        tick = to_vnpy(TickData(source, NOON_NS, NOON_NS, **quote))
+        shown = tick.bid_price_2, tick.bid_price_3, tick.ask_price_2, tick.ask_price_3
+        assert shown == levels
+
+
 def test_moments_without_a_zone_are_of_this_machine() -> None:
     """What a gateway says without a zone is the same moment here."""
     here = dt.datetime(2026, 1, 5, tzinfo=dt.UTC).astimezone()
