@@ -48,6 +48,9 @@ _WIDTHS = {
 _STATE, _MODE, _DATA, _LATENCY, _WHY = (
     COLUMNS.index(each) for each in ("State", "Mode", "Last data", "Latency", "Why")
 )
+_WORD_PX = 80
+"""Room for HALTED, however narrow the window is."""
+
 _HALT = (
     "Halt trading at every venue of foxtrot?\n\n"
     "New orders are blocked at once, and open orders of foxtrot are cancelled, until you press "
@@ -87,11 +90,15 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
         )
         for column, width in _WIDTHS.items():
             self.tree.setColumnWidth(COLUMNS.index(column), width)
-        self.halt_button = QtWidgets.QPushButton("Halt: block new orders, cancel the open ones")
+        self.halt_button = QtWidgets.QPushButton("Halt trading")
+        self.halt_button.setToolTip("blocks new orders, and cancels the open ones")
         self.resume_button = QtWidgets.QPushButton("Resume")
         self.cancel_button = QtWidgets.QPushButton("Cancel all")
         self.halted_label = QtWidgets.QLabel()
         self.halted_label.setStyleSheet(f"color: {_COLOURS[Tone.BAD]}; font-weight: bold")
+        policy = QtWidgets.QSizePolicy.Policy
+        self.halted_label.setSizePolicy(policy.Ignored, policy.Preferred)  # a reason may be long
+        self.halted_label.setMinimumWidth(_WORD_PX)
         self.halt_button.clicked.connect(
             lambda: self._ask("Halt", _HALT, lambda engine: engine.halt(BY_THE_PANEL))
         )
@@ -102,8 +109,7 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
         line = QtWidgets.QHBoxLayout()
         for button in (self.halt_button, self.resume_button, self.cancel_button):
             line.addWidget(button)
-        line.addWidget(self.halted_label)
-        line.addStretch()
+        line.addWidget(self.halted_label, stretch=1)
         whole = QtWidgets.QVBoxLayout()
         whole.addLayout(line)
         whole.addWidget(self.tree)
@@ -120,6 +126,7 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
         health = engine.health()
         self._allow(halt=not health.halted, resume=bool(health.halted))
         self.halted_label.setText(f"HALTED: {health.halted}" if health.halted else "")
+        self.halted_label.setToolTip(health.halted)
         curves = self._trails.look(health.engine.latency)
         self._show(rows_of(health, time.time_ns(), curves))
 
