@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import ssl
 from collections import deque
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Protocol
 
 import aiohttp
@@ -195,9 +197,16 @@ class RawBinance(HeardBinance):
         client.receiver.on_lost(None, code)
 
 
+@cache
+def _trusted(cafile: str) -> ssl.SSLContext:
+    """What ccxt would make for each connection; it reads 150 certificates, and the loop waits."""
+    return ssl.create_default_context(cafile=cafile)
+
+
 def exchange(config: dict[str, object]) -> RawBinance:
     """A ccxt exchange by its constructor's config."""
     made = RawBinance(config)
+    made.ssl_context = _trusted(made.cafile)
     made.timeout_on_exit = 0
     return made
 
@@ -256,5 +265,6 @@ def plain_exchange(config: dict[str, object]) -> HeardBinance:
     """
     made = HeardBinance({**config, "enableRateLimit": True, "rateLimit": 1, "newUpdates": False})
     made.options["ws"]["cost"] = _SEND_GAP_MS
+    made.ssl_context = _trusted(made.cafile)
     made.timeout_on_exit = 0
     return made

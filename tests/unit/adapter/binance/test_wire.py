@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import ssl
 import sys
+from collections.abc import Callable
 
 import aiohttp
 import pytest
@@ -75,3 +77,15 @@ def test_the_plain_exchange_is_the_sdks_own() -> None:
     assert (plain.enableRateLimit, plain.newUpdates) == (True, False)
     assert plain.options["ws"]["cost"] * plain.rateLimit == 300
     assert plain.options["ws"]["compress"] == 0
+
+
+@pytest.mark.parametrize("make", [wire.exchange, wire.plain_exchange])
+def test_authorities_are_read_once_and_every_venue_is_checked(
+    make: Callable[[dict[str, object]], wire.HeardBinance],
+) -> None:
+    """A reconnect does not stop the loop for reading them; no certificate is taken on trust."""
+    trusted = make({}).ssl_context
+    assert make({}).ssl_context is trusted
+    assert trusted.verify_mode is ssl.CERT_REQUIRED
+    assert trusted.check_hostname
+    assert trusted.get_ca_certs()
