@@ -183,12 +183,13 @@ class OrderTracker:
 
         An end is believed however old the report is, anything else only from a report that is not
         older than what is known; a larger traded volume always. What is not ours is taken up as
-        external. A report without our id waits for its acknowledgement if it may be ours.
+        external. A report without our id waits for its acknowledgement if it may be ours, and for
+        a name of the venue's in any case.
         """
         entry = self._ledger.find(report)
         if entry is not None:
             changes = self._take(entry, report, now_ns)
-        elif self._ledger.may_be_ours(report):
+        elif self._has_to_wait(report):
             return NOTHING
         else:
             changes = self._adopt(report, now_ns)
@@ -230,7 +231,7 @@ class OrderTracker:
         """Whether `reported` would change anything."""
         entry = self._ledger.find(report)
         if entry is None:
-            return not self._ledger.may_be_ours(report)
+            return not self._has_to_wait(report)
         return self._after(entry, report) != entry.record
 
     def open_records(self) -> tuple[OrderRecord, ...]:
@@ -307,6 +308,10 @@ class OrderTracker:
         if report.state in TERMINAL or record.is_open or not 0 < entry.heard_ns < report.ts_ns:
             return ()
         return self._once(entry, "alive", f"{name}: ended as {record.state.value}, shown as open")
+
+    def _has_to_wait(self, report: OrderReport) -> bool:
+        """Whether nobody can say yet whose order this is, or by which name to know it."""
+        return not report.venue_id or self._ledger.may_be_ours(report)
 
     def _adopt(self, report: OrderReport, now_ns: int) -> Changes:
         """Take up an order of somebody else; alarm if it bears the name of one of ours."""

@@ -313,6 +313,16 @@ def test_an_order_of_somebody_else_appears_once() -> None:
     assert changes.records[0].state is State.FILLED
 
 
+def test_an_order_of_somebody_else_waits_until_the_venue_has_a_name_for_it() -> None:
+    """Two of them would be taken for one; TWS shows some before IB has named them."""
+    tracker = OrderTracker("IB")
+    nameless = report(orderid="", venue_id="")
+    assert tracker.reported(nameless, LATER) == NOTHING
+    assert not tracker.is_news(nameless)
+    (record,) = tracker.reported(report(orderid=""), LATER).records
+    assert record.orderid == "ext-7"
+
+
 def test_a_fill_may_come_before_the_order_of_somebody_else() -> None:
     """Its volume is unknown until the venue shows the order; there is one order, not two."""
     tracker = OrderTracker("BINANCE")
