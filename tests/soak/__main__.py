@@ -156,7 +156,7 @@ def _report(
         say("  " + ", ".join(f"{name} {count}" for name, count in sorted(result.faults.items())))
         outcome.check(not table.in_doubt, f"{table.name}: {table.in_doubt} orders are in doubt")
     outcome.check(not health.handler_errors, "handlers raised")
-    say(f"\n{'gauge':<12} {'1st':>8} {'2nd':>8} {'last':>8}  third, least of quiet moments")
+    say(f"\n{'gauge':<12} {'1st':>8} {'2nd':>8} {'last':>8}  third, low of quiet moments")
     for verdict in gauges.verdicts():
         say(verdict)
         outcome.check(verdict.flat, str(verdict))
