@@ -25,7 +25,7 @@ def test_a_single_low_moment_is_no_growth_of_all_the_others() -> None:
 
 def test_what_is_leaked_is_found_among_much_coming_and_going() -> None:
     """A task that is left behind each time is there at every later moment."""
-    hour = [21 + number % 5 + number // 60 for number in range(240)]
+    hour = [21 + number % 5 + number // 30 for number in range(240)]
     verdict = judged(hour)
     assert not verdict.flat
     assert "GROWS" in str(verdict)
