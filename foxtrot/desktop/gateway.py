@@ -28,7 +28,7 @@ from foxtrot.core.aside import aside
 from foxtrot.core.logs import get_logger
 from foxtrot.desktop.conversion import to_foxtrot, to_vnpy
 from foxtrot.desktop.host import GivenSettings, host_of
-from foxtrot.desktop.names import vnpy_exchanges
+from foxtrot.desktop.names import vnpy_exchanges, vnpy_symbol
 from foxtrot.errors import FoxtrotError
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.gateway.connect_fields import Scalar, Setting
@@ -217,14 +217,14 @@ class FoxtrotGateway(BaseGateway):  # type: ignore[misc]
                 depth = msgspec.structs.replace(request, channel=Channel.DEPTH)
                 self.adapter.subscribe(depth)
         except FoxtrotError as error:
-            self.write_log(f"not subscribed to {req.vt_symbol}: {error}")
+            self.write_log(f"not subscribed to {req.vt_symbol}: {error}{self._spelling(req)}")
 
     def send_order(self, req: VnpyOrder) -> str:
         """Send an order; returns its `vt_orderid` at once, an empty one if it can be no order."""
         try:
             return self.adapter.send_order(to_foxtrot(req, OrderRequest))
         except FoxtrotError as error:
-            self.write_log(f"order for {req.vt_symbol} not sent: {error}")
+            self.write_log(f"order for {req.vt_symbol} not sent: {error}{self._spelling(req)}")
             return ""
 
     def cancel_order(self, req: VnpyCancel) -> None:
@@ -259,9 +259,17 @@ class FoxtrotGateway(BaseGateway):  # type: ignore[misc]
         try:
             bars = self.adapter.query_history(to_foxtrot(req, HistoryRequest))
         except FoxtrotError as error:
-            self.write_log(f"no history of {req.vt_symbol}: {error}")
+            self.write_log(f"no history of {req.vt_symbol}: {error}{self._spelling(req)}")
             return []
         return [to_vnpy(bar) for bar in bars]
+
+    def _spelling(self, req: VnpySubscribe | VnpyOrder | VnpyHistory) -> str:
+        """How the symbol is spelled here, if it lacks what says where it is traded."""
+        for exchange in self.adapter_class.exchanges:
+            symbol, theirs = vnpy_symbol("", exchange)
+            if symbol and theirs is req.exchange and not req.symbol.endswith(symbol):
+                return f"; it is spelled {req.symbol}{symbol} here"
+        return ""
 
     # -- what the adapter tells, on the dispatcher of the engine behind ---------------------
 

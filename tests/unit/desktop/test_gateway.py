@@ -287,6 +287,8 @@ def test_a_symbol_that_is_none_is_told(trader: Trader) -> None:
     trader.desk.wait_said("not subscribed to X.NYSE")
     assert engine.query_history(object.HistoryRequest("X", nyse, moment), trader.name) == []
     trader.desk.wait_said("no history of X.NYSE")
+    engine.subscribe(object.SubscribeRequest("X", constant.Exchange.GLOBAL), trader.name)
+    trader.desk.wait_said("it is spelled X_SPOT_BINANCE here")
 
 
 @BINANCE
