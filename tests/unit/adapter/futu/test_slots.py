@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from foxtrot.adapter.futu.slots import Mark, Marks, make_slot, sub_types
+from foxtrot.adapter.futu.slots import Mark, make_slot, sub_types
 from foxtrot.model.constants import Channel, Interval, Lane
 from foxtrot.model.health import StreamKey
 from tests.support.futu_feed import SECURITY, SOURCE
@@ -47,15 +47,3 @@ def test_who_wants_every_tick_gets_every_tick() -> None:
     }
     assert lanes[Channel.TICK, True] is Lane.LATEST
     assert {lane for each, lane in lanes.items() if each != (Channel.TICK, True)} == {Lane.BOUNDED}
-
-
-def test_a_mark_outlives_its_session_until_nobody_wants_the_stream() -> None:
-    """It is always the same one."""
-    marks = Marks()
-    mark = marks.of(key(Channel.TICK))
-    mark.heard_ns = 7
-    assert marks.of(key(Channel.TICK)) is mark
-    assert marks.heard_ns(key(Channel.TICK)) == 7
-    marks.forget(key(Channel.TICK))
-    assert marks.heard_ns(key(Channel.TICK)) == 0
-    assert marks.tick(SOURCE.symbol, SOURCE.exchange) is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foxtrot.adapter.ib.slots import Marks
+from foxtrot.gateway.marks import BaseMark, BaseMarks
 from foxtrot.model.constants import Channel, Exchange
 from foxtrot.model.health import StreamKey
 
@@ -12,7 +12,7 @@ ARCA = StreamKey(Channel.TICK, "AAPL-USD-STK", Exchange.ARCA)
 
 def test_a_symbol_of_two_exchanges_has_two_marks() -> None:
     """Each is the same object as long as somebody wants the stream."""
-    marks = Marks()
+    marks = BaseMarks(BaseMark)
     mark = marks.of(SMART)
     mark.heard_ns = 5
     assert marks.of(SMART) is mark
