@@ -44,7 +44,8 @@ GONE = -2
 _CROSSED = "the book is crossed"
 _MALFORMED_PER_MINUTE = 10
 _MINUTE_NS = 60_000_000_000
-_LEVELS_ON_TICK = 5
+_LEVELS_ON_TICK = 10
+"""More than the five of vnpy: a quote that is newer than the book has passed some of them."""
 
 
 class TickSlot:

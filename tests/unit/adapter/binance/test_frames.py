@@ -157,12 +157,13 @@ def test_depth_is_delivered_once_there_is_a_book(routed: Routed) -> None:
 
 
 def test_a_tick_carries_the_levels_of_the_book(routed: Routed) -> None:
-    """Five of them, once depth is subscribed too."""
-    routed.router.snapshot("BTCUSDT", mapping.DepthSnapshot(1, [(n, 1.0) for n in range(1, 9)], []))
+    """Ten of them, once depth is subscribed too."""
+    bids = [(n, 1.0) for n in range(1, 15)]
+    routed.router.snapshot("BTCUSDT", mapping.DepthSnapshot(1, bids, []))
     routed(quote(1))
     assert isinstance(routed.last, TickData)
-    assert [price for price, _ in routed.last.bids] == [8, 7, 6, 5, 4]
-    assert (routed.last.bid_price_2, routed.last.ask_price_2) == (7, 0.0)
+    assert [price for price, _ in routed.last.bids] == list(range(14, 4, -1))
+    assert (routed.last.bid_price_2, routed.last.ask_price_2) == (13, 0.0)
 
 
 @pytest.mark.parametrize("frame", [quote(1), day(), trade(1), candle()], ids="qdtc")
