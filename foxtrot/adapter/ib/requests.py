@@ -136,6 +136,12 @@ class Requests:
         self._owed: dict[str, int] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
+    @property
+    def in_flight(self) -> tuple[str, ...]:
+        """What has been asked and not answered."""
+        questions = (*self._by_id.values(), *self._named.values())
+        return tuple(question.what for question in questions)
+
     def open(self, number: int, what: str) -> Question:
         """A question with an id was asked."""
         question = self._by_id[number] = Question(what, self._venue)
