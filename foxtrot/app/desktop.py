@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from foxtrot.app.program import tune
 from foxtrot.app.stages import STAGES
 from foxtrot.app.venues import contract_of, requests, setting
 from foxtrot.core import logs
@@ -67,6 +68,7 @@ def run(*, simulated: bool, config: Path | None, seconds: float | None) -> int:
     if simulated:
         _keep_apart()
     logs.configure(level="WARNING")
+    tune()
     with ExitStack() as stack:
         if simulated:
             venues, settings = _simulated(stack)
