@@ -53,6 +53,9 @@ _OF_A_BURST = {
     "CPU, each frame": "cpu_us",
 }
 
+_ALSO_OF_VNPY = ("p50_us", "p99_us", "spent_us", "lag_p99_us", "lag_max_us", "cpu_us")
+"""What of both is told beside the window with the same gateway, too."""
+
 Runs = dict[str, list[Shown]]
 
 
@@ -102,6 +105,7 @@ def _figures(name: str, figures: dict[str, str], runs: Runs) -> list[Comparison]
         )
         for peer in (CCXT, PLAIN)
         for number, (what, field) in enumerate(figures.items())
+        if peer == CCXT or field in _ALSO_OF_VNPY
     ]
 
 
