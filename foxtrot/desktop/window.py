@@ -108,6 +108,7 @@ class DesktopWindow(MainWindow):  # type: ignore[misc]
         self.resizeDocks(stacked, list(_HEIGHTS), QtCore.Qt.Orientation.Vertical)
         for monitor in self.monitors.values():
             _widen(monitor)
+        self.monitors[APP_NAME] = self.connections  # so that its columns are kept with theirs
         self.save_window_setting("default")
 
     def create_dock(

@@ -48,6 +48,7 @@ _WIDTHS = {
 _STATE, _MODE, _DATA, _LATENCY, _WHY = (
     COLUMNS.index(each) for each in ("State", "Mode", "Last data", "Latency", "Why")
 )
+_COLUMN_STATE = f"column_state_{len(COLUMNS)}"
 _WORD_PX = 80
 """Room for HALTED, however narrow the window is."""
 
@@ -90,6 +91,9 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
         )
         for column, width in _WIDTHS.items():
             self.tree.setColumnWidth(COLUMNS.index(column), width)
+        kept = _kept().value(_COLUMN_STATE)
+        if isinstance(kept, QtCore.QByteArray):
+            self.tree.header().restoreState(kept)
         self.halt_button = QtWidgets.QPushButton("Halt trading")
         self.halt_button.setToolTip("blocks new orders, and cancels the open ones")
         self.resume_button = QtWidgets.QPushButton("Resume")
@@ -154,6 +158,10 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
             action.setChecked(switch.pinned is mode)
             action.triggered.connect(lambda checked, mode=mode: self._switch(switch, mode))
         return menu
+
+    def save_setting(self) -> None:
+        """Remember the columns; vnpy calls it when it remembers those of its own tables."""
+        _kept().setValue(_COLUMN_STATE, self.tree.header().saveState())
 
     def question(self) -> QtWidgets.QMessageBox | None:
         """What is asked before a halt or its end, while it is."""
@@ -265,6 +273,10 @@ class ConnectionsWidget(QtWidgets.QWidget):  # type: ignore[misc]
         except FoxtrotError as error:
             engine.write_log(f"not done: {error}")
         self.look()
+
+
+def _kept() -> QtCore.QSettings:
+    return QtCore.QSettings(ConnectionsWidget.__name__, "custom")
 
 
 def _flat(rows: Sequence[Row]) -> Iterator[Row]:

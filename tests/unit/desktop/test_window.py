@@ -266,10 +266,12 @@ def test_the_layout_is_remembered(shown: Shown) -> None:
     """Who moves a dock finds it there the next time, however the desktop was closed."""
     docks = {each.objectName(): each for each in shown.window.findChildren(QtWidgets.QDockWidget)}
     shown.window.addDockWidget(QtCore.Qt.DockWidgetArea.TopDockWidgetArea, docks["Connections"])
+    shown.panel.tree.setColumnWidth(0, 333)
     shown.window.keep_layout()
     again = DesktopWindow(shown.engine, shown.engine.event_engine)
     dock = again.findChild(QtWidgets.QDockWidget, "Connections")
     assert again.dockWidgetArea(dock) is QtCore.Qt.DockWidgetArea.TopDockWidgetArea
+    assert again.connections.tree.columnWidth(0) == 333
     again.restore_window_setting()
     assert again.dockWidgetArea(dock) is QtCore.Qt.DockWidgetArea.BottomDockWidgetArea
     again.deleteLater()
