@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -97,7 +98,11 @@ class HandlerTable:
         """Register `handler` for `type`, once; one that was set aside gets a new chance.
 
         One that is `critical` never is: it goes on, and the first of its failures in a row is told.
+
+        Raises:
+            TypeError: It cannot be called, or is a coroutine function, which nobody would await.
         """
+        _check(handler)
         with self._lock:
             known = self._by_type.get(type, ())
             if handler not in known:
@@ -118,6 +123,7 @@ class HandlerTable:
 
     def add_general(self, handler: Handler) -> None:
         """Register `handler` for every event, once."""
+        _check(handler)
         with self._lock:
             if handler not in self._general:
                 self._general = (*self._general, handler)
@@ -253,6 +259,13 @@ def _tell(critical: Critical, name: str, error: BaseException) -> None:
         critical(name, error)
     except Exception as failure:  # noqa: BLE001  # boundary: whoever is told must not end the dispatcher
         say("critical_not_told", handler=name, exc_info=failure)
+
+
+def _check(handler: object) -> None:
+    if not callable(handler):
+        raise TypeError(f"a handler is a function of the event, not {type(handler).__name__}")
+    if inspect.iscoroutinefunction(handler):
+        raise TypeError("a handler is a plain function; start coroutines by bridge.submit in it")
 
 
 def _without(plan: Plan, handler: Handler) -> Plan:

@@ -21,7 +21,7 @@ from foxtrot.errors import ConfigurationError, FoxtrotError, InvalidState, NotSu
 from foxtrot.gateway.connect_fields import Setting
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.gateway.feeds import MarketFeeds
-from foxtrot.gateway.order_port import OrderPort
+from foxtrot.gateway.order_port import OrderPort, check_type
 from foxtrot.model.constants import (
     Channel,
     ConnectionState,
@@ -318,6 +318,7 @@ class BaseAdapter(OrderPort):
 
         Raises:
             ConfigurationError: Not this venue's exchange, no symbol, or not a channel it has.
+            TypeError: It is no SubscribeRequest.
         """
         self._check(request)
         key = stream_key(request)
@@ -360,10 +361,15 @@ class BaseAdapter(OrderPort):
         return feeds.state_of(key) if feeds is not None else None
 
     def _check(self, request: SubscribeRequest) -> None:
+        check_type(request, SubscribeRequest)
         if request.exchange not in self.exchanges:
             allowed = ", ".join(exchange.value for exchange in self.exchanges)
             problem = f"{request.exchange.value} is not served by {self.adapter_name}; {allowed} is"
             raise ConfigurationError("subscribe", "exchange", problem)
+        if not isinstance(request.symbol, str) or not request.symbol.isprintable():
+            raise ConfigurationError(
+                "subscribe", "symbol", "must be text without control characters"
+            )
         if not request.symbol:
             raise ConfigurationError("subscribe", "symbol", "is empty; give one, such as BTCUSDT")
         if request.channel not in self.capabilities.channels:

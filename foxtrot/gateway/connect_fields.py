@@ -28,10 +28,12 @@ class ConnectFields:
         known: All fields that the venue has.
 
     Raises:
-        ConfigurationError: A field is not known.
+        ConfigurationError: A field is not known, or it is no mapping.
     """
 
     def __init__(self, setting: Setting, known: Sequence[str]) -> None:
+        if not isinstance(setting, Mapping):
+            raise wrong("", f"takes fields and their values, not {type(setting).__name__}")
         self._setting = setting
         for field in setting:
             if field not in known:

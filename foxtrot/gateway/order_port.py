@@ -112,7 +112,7 @@ class OrderPort(Publisher, Listener, ABC):
         Raises:
             TypeError: It is not an OrderRequest.
         """
-        _check_type(request, OrderRequest)
+        check_type(request, OrderRequest)
         with correlated("order"):
             desk, refusal = self._desk, self._cannot_send(request)
             if desk is None or refusal:
@@ -149,7 +149,7 @@ class OrderPort(Publisher, Listener, ABC):
         Raises:
             TypeError: It is not a CancelRequest.
         """
-        _check_type(request, CancelRequest)
+        check_type(request, CancelRequest)
         if self._desk is None:
             self.log.warning("cancel_refused", orderid=request.orderid, reason="nothing was sent")
             return
@@ -277,6 +277,11 @@ class OrderPort(Publisher, Listener, ABC):
         return await aside(work, f"journal-{account}")
 
 
-def _check_type(request: object, kind: type) -> None:
+def check_type(request: object, kind: type) -> None:
+    """Refuse what is no request of that kind.
+
+    Raises:
+        TypeError: It is something else.
+    """
     if not isinstance(request, kind):
         raise TypeError(f"{kind.__name__} was expected, not {type(request).__name__}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from foxtrot.core import handlers
-from foxtrot.core.event_engine import EventEngine
+from foxtrot.core.event_engine import EventEngine, Handler
 from foxtrot.core.handlers import QUARANTINE_AFTER, name_of
 from foxtrot.model.events import Event
 from tests.support.clock import ManualClock
@@ -63,6 +63,24 @@ def test_a_handler_that_raises_harms_nobody_else(
     assert "Fragile" in str(line["handler"])
     assert (line["event_type"], line["failures"]) == ("a", 1)
     assert "ValueError: as told" in str(line["exception"])
+
+
+async def coroutine(event: object) -> None:
+    """Nobody would await it."""
+
+
+@pytest.mark.parametrize("handler", [None, "name", coroutine])
+def test_what_cannot_be_a_handler_is_refused_where_it_is_registered(
+    engine: EventEngine, handler: Handler
+) -> None:
+    """Not at the first event, on another thread; for one type, for all, or on the spot."""
+    for register in (
+        lambda: engine.register("a", handler),
+        lambda: engine.register("a", handler, inline=True),
+        lambda: engine.register_general(handler),
+    ):
+        with pytest.raises(TypeError, match="a handler is a"):
+            register()
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit])

@@ -291,6 +291,20 @@ def test_what_is_wanted_before_connect_is_subscribed_then(house: House) -> None:
     assert house.adapter.streams.asked == [tick("A")]
 
 
+@pytest.mark.parametrize("symbol", [5, None, b"A", "A\0", "A\n", "\ud800"])
+def test_a_symbol_that_is_no_text_is_refused_at_once(house: House, symbol: str) -> None:
+    """It would end every session of its venue, and so every other stream."""
+    with pytest.raises(ConfigurationError, match="subscribe: symbol: must be text"):
+        house.adapter.subscribe(SubscribeRequest(symbol, Exchange.BINANCE))
+    assert house.adapter.subscriptions() == ()
+
+
+def test_what_is_no_request_is_named(house: House) -> None:
+    """A script's mistake is told in words where it was made."""
+    with pytest.raises(TypeError, match="SubscribeRequest was expected, not str"):
+        house.adapter.subscribe("A")  # type: ignore[arg-type]
+
+
 def test_subscribe_and_unsubscribe_while_connected(house: House) -> None:
     """The venue is told, and the stream's state comes as an event."""
     house.adapter.connect({})
