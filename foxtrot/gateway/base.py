@@ -366,7 +366,8 @@ class BaseAdapter(OrderPort):
             allowed = ", ".join(exchange.value for exchange in self.exchanges)
             problem = f"{request.exchange.value} is not served by {self.adapter_name}; {allowed} is"
             raise ConfigurationError("subscribe", "exchange", problem)
-        if not isinstance(request.symbol, str) or not request.symbol.isprintable():
+        symbol: object = request.symbol  # a struct is made of whatever a script gives
+        if not isinstance(symbol, str) or not symbol.isprintable():
             raise ConfigurationError(
                 "subscribe", "symbol", "must be text without control characters"
             )
