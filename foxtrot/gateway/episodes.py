@@ -16,6 +16,14 @@ class Episodes:
         self._counters, self._log = counters, log
         self.open: dict[tuple[str, str], int] = {}
 
+    def refuses(self, symbol: str, what: str, reason: str) -> bool:
+        """Whether the gate refuses the numbers for `reason`; there is none if they are good."""
+        if reason:
+            self.refuse(symbol, what, reason)
+        elif self.open:
+            self.believe(symbol, what)
+        return bool(reason)
+
     def refuse(self, symbol: str, what: str, reason: str) -> None:
         """The numbers of `what` of `symbol` cannot be believed."""
         self._counters.rejected += 1

@@ -122,7 +122,7 @@ class PollingSession(BinanceSession):
             mark = self._venue.marks.of(key)
             mark.heard_ns = recv_ns
             reason = mapping.bad_rest_ticker(ticker)
-            if self._believed(source, "tick", reason):
+            if not self._episodes.refuses(source.symbol, "tick", reason):
                 mark.tick = mapping.tick_of_rest(ticker, source, recv_ns)
                 self._venue.port.on_tick(mark.tick)
 
@@ -133,7 +133,7 @@ class PollingSession(BinanceSession):
         if source is None:
             return
         reason = mapping.bad_book(book)
-        if self._believed(source, "depth", reason):
+        if not self._episodes.refuses(source.symbol, "depth", reason):
             best = tuple(book.bids[:levels]), tuple(book.asks[:levels])
             self._venue.port.on_depth(mapping.depth(source, 0, time.time_ns(), best))
 
@@ -147,7 +147,7 @@ class PollingSession(BinanceSession):
         for trade in self._news(key, trades):
             times = mapping.bad_times(trade.time)
             reason = mapping.bad_numbers((trade.price,), (trade.qty,)) or times
-            if self._believed(source, "trade", reason):
+            if not self._episodes.refuses(source.symbol, "trade", reason):
                 item = mapping.market_trade_of_rest(trade, source, time.time_ns())
                 self._venue.port.on_market_trade(item)
 
@@ -170,7 +170,7 @@ class PollingSession(BinanceSession):
             return
         now_ms = self._venue.port.clock.time_ns() // mapping.NS_PER_MS
         for row in rows:
-            if self._believed(source, "bar", mapping.bad_row(row)):
+            if not self._episodes.refuses(source.symbol, "bar", mapping.bad_row(row)):
                 bar = mapping.bar_of_row(row, source, interval, now_ms)
                 self._venue.port.on_bar(bar)
 
@@ -181,11 +181,3 @@ class PollingSession(BinanceSession):
         if source is not None:
             self._venue.marks.of(key).heard_ns = time.time_ns()
         return source
-
-    def _believed(self, source: Source, what: str, reason: str) -> bool:
-        """Whether the gate let the numbers pass."""
-        if reason:
-            self._episodes.refuse(source.symbol, what, reason)
-        else:
-            self._episodes.believe(source.symbol, what)
-        return not reason

@@ -137,11 +137,8 @@ class PollingSession(FutuSession):
             return
         mark = self._venue.marks.of(key)
         mark.heard_ns = time.time_ns()
-        reason = bad_snapshot(basic)
-        if reason:
-            self._episodes.refuse(instrument.vt_symbol, "tick", reason)
+        if self._episodes.refuses(instrument.vt_symbol, "tick", bad_snapshot(basic)):
             return
-        self._episodes.believe(instrument.vt_symbol, "tick")
         mark.tick, mark.event_ns = (
             tick_of(basic, instrument.source),
             mapping.ns_of(basic.updateTimestamp),

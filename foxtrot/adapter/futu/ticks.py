@@ -147,7 +147,7 @@ class Assembler:
 
     def _on_quote(self, slot: TickSlot, quote: WireQuote) -> None:
         self._hear(slot)
-        if self._refused(slot, "quote", mapping.bad_quote(quote)):
+        if self._episodes.refuses(slot.topic, "quote", mapping.bad_quote(quote)):
             return
         event_ns, last = mapping.ns_of(quote.updateTimestamp), quote.curPrice
         day, mark, told = mapping.day_of(quote), slot.mark, slot.mark.tick
@@ -219,7 +219,7 @@ class Assembler:
     def _is_news(self, slot: Slot, bad: str, event_ns: int, bids: Levels, asks: Levels) -> bool:
         """Whether a book may be told, and was not."""
         self._hear(slot)
-        if self._refused(slot, "book", bad):
+        if self._episodes.refuses(slot.topic, "book", bad):
             return False
         mark = slot.mark
         if event_ns == mark.book_ns and mark.levels == (bids, asks):
@@ -256,7 +256,7 @@ class Assembler:
         price, volume, seconds = item.price, item.volume, item.timestamp
         good = 0.0 < price < PRICE_LIMIT and 0 <= volume < COUNT_LIMIT
         doubtful = not good or self._episodes.open or not 0.0 <= seconds < TIME_LIMIT_S
-        if doubtful and self._refused(slot, "trade", mapping.bad_print(item)):
+        if doubtful and self._episodes.refuses(slot.topic, "trade", mapping.bad_print(item)):
             return
         number, event_ns = item.sequence, round(seconds * 1e6) * 1_000
         if not mark.is_news(number, event_ns):
@@ -288,7 +288,7 @@ class Assembler:
     def _on_bar(self, slot: BarSlot, row: WireBar) -> None:
         """A bar as far as it has come; the one before it is complete now."""
         self._hear(slot)
-        if self._refused(slot, "bar", mapping.bad_bar(row)):
+        if self._episodes.refuses(slot.topic, "bar", mapping.bad_bar(row)):
             return
         mark, before, followed = slot.mark, slot.mark.moving, slot.followed
         bar = mapping.bar(row, slot.source, slot.interval, closed=False)
@@ -320,11 +320,3 @@ class Assembler:
     def _for_nobody(self, items: int = 1) -> None:
         self.counters.received += items
         self.counters.ignored += items
-
-    def _refused(self, slot: Slot, what: str, reason: str) -> bool:
-        """Whether the gate refuses the numbers for `reason`; there is none if they are good."""
-        if reason:
-            self._episodes.refuse(slot.topic, what, reason)
-        elif self._episodes.open:
-            self._episodes.believe(slot.topic, what)
-        return bool(reason)

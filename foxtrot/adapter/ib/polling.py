@@ -122,10 +122,8 @@ class PollingSession(IbSession):
         if not snapshot:
             self._counters.stale += 1  # nothing is known of this market now
             return
-        if snapshot.bad:
-            self._episodes.refuse(instrument.vt_symbol, "tick", snapshot.bad)
+        if self._episodes.refuses(instrument.vt_symbol, "tick", snapshot.bad):
             return
-        self._episodes.believe(instrument.vt_symbol, "tick")
         mark.tick = snapshot.tick(instrument.source, now_ns)
         request = self._venue.port.request_of(key)
         conflate = request is None or request.conflate

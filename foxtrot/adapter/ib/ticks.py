@@ -187,7 +187,9 @@ class Assembler:
         if not (0.0 < price < PRICE_LIMIT and 0.0 <= size < VOLUME_LIMIT):
             if mapping.is_none(price, size):
                 price = 0.0
-            elif self._refused(slot, "quote", mapping.bad_price(price, size, slot.lowest)):
+            elif self._episodes.refuses(
+                slot.topic, "quote", mapping.bad_price(price, size, slot.lowest)
+            ):
                 return False
         elif self._episodes.open:
             self._episodes.believe(slot.topic, "quote")
@@ -219,7 +221,7 @@ class Assembler:
         """The size of a bid, an ask or a last price; most repeat what came with the price."""
         slot.heard_ns = slot.mark.heard_ns = self.now_ns
         if not 0.0 <= size < VOLUME_LIMIT:
-            self._refused(slot, "quote", mapping.bad_size(size))
+            self._episodes.refuses(slot.topic, "quote", mapping.bad_size(size))
             return
         known = (slot.bid_volume, slot.ask_volume, slot.last_volume)[what]
         if size == known:
@@ -243,7 +245,7 @@ class Assembler:
             self.counters.stale += 1
             return
         bad = mapping.bad_price(value, 0.0, slot.lowest) if price else mapping.bad_size(value)
-        if self._refused(slot, "day", bad):
+        if self._episodes.refuses(slot.topic, "day", bad):
             return
         if slot.statistics[place] == value:
             self.counters.stale += 1
@@ -255,7 +257,7 @@ class Assembler:
     def on_last_time(self, slot: TickSlot, seconds: float) -> None:
         """When the last trade was; belongs to the tick of that trade."""
         slot.hear(self.now_ns)
-        if self._refused(slot, "time", mapping.bad_time(seconds)):
+        if self._episodes.refuses(slot.topic, "time", mapping.bad_time(seconds)):
             return
         slot.event_ns = int(seconds) * NS_PER_S
         self._timed.append(slot)
@@ -289,7 +291,7 @@ class Assembler:
         slot.hear(self.now_ns)
         removed = operation == 2
         bad = "" if removed else mapping.bad_price(price, size, slot.lowest)
-        if self._refused(slot, "depth", bad):
+        if self._episodes.refuses(slot.topic, "depth", bad):
             self._tear(slot)
             return
         if slot.book.apply(row, operation, side, price, size):
@@ -340,7 +342,7 @@ class Assembler:
         )
         if not good or self._episodes.open:
             bad = mapping.bad_price(price, size, slot.lowest) or mapping.bad_time(seconds)
-            if self._refused(slot, "trade", bad):
+            if self._episodes.refuses(slot.topic, "trade", bad):
                 return
         mark.number = number = mark.number + 1
         item = MarketTradeData(
@@ -382,12 +384,12 @@ class Assembler:
         known = slot.mark.moving
         if known is not None and row.start < known:
             self.counters.stale += 1
-        elif not self._refused(slot, "bar", mapping.bad_row(row, slot.lowest)):
+        elif not self._episodes.refuses(slot.topic, "bar", mapping.bad_row(row, slot.lowest)):
             slot.mark.moving = row.start
             self._tell_bar(slot, row, closed=True)
 
     def _on_bar(self, slot: BarSlot, row: mapping.Row) -> None:
-        if self._refused(slot, "bar", mapping.bad_row(row, slot.lowest)):
+        if self._episodes.refuses(slot.topic, "bar", mapping.bad_row(row, slot.lowest)):
             return
         before, slot.moving, slot.mark.moving = slot.moving, row, row.start
         if before is not None and before.start < row.start:
@@ -397,16 +399,6 @@ class Assembler:
     def _tell_bar(self, slot: BarSlot, row: mapping.Row, *, closed: bool) -> None:
         bar = mapping.bar(row, slot.source, slot.interval, closed=closed)
         self._put(Event(EVENT_BAR, bar, slot.topic, _BOUNDED))
-
-    # -- what went wrong --------------------------------------------------------------------
-
-    def _refused(self, slot: Slot, what: str, reason: str) -> bool:
-        """Whether the gate refuses the numbers for `reason`; there is none if they are good."""
-        if reason:
-            self._episodes.refuse(slot.topic, what, reason)
-        elif self._episodes.open:
-            self._episodes.believe(slot.topic, what)
-        return bool(reason)
 
 
 def _start(row: mapping.Row) -> float:

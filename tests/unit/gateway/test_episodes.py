@@ -49,3 +49,16 @@ def test_a_new_episode_is_told_again(caplog: pytest.LogCaptureFixture) -> None:
         episodes.believe("A", "trade")
     assert len(caplog.messages) == 2
     assert episodes.open == {}
+
+
+def test_one_question_keeps_the_episodes(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever asks whether numbers are refused begins and ends their episode by it."""
+    caplog.set_level(logging.INFO, logger="foxtrot.test")
+    episodes, counters = made()
+    answers = [episodes.refuses("A", "quote", reason) for reason in ("", "crossed", "crossed", "")]
+    assert answers == [False, True, True, False]
+    assert counters.rejected == 2
+    assert [message.partition(" ")[0] for message in caplog.messages] == [
+        "numbers_rejected",
+        "numbers_believed_again",
+    ]
