@@ -256,7 +256,7 @@ class FrameRouter:
         slot = self.ticks.get(ticker.symbol)
         if slot is None or slot.day is not NO_STATISTICS:
             return
-        if self._refused(slot, "snapshot", mapping.bad_rest_ticker(ticker)):
+        if self._episodes.refuses(slot.source.symbol, "snapshot", mapping.bad_rest_ticker(ticker)):
             return
         slot.last_price, slot.last_volume = ticker.lastPrice, ticker.lastQty
         slot.day = mapping.day_of_rest(ticker)
@@ -275,11 +275,13 @@ class FrameRouter:
         slot = self.depths.get(symbol)
         if slot is None:
             return True
-        if self._refused(slot, "snapshot", mapping.bad_book(book)):
+        if self._episodes.refuses(slot.source.symbol, "snapshot", mapping.bad_book(book)):
             return False
         if not slot.book.snapshot(book.lastUpdateId, book.bids, book.asks):
             return False
-        if self._refused(slot, "snapshot", _CROSSED if slot.book.crossed() else ""):
+        if self._episodes.refuses(
+            slot.source.symbol, "snapshot", _CROSSED if slot.book.crossed() else ""
+        ):
             slot.book.invalidate()
             return False
         self._push_depth(slot, event_ms)
@@ -353,7 +355,7 @@ class FrameRouter:
         if slot.day_mark.is_old(ticker.E, now_ns):
             self._counters.stale += 1
             return
-        if self._refused(slot, "day", mapping.bad_ticker(ticker)):
+        if self._episodes.refuses(slot.source.symbol, "day", mapping.bad_ticker(ticker)):
             return
         slot.day, slot.day_mark.at = mapping.day_of_stream(ticker), ticker.E
         slot.last_price, slot.last_volume = ticker.c, ticker.Q
@@ -369,7 +371,7 @@ class FrameRouter:
             self._counters.ignored += 1
             return
         slot.heard()
-        if self._refused(slot, "depth", mapping.bad_depth(update)):
+        if self._episodes.refuses(slot.source.symbol, "depth", mapping.bad_depth(update)):
             return
         outcome = slot.book.difference(update.U, update.u, update.b, update.a)
         if outcome is Outcome.OLD:
@@ -382,7 +384,7 @@ class FrameRouter:
             self._forget_levels(update.s)
         elif slot.book.crossed():
             slot.book.invalidate()
-            self._refused(slot, "depth", _CROSSED)
+            self._episodes.refuses(slot.source.symbol, "depth", _CROSSED)
             self._forget_levels(update.s)
         else:
             self._push_depth(slot, update.E)
@@ -398,7 +400,7 @@ class FrameRouter:
             self._counters.stale += 1
             return
         reason = mapping.bad_numbers((trade.p,), (trade.q,)) or mapping.bad_times(trade.T)
-        if self._refused(slot, "trade", reason):
+        if self._episodes.refuses(slot.source.symbol, "trade", reason):
             return
         slot.tell(trade.t)
         item = mapping.market_trade(trade, slot.source, now_ns)
@@ -412,7 +414,7 @@ class FrameRouter:
             self._counters.ignored += 1
             return
         now_ns = slot.heard()
-        if self._refused(slot, "bar", mapping.bad_candle(update)):
+        if self._episodes.refuses(slot.source.symbol, "bar", mapping.bad_candle(update)):
             return
         number = mapping.candle_number(update)
         if slot.mark.is_old(number, now_ns):
@@ -452,14 +454,6 @@ class FrameRouter:
         if len(recent) >= _MALFORMED_PER_MINUTE:
             self._on_rotten(message)
         return message
-
-    def _refused(self, slot: TickSlot | StreamSlot, what: str, reason: str) -> bool:
-        """Whether the gate refuses the numbers for `reason`; there is none if they are good."""
-        if reason:
-            self._episodes.refuse(slot.source.symbol, what, reason)
-        elif self._episodes.open:
-            self._episodes.believe(slot.source.symbol, what)
-        return bool(reason)
 
     def _push_depth(self, slot: StreamSlot, event_ms: int) -> None:
         best = slot.book.best(self._levels)
