@@ -72,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ):
             for row in _as_far_as_it_goes(measured):
                 rows.append(row)
+    except OutOfTime:
+        return 1
     finally:
         lines = [f"{'promise':<66} {'figure':<44} met", "-" * 114, *map(str, rows)]
         sys.stdout.writelines(f"{line}\n" for line in lines)
