@@ -8,5 +8,5 @@ from hypothesis import HealthCheck, settings
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 settings.register_profile("suite", _PATIENT)
-settings.register_profile("proof", _PATIENT, max_examples=5000)
+settings.register_profile("proof", _PATIENT, max_examples=3000)
 settings.load_profile("suite")
