@@ -42,10 +42,11 @@ class HaltRequest(BaseModel):
 
 
 class ModeRequest(BaseModel):
-    """How a venue is to be served: null leaves it to the settings again."""
+    """How a venue, or one symbol of it, is to be served: null leaves it to the settings again."""
 
     model_config = ConfigDict(extra="forbid")
     mode: Mode | None
+    vt_symbol: str = Field(default="", max_length=128, description="Such as BTCUSDT.BINANCE.")
 
 
 class Acts:
@@ -69,14 +70,15 @@ class Acts:
         await self._do("resume", self._engine.resume)
         return Done("resume", tuple(self._engine.get_all_adapter_names()))
 
-    async def switch(self, adapter_name: str, mode: Mode | None) -> Done:
-        """Serve a venue's streams by `mode`.
+    async def switch(self, adapter_name: str, mode: Mode | None, vt_symbol: str = "") -> Done:
+        """Serve a venue's streams by `mode`, or those of one symbol.
 
         Raises:
-            ConfigurationError: There is no such adapter.
+            ConfigurationError: There is no such adapter, or the symbol is not subscribed there.
+            NotSupported: The venue cannot serve them so.
         """
         name = self._engine.adapter(adapter_name).adapter_name
-        await self._do("mode", lambda: self._engine.override_mode(name, mode))
+        await self._do("mode", lambda: self._engine.override_mode(name, mode, vt_symbol))
         return Done(f"mode {mode.value if mode else 'by the settings'}", (name,))
 
     async def act(self, adapter_name: str, action: str) -> Done:
@@ -138,7 +140,7 @@ def acting(acts: Acts) -> APIRouter:
     @router.post("/adapters/{name}/mode", **shows(Done, 404, 409, 413))
     async def mode(name: AdapterName, request: ModeRequest) -> Response:
         """Serve a venue's streams by websocket or by polling, until asked otherwise."""
-        return _done(await acts.switch(name, request.mode))
+        return _done(await acts.switch(name, request.mode, request.vt_symbol))
 
     @router.post("/adapters/{name}/actions/{action}", **shows(Done, 404, 409))
     async def action(name: AdapterName, action: ActionName) -> Response:

@@ -89,6 +89,12 @@ def test_a_venue_is_switched_to_polling_and_back(monitored: Monitored) -> None:
         eventually(lambda seen=seen: mode() == seen, f"mode {asked}")  # type: ignore[misc]
     assert monitored.post("/api/v1/adapters/FAKE/mode", {"mode": None}).status == 200
     eventually(lambda: mode() == "fresh", "the settings' choice")
+    one = {"mode": "polling", "vt_symbol": "BTCUSDT.BINANCE"}
+    assert monitored.post("/api/v1/adapters/FAKE/mode", one).status == 200
+    eventually(lambda: mode() == "polling", "one symbol is polled")
+    other = {**one, "vt_symbol": "X.BINANCE"}
+    refused = monitored.post("/api/v1/adapters/FAKE/mode", other)
+    assert refused.status == 409
     assert monitored.post("/api/v1/adapters/NONE/mode", {"mode": None}).status == 404
     for body in ({}, {"mode": "pigeon"}):
         assert monitored.post("/api/v1/adapters/FAKE/mode", body).status == 422
