@@ -1,7 +1,9 @@
 """`import foxtrot` is cheap and quiet, and shows the public face."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import foxtrot
 
@@ -64,3 +66,14 @@ def test_the_public_face_is_sorted_and_complete() -> None:
     }
     public = {name for name in vars(foxtrot) if not name.startswith("_")}
     assert public - rooms - {"simulator", "monitoring"} == set(foxtrot.__all__)
+
+
+def test_the_map_of_the_house_is_true() -> None:
+    """Whoever looks a module up finds it, and no name leads nowhere."""
+    root = Path(foxtrot.__file__).parent
+    text = (root.parent / "docs" / "architecture.md").read_text()
+    shared = ("model", "core", "connectivity", "execution", "gateway", "engine")
+    named = set(re.findall(r"`(?:\w+/)*(\w+\.py)`", text))
+    there = {path.name for room in shared for path in (root / room).glob("[!_]*.py")}
+    assert there - named == set()
+    assert named - {path.name for path in root.rglob("*.py")} == set()
