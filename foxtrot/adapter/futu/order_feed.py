@@ -143,7 +143,7 @@ class OrderFeed:
             return None
         ended = report.state in TERMINAL
         if not self._account.real and (record or not ended or report.ts_ns >= since_ns):
-            self._make_fill(report, order.fillAvgPrice, record)
+            report = self._make_fill(report, order.fillAvgPrice, record)
         if ended:
             self._settle(report)
         return report
@@ -254,22 +254,28 @@ class OrderFeed:
         log.error("order_alarm", venue=self._adapter_name, status=status, reason=text)
         self._say(f"{self._adapter_name}: {text}")
 
-    def _make_fill(self, report: OrderReport, average: float, record: OrderRecord | None) -> None:
-        """Tell what an order of paper trading traded more than was told."""
+    def _make_fill(
+        self, report: OrderReport, average: float, record: OrderRecord | None
+    ) -> OrderReport:
+        """Tell what an order of paper trading traded more than was told; returns what it is then.
+
+        Without a price there is no fill yet, so nothing more has traded.
+        """
         known = self._told.get(report.venue_id)
         done = known[0] if known else (record.traded if record is not None else ZERO)
         mean = average or float(report.price)
         if report.traded <= done:
             if known is None and report.traded == done and mean:  # told by an earlier run
                 self._remember(report, mean)
-            return
+            return report
         if not mean:
             log.error("fill_without_price", venue=self._adapter_name, orderid=report.orderid)
-            return
+            return msgspec.structs.replace(report, traded=done)
         worth = known[1] if known else None
         fill = order_mapping.fill_between(report, mean, done, worth)
         self._remember(report, mean)
         self._listener.on_fill(fill)
+        return report
 
     def _remember(self, report: OrderReport, mean: float) -> None:
         _keep(self._told, report.venue_id, (report.traded, exact(mean) * report.traded))

@@ -97,6 +97,19 @@ def test_paper_fills_after_a_restart_have_their_own_price() -> None:
     assert told.fills() == [("FH7-300", 200, 503)]
 
 
+def test_a_paper_fill_waits_for_its_price() -> None:
+    """Until it is told, the order has traded no more than its fills; then both are."""
+    told = Told()
+    bought = {"orderStatus": 11, "orderType": 2, "price": 0.0, "fillQty": 300.0}
+    told.feed.on_order(ME, order(**bought))
+    told.feed.on_order(ME, order(**bought, fillAvgPrice=502.0))
+    first, fill, last = told.news
+    assert isinstance(first, OrderReport)
+    assert isinstance(last, OrderReport)
+    assert isinstance(fill, FillReport)
+    assert (first.traded, fill.volume, fill.price, last.traded) == (0, 300, 502, 300)
+
+
 def test_fills_of_orders_that_nobody_knows_and_that_ended_long_ago_are_not_made() -> None:
     """Of what is listed, paper trading's past is not news; what ended since is."""
     told, done = Told(), order(remark="", orderStatus=11, fillQty=300.0, fillAvgPrice=500.0)
