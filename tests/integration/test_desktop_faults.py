@@ -25,6 +25,8 @@ BTC, ETH = "BINANCE/BTCUSDT.BINANCE/tick", "BINANCE/ETHUSDT.BINANCE/tick"
 BURST = 100_000
 NOON_NS = 1_795_262_400_000_000_000
 
+pytestmark = pytest.mark.timeout(120)  # the first one imports three SDKs and Qt
+
 app = pytest.fixture(scope="module")(qt)
 
 

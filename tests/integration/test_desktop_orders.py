@@ -16,6 +16,8 @@ from tests.support.rig import nothing_left
 
 SYMBOL = "BTCUSDT_SPOT_BINANCE"
 
+pytestmark = pytest.mark.timeout(120)  # the first one imports an SDK and Qt
+
 app = pytest.fixture(scope="module")(qt)
 
 
