@@ -25,6 +25,14 @@ class Pulse:
         beats = bisect(self._beats_ns, until_ns) - bisect(self._beats_ns, since_ns)
         return min(beats * BEAT_S, (until_ns - since_ns) / 1e9)
 
+    @property
+    def busy(self) -> float:
+        """How many times as long as on a machine of its own everything takes, on the average."""
+        beats = self._beats_ns
+        if len(beats) < 2:
+            return 1.0
+        return max((beats[-1] - beats[0]) / 1e9 / (len(beats) * BEAT_S), 1.0)
+
     def start(self) -> None:
         """Begin to beat."""
         self._thread.start()
