@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest.register_assert_rewrite("tests.support.rig", "tests.support.trading_rig")
 
@@ -19,6 +20,10 @@ from tests.support.loopback_only import loopback_only  # noqa: E402
 from tests.support.matrix_guard import MatrixGuard  # noqa: E402
 
 _RANDOM = frozenset(Path(__file__).with_name(name) for name in ("property", "fuzz"))
+
+# An example has no deadline, and none is too slow to be made: a machine may be busy.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 def pytest_configure(config: pytest.Config) -> None:
