@@ -6,16 +6,23 @@ in another one.
 
 A table need not show what nobody could see: foxtrot's draws the newest price of each symbol as
 often as a quarter of the window's time allows, and its strategies get every tick. So the latency
-of what was drawn stands beside the age of what can be read in the table at any moment.
+of what was drawn stands beside the age of what can be read in the table at any moment. An empty
+window, measured in turn with them, says how late the loop is of one that has nothing to do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from statistics import median
+from typing import Any
 
-from tests.benchmarks.desktop_clients import ccxt_gateway, foxtrot_desktop, foxtrot_gateway
-from tests.benchmarks.desktop_screen import Shown
+from tests.benchmarks.desktop_clients import (
+    ccxt_gateway,
+    foxtrot_desktop,
+    foxtrot_gateway,
+    idle_window,
+)
+from tests.benchmarks.desktop_screen import Idle, Shown
 from tests.benchmarks.flood import flooding_venue
 from tests.benchmarks.harness import Comparison, interleave
 from tests.benchmarks.workers import Worker
@@ -28,11 +35,12 @@ BURST = 100_000
 LAG_LIMIT_US = 50_000.0
 """For the 99th percentile at the highest rate."""
 
-CCXT, PLAIN = "ccxt in vnpy's window", "foxtrot in vnpy's window"
-_CLIENTS: dict[str, Callable[[str, int, int], Shown]] = {
+CCXT, PLAIN, EMPTY = "ccxt in vnpy's window", "foxtrot in vnpy's window", "empty window"
+_CLIENTS: dict[str, Callable[[str, int, int], Shown | Idle]] = {
     "ours": foxtrot_desktop,
     PLAIN: foxtrot_gateway,
     CCXT: ccxt_gateway,
+    EMPTY: idle_window,
 }
 _FIGURES = {
     "to the cell, p50": "p50_us",
@@ -53,16 +61,21 @@ _OF_A_BURST = {
     "CPU, each frame": "cpu_us",
 }
 
-_ALSO_OF_VNPY = ("p50_us", "p99_us", "spent_us", "lag_p99_us", "lag_max_us", "cpu_us")
-"""What of both is told beside the window with the same gateway, too."""
+_LAGS = ("lag_p50_us", "lag_p99_us", "lag_max_us")
+_TOLD = {
+    CCXT: (*_FIGURES.values(), *_OF_A_BURST.values()),
+    PLAIN: ("p50_us", "p99_us", "spent_us", "cpu_us", *_LAGS[1:]),
+    EMPTY: _LAGS,
+}
+"""Which figures are told beside whom."""
 
-Runs = dict[str, list[Shown]]
+Runs = dict[str, list[Any]]
 
 
 def run(rounds: int) -> list[Comparison]:
     """All figures of this file."""
-    with Worker() as ours, Worker() as plain, Worker() as ccxt:
-        workers = {"ours": ours, PLAIN: plain, CCXT: ccxt}
+    with Worker() as ours, Worker() as plain, Worker() as ccxt, Worker() as empty:
+        workers = {"ours": ours, PLAIN: plain, CCXT: ccxt, EMPTY: empty}
         paced = {rate_hz: _paced(rounds, rate_hz, workers) for rate_hz in SECONDS}
         burst = _flood(rounds, BURST, None, workers)
     return [
@@ -77,9 +90,9 @@ def _paced(rounds: int, rate_hz: int, workers: dict[str, Worker]) -> Runs:
 
 
 def _flood(rounds: int, frames: int, rate_hz: float | None, workers: dict[str, Worker]) -> Runs:
-    """The three windows in turn."""
+    """The windows in turn."""
 
-    def case(name: str, address: str) -> Callable[[], Shown]:
+    def case(name: str, address: str) -> Callable[[], Shown | Idle]:
         return lambda: workers[name].run(_CLIENTS[name], address, SYMBOLS, frames)
 
     with flooding_venue(rate_hz=rate_hz, frames=frames, count=SYMBOLS) as address:
@@ -91,7 +104,7 @@ def _compared(rate_hz: int, runs: Runs) -> list[Comparison]:
 
 
 def _figures(name: str, figures: dict[str, str], runs: Runs) -> list[Comparison]:
-    drawn = {who: median(run.delivered for run in runs[who]) for who in runs}
+    drawn = {who: median(run.delivered for run in runs[who]) for who in runs if who != EMPTY}
     shares = ", ".join(f"{who} {share:.1%}" for who, share in drawn.items())
     return [
         Comparison(
@@ -103,9 +116,9 @@ def _figures(name: str, figures: dict[str, str], runs: Runs) -> list[Comparison]
             smaller_is_better=True,
             note=f"of the frames were drawn: {shares}" if number == 0 and peer == CCXT else "",
         )
-        for peer in (CCXT, PLAIN)
+        for peer, told in _TOLD.items()
         for number, (what, field) in enumerate(figures.items())
-        if peer == CCXT or field in _ALSO_OF_VNPY
+        if field in told
     ]
 
 

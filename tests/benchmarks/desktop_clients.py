@@ -3,6 +3,7 @@
 `foxtrot desktop` as it is opened by its command; foxtrot's gateway in vnpy's own window on vnpy's
 own event engine, as somebody who adds one line to a run.py has it; and vnpy's own with a gateway
 over plain ccxt, as short as one that shows prices can be. None has an app but foxtrot's panel.
+An empty window says what the machine makes of a loop that has nothing to do.
 """
 
 from __future__ import annotations
@@ -39,10 +40,11 @@ from foxtrot.desktop.gateway import as_vnpy_gateway  # noqa: E402
 from foxtrot.desktop.names import vnpy_symbol  # noqa: E402
 from foxtrot.desktop.window import DesktopWindow  # noqa: E402
 from foxtrot.model.constants import Exchange as FoxtrotExchange  # noqa: E402
-from tests.benchmarks.desktop_screen import Screen, Shown  # noqa: E402
+from tests.benchmarks.desktop_screen import Idle, Screen, Shown, idle  # noqa: E402
 
 SIZE = 1920, 1080
 WAIT_S = 20.0
+IDLE_S = 3.0
 
 
 def foxtrot_desktop(address: str, count: int, frames: int) -> Shown:
@@ -72,6 +74,14 @@ def ccxt_gateway(address: str, count: int, frames: int) -> Shown:
     return _shown(engine, MainWindow, connect, address, count, frames)
 
 
+def idle_window(address: str, count: int, frames: int) -> Idle:
+    """An empty one, for about as long as a flood takes."""
+    app, window = _app(), QtWidgets.QWidget()
+    window.resize(*SIZE)
+    window.show()
+    return idle(app, IDLE_S)
+
+
 def _connect_foxtrot(engine: MainEngine, address: str, names: list[str]) -> None:
     for name in names:
         engine.subscribe(SubscribeRequest(*vnpy_symbol(name, FoxtrotExchange.BINANCE)), "BINANCE")
@@ -83,6 +93,10 @@ def _connect_foxtrot(engine: MainEngine, address: str, names: list[str]) -> None
     engine.connect(setting, "BINANCE")
 
 
+def _app() -> Any:
+    return QtWidgets.QApplication.instance() or create_qapp("bench")
+
+
 def _shown(
     engine: MainEngine,
     window_class: type[MainWindow],
@@ -91,7 +105,7 @@ def _shown(
     count: int,
     frames: int,
 ) -> Shown:
-    app = QtWidgets.QApplication.instance() or create_qapp("bench")
+    app = _app()
     with Screen(app, count, frames) as screen:
         window = window_class(engine, engine.event_engine)
         try:

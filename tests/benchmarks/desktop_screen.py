@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,8 +57,65 @@ class Shown:
     """How much older than the last frame the oldest price is that stays in the table."""
 
 
+@dataclass(frozen=True)
+class Idle:
+    """How late the loop of a window is that has nothing to do: what the machine makes of it."""
+
+    lag_p50_us: float
+    lag_p99_us: float
+    lag_max_us: float
+
+
+class Beats:
+    """Runs the loop of Qt's application, and notes how late it is.
+
+    Args:
+        app: The application.
+        go_on: Told the time at each beat; the loop ends when it says no.
+    """
+
+    def __init__(self, app: Any, go_on: Callable[[float], bool]) -> None:
+        self._app, self._go_on = app, go_on
+        self._lags: list[tuple[float, float]] = []
+        self._due = 0.0
+        self._timer = QtCore.QTimer()
+        self._timer.setTimerType(QtCore.Qt.TimerType.PreciseTimer)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._beat)
+
+    def run(self) -> None:
+        """Until the end."""
+        self._next(time.monotonic())
+        self._app.exec()
+
+    def _next(self, now: float) -> None:
+        self._due = now + BEAT_S
+        self._timer.start(int(BEAT_S * 1e3))
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        self._lags.append((now, max(now - self._due, 0.0)))
+        if self._go_on(now):
+            self._next(now)
+        else:
+            self._app.exit(0)
+
+    def lags_us(self, began: float, ended: float) -> list[float]:
+        """The median, the 99th percentile and the longest between two moments."""
+        lags = _every_beat([lag for at, lag in self._lags if began <= at <= ended + BEAT_S])
+        return [percentile(lags, share) * 1e6 for share in (0.5, 0.99, 1.0)]
+
+
+def idle(app: Any, seconds: float) -> Idle:
+    """Let a window live that shows nothing."""
+    began = time.monotonic()
+    beats = Beats(app, lambda now: now - began < seconds)
+    beats.run()
+    return Idle(*beats.lags_us(began, began + seconds))
+
+
 class Screen:
-    """Notes each new price of the table, and the beats of the window's loop.
+    """Notes each new price of the table, while the window's loop beats.
 
     Args:
         app: Qt's application, which is ended when nothing new comes any more.
@@ -66,16 +124,12 @@ class Screen:
     """
 
     def __init__(self, app: Any, symbols: int, frames: int) -> None:
-        self._app, self._symbols, self._frames = app, symbols, frames
+        self._symbols, self._frames = symbols, frames
         self._set: list[tuple[float, str, float]] = []
-        self._lags: list[tuple[float, float]] = []
-        self._began = self._due = time.monotonic()
+        self._began = time.monotonic()
         self._cpu_began = self._cpu_ended = 0.0
         self._seen = 0
-        self._timer = QtCore.QTimer()
-        self._timer.setTimerType(QtCore.Qt.TimerType.PreciseTimer)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._beat)
+        self._beats = Beats(app, self._go_on)
 
     def __enter__(self) -> Screen:
         cell, sample, began = BidCell, self._sample, self._began
@@ -92,14 +146,11 @@ class Screen:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._timer.stop()
         TickMonitor.headers = self._before
 
     def watch(self) -> Shown:
         """Let the window live until all is shown."""
-        self._due = time.monotonic() + BEAT_S
-        self._timer.start(int(BEAT_S * 1e3))
-        self._app.exec()
+        self._beats.run()
         return self._shown()
 
     def _sample(self, name: str, sent_at: float) -> None:
@@ -107,17 +158,11 @@ class Screen:
             self._cpu_began = time.process_time()
         self._set.append((time.monotonic(), name, sent_at))
 
-    def _beat(self) -> None:
-        now = time.monotonic()
-        self._lags.append((now, max(now - self._due, 0.0)))
+    def _go_on(self, now: float) -> bool:
         if len(self._set) > self._seen:
             self._seen, self._cpu_ended = len(self._set), time.process_time()
         newest = self._set[-1][0] if self._set else now
-        if now - newest < QUIET_S and now - self._began < LONGEST_S:
-            self._due = now + BEAT_S
-            self._timer.start(int(BEAT_S * 1e3))
-        else:
-            self._app.exit(0)
+        return now - newest < QUIET_S and now - self._began < LONGEST_S
 
     def _shown(self) -> Shown:
         if not self._set:
@@ -126,13 +171,12 @@ class Screen:
         last_sent = max(sent_at for _, _, sent_at in self._set)
         ages = [at - sent_at for at, _, sent_at in self._set]
         rows = self._rows()
-        lags = _every_beat([lag for at, lag in self._lags if began <= at <= ended + BEAT_S])
         return Shown(
             len(self._set) / self._frames,
             *(percentile(ages, share) * 1e6 for share in (0.5, 0.99)),
             *(percentile(_standing(rows, began, last_sent), share) * 1e6 for share in (0.5, 0.99)),
             (self._cpu_ended - self._cpu_began) / self._frames * 1e6,
-            *(percentile(lags, share) * 1e6 for share in (0.5, 0.99, 1.0)),
+            *self._beats.lags_us(began, ended),
             (ended - last_sent) * 1e6,
             (ended - began) * 1e6,
             (last_sent - self._oldest(rows)) * 1e6,
