@@ -60,32 +60,20 @@ def qt() -> Iterator[Any]:
 
 
 class Shown:
-    """A window with its engine and its venues, all connected.
+    """A window with its engine and its venues.
 
     Args:
         app: Qt's.
         venues: Those of the window, which are started already.
-        gateways: Of vnpy, beside them.
-        settings: Of foxtrot's engine.
+        engine: vnpy's.
     """
 
-    def __init__(
-        self,
-        app: Any,
-        venues: Sequence[VenueUnderTest],
-        gateways: Sequence[Any] = (),
-        settings: Mapping[str, object] | None = None,
-    ) -> None:
-        self.app, self.venues, self.venue = app, venues, venues[0]
-        shown = [_desktop_venue(each) for each in venues]
-        self.engine = make_engine(shown, {**QUICK, "orders.timeout_s": 1.0, **(settings or {})})
-        for gateway in gateways:
-            self.engine.add_gateway(gateway)
-        self.window = DesktopWindow(self.engine, self.engine.event_engine)
+    def __init__(self, app: Any, venues: Sequence[VenueUnderTest], engine: Any) -> None:
+        self.app, self.venues, self.venue, self.engine = app, venues, venues[0], engine
+        self.window = DesktopWindow(engine, engine.event_engine)
         self.panel = self.window.connections
         self.form = self.window.trading_widget
         self.window.show()
-        begin(self.engine, shown)
 
     def until(self, happened: Callable[[], bool], what: str) -> None:
         """Let the window live until something is so."""
@@ -171,13 +159,11 @@ def open_window(
     monkeypatch: pytest.MonkeyPatch,
     venues: Sequence[VenueUnderTest],
     *,
-    gateways: Sequence[Any] = (),
     settings: Mapping[str, object] | None = None,
-    apps: Sequence[tuple[str, str]] = (),
 ) -> Iterator[Shown]:
-    """Start the venues and show a window with them; all of it is gone at the end."""
+    """Start the venues and show a window with them, and no apps; all is gone at the end."""
     place = os.getcwd()
-    monkeypatch.setattr(window_module, "APPS", tuple(apps))
+    monkeypatch.setattr(window_module, "APPS", ())
     with contextlib.ExitStack() as stack:
         for venue in venues:
             for field in _SECRETS & venue.keys().keys():
@@ -186,7 +172,11 @@ def open_window(
                 monkeypatch.setattr(name, wait)
             venue.start()
             stack.callback(venue.stop)
-        shown = Shown(app, venues, gateways, settings)
         stack.callback(os.chdir, place)
+        opened = [_desktop_venue(each) for each in venues]
+        engine = make_engine(opened, {**QUICK, "orders.timeout_s": 1.0, **(settings or {})})
+        stack.callback(engine.close)
+        shown = Shown(app, venues, engine)
         stack.callback(shown.close)
+        begin(engine, opened)
         yield shown
