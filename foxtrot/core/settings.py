@@ -51,7 +51,6 @@ _OVERRIDE = re.compile(rf"adapters\.({ADAPTER_NAME})\.(.+)", re.DOTALL)
 _VENUES_LIMIT = 64
 _STRATEGIES_LIMIT = 256
 _SECTIONS: Final = ("venues", "strategies")
-_ECHO_LIMIT = 32
 _KEY_LIMIT = 96
 _LARGEST_ECHO = 10**15
 _BASE_DELAY: Final = "websocket.reconnect_base_delay"
@@ -216,7 +215,7 @@ class _Parser:
         if details["type"] == "delays":
             raise self._delays(entries, own, prefix)
         key = str(details["loc"][0])
-        problem = _wording(details, FeatureFlags, key) + _echo(details["input"], key)
+        problem = _wording(details, FeatureFlags, key) + _echo(details["input"])
         raise self._error(prefix + _path(details["loc"]), problem)
 
     def _delays(
@@ -335,12 +334,10 @@ def _names(model: type[BaseModel]) -> list[str]:
     return [info.alias or name for name, info in model.model_fields.items()]
 
 
-def _echo(value: object, key: str) -> str:
-    """What was written, if it is short and no text of unknown meaning."""
+def _echo(value: object) -> str:
+    """What was written, if it is short and no text: that may be a secret in the wrong place."""
     if isinstance(value, bool) or value is None:
         return f"; was {strict_json.kind(value)}"
     if isinstance(value, int | float) and abs(value) < _LARGEST_ECHO:
         return f"; was {value}"
-    if isinstance(value, str) and key == "logging.level":
-        return f'; was "{scrub(value, limit=_ECHO_LIMIT)}"'
     return ""

@@ -54,7 +54,7 @@ def _fitted(owner: type, name: str, value: object, default: object) -> object:
     if isinstance(default, Enum):
         return _member(owner, name, value, type(default))
     allowed = _WORDS.get(kind, f"a {kind.__name__}")
-    raise _error(owner, name, f"must be {allowed}, as its default is; was {value!r:.64}")
+    raise _error(owner, name, f"must be {allowed}, as its default is; was {_shown(value)}")
 
 
 def _member(owner: type, name: str, value: object, kind: type[Enum]) -> Enum:
@@ -62,7 +62,13 @@ def _member(owner: type, name: str, value: object, kind: type[Enum]) -> Enum:
         if value in (member, member.value):
             return member
     allowed = ", ".join(str(member.value) for member in kind)
-    raise _error(owner, name, f"must be one of {allowed}; was {value!r:.64}")
+    raise _error(owner, name, f"must be one of {allowed}; was {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    """A number; of text only that it is some, as it may be a secret in the wrong place."""
+    number = value is None or isinstance(value, bool | int | float)
+    return f"{value!r:.64}" if number else _WORDS.get(type(value), type(value).__name__)
 
 
 def _unknown(name: str, names: Sequence[str]) -> str:

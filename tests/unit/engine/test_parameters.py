@@ -58,14 +58,14 @@ def test_a_value_fits_its_default(name: str, given: object, value: object) -> No
         ("zzz", 1, f"zzz: unknown parameter; there is {', '.join(NAMES)}"),
         ("fast", 1.0, "fast: must be a whole number, as its default is; was 1.0"),
         ("fast", True, "fast: must be a whole number, as its default is; was True"),
-        ("fast", "10", "fast: must be a whole number, as its default is; was '10'"),
-        ("size", "1", "size: must be a number, as its default is; was '1'"),
+        ("fast", "10", "fast: must be a whole number, as its default is; was text"),
+        ("size", "1", "size: must be a number, as its default is; was text"),
         ("size", True, "size: must be a number, as its default is; was True"),
         ("size", math.nan, "size: must be a finite number; was nan"),
         ("on", 1, "on: must be true or false, as its default is; was 1"),
         ("label", None, "label: must be text, as its default is; was None"),
         ("hours", 9, "hours: must be a tuple, as its default is; was 9"),
-        ("side", "Up", "side: must be one of Long, Short, Net; was 'Up'"),
+        ("side", "Up", "side: must be one of Long, Short, Net; was text"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_words(name: str, given: object, problem: str) -> None:

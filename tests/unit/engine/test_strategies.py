@@ -235,7 +235,7 @@ def test_the_settings_start_strategies() -> None:
     ("fields", "problem"),
     [
         ({"params": {"fst": 3}}, 'c.fst: unknown parameter; did you mean "fast"?'),
-        ({"params": {"fast": "x"}}, "c.fast: must be a whole number, as its default is; was 'x'"),
+        ({"params": {"fast": "x"}}, "c.fast: must be a whole number, as its default is; was text"),
         ({"class": "nobody"}, "c.class: 'nobody' is not installed; known: none"),
         ({"symbols": ["A"]}, "c.symbols: 'A' is not of the form SYMBOL.EXCHANGE"),
         ({"adapter": "X"}, "c.adapter: no adapter 'X'; there is FAKE"),
