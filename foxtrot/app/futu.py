@@ -200,7 +200,8 @@ def _account(row: WireAccount, traded: int) -> Account:
     from foxtrot.adapter.futu.settings import TradeEnv
 
     markets = tuple(trd_market(number) for number in row.trdMarketAuthList)
-    kind = TradeEnv(row.trdEnv).name.lower()
+    kinds = {each.value: each.name.lower() for each in TradeEnv}
+    kind = kinds.get(row.trdEnv, f"kind {row.trdEnv}")
     return Account(str(row.accID), kind, markets, is_active(row), row.accID == traded)
 
 

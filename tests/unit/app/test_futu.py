@@ -14,7 +14,8 @@ from foxtrot.app import futu, past
 from foxtrot.app.futu import FutuPlace
 from foxtrot.errors import ConfigurationError, ConnectError, PermissionDenied
 from foxtrot.model.constants import Interval
-from foxtrot.simulator.futu import FutuLimits, SimulatedFutu
+from foxtrot.simulator.futu import FutuLimits, SimulatedFutu, SimulatedFutuThread
+from foxtrot.simulator.futu_accounts import DEFAULT_ACCOUNTS, AccountSpec
 from tests.support.futu_venue import running_futu
 
 
@@ -55,6 +56,15 @@ def test_status_says_why_no_account_would_be_traded(opend: SimulatedFutu) -> Non
     *accounts, problem = futu.status(at(opend, account="77"), json=False)
     assert problem.startswith("  no account would be traded: OpenD has no such simulate account")
     assert accounts[-1] == "  account          9053220, simulate, CN"
+
+
+def test_status_shows_an_account_of_an_unknown_kind() -> None:
+    """Futu may open accounts that nobody here has heard of; they are told by their number."""
+    accounts = (AccountSpec(77, 9, (1,), {"HKD": 1}), *DEFAULT_ACCOUNTS)
+    with SimulatedFutuThread(SimulatedFutu(rate_hz=0.0, accounts=accounts)) as thread:
+        venue = thread.venue
+        lines = list(futu.status(at(venue, environment="simulated"), json=False))
+    assert "  account          77, kind 9, HK" in lines
 
 
 def test_status_tells_servers_that_opend_has_lost(opend: SimulatedFutu) -> None:
