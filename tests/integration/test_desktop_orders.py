@@ -117,6 +117,8 @@ def test_the_halt_cancels_and_blocks_until_it_is_lifted(shown: Shown) -> None:
     order(shown, resting(shown))
     shown.until(lambda: statuses(shown) == ["NOTTRADED"], "it rests")
     shown.click(shown.panel.halt_button)
+    before = shown.column("TickMonitor", "datetime")
+    shown.until(lambda: shown.column("TickMonitor", "datetime") != before, "prices go on")
     assert statuses(shown) == ["NOTTRADED"]
     say_yes(shown)
     shown.until(lambda: "HALTED" in shown.panel.halted_label.text(), "it is shown")
