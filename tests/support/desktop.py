@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import importlib.util
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -26,10 +29,12 @@ def require(*modules: str) -> None:
         pytest.skip(f"{names} cannot be imported here: {EXTRA}", allow_module_level=True)
 
 
+@functools.cache
 def main_engine_class() -> Any:
-    """vnpy's MainEngine, which writes to a directory that nobody else has."""
+    """vnpy's MainEngine, which writes to a directory of its own that ends with the process."""
     before = os.environ.get("HOME", "")
-    os.environ["HOME"] = tempfile.mkdtemp(prefix="desktop")  # looked up once, at the import
+    home = os.environ["HOME"] = tempfile.mkdtemp(prefix="desktop")  # looked up at the import
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what vnpy imports
