@@ -15,6 +15,7 @@ import typer
 from foxtrot.app.options import Account, World
 from foxtrot.app.place import Place
 from foxtrot.core import logs
+from foxtrot.core.redaction import scrub
 from foxtrot.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def status(place: IbPlace, *, json: bool) -> Iterator[str]:
     if json:
         yield msgspec.json.encode(told).decode()
         return
-    accounts = ", ".join(told.accounts) or "none"
+    accounts = scrub(", ".join(told.accounts)) or "none"
     yield f"{told.endpoint} ({told.environment}) answers."
     yield f"  server version   {told.server_version}"
     yield f"  accounts         {accounts}"

@@ -23,6 +23,7 @@ from foxtrot.adapter.ib.sdk import RawClient, RawContract, RawOrder, load, sdk
 from foxtrot.adapter.ib.settings import IbSettings
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.core.logs import get_logger
+from foxtrot.core.redaction import TEXT_LIMIT, scrub
 from foxtrot.errors import (
     ConfigurationError,
     ConnectError,
@@ -167,7 +168,8 @@ class IbClient:
         if self._settings.account:
             return self._settings.account
         if len(self.accounts) != 1:
-            problem = f"is missing; TWS has several: {', '.join(self.accounts)}"
+            several = scrub(", ".join(self.accounts), limit=TEXT_LIMIT)
+            problem = f"is missing; TWS has several: {several}"
             raise ConfigurationError("connect", "account", problem)
         return self.accounts[0]
 

@@ -7,6 +7,7 @@ import asyncio
 from foxtrot.adapter.ib.errors import translate
 from foxtrot.adapter.ib.sdk import RawClient
 from foxtrot.adapter.ib.settings import IbSettings
+from foxtrot.core.redaction import TEXT_LIMIT, scrub
 from foxtrot.errors import (
     ConfigurationError,
     ConnectError,
@@ -83,7 +84,7 @@ def check_accounts(settings: IbSettings, accounts: tuple[str, ...]) -> None:
     """
     environment, account = settings.environment, settings.account
     paper = environment is not Environment.LIVE
-    shown = ", ".join(accounts)
+    shown = scrub(", ".join(accounts), limit=TEXT_LIMIT)
     if any(name.startswith("D") is not paper for name in accounts):
         kind = "live" if paper else "paper"
         problem = f"is {environment.value}, but TWS is logged in to {kind} account {shown}"

@@ -195,6 +195,15 @@ async def test_an_account_that_tws_does_not_have_is_refused() -> None:
     assert "DU1234567" in str(error)
 
 
+async def test_what_a_terminal_would_obey_is_not_shown_of_an_account() -> None:
+    """Whoever answers at the port may say anything; what people read of it is words."""
+    door = Door(welcome=frame(15, 1, "DU1\x1b[2J") + frame(9, 1, 1))
+    error = await failing(door, account="DU999")
+    assert isinstance(error, ConfigurationError)
+    assert "DU1" in str(error)
+    assert "\x1b" not in str(error)
+
+
 async def test_several_accounts_need_a_choice() -> None:
     """With several accounts and none named, only who wants to trade is refused."""
     door = Door(welcome=frame(15, 1, "DU1,DU2") + frame(9, 1, 1))
