@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from foxtrot.core.redaction import printable
 from foxtrot.errors import ConfigurationError
 from foxtrot.model.constants import Interval
 
@@ -73,9 +74,9 @@ def query(symbol: str, start: str | None, end: str | None, interval: str) -> Que
 
 
 def show(lines: Iterable[str]) -> None:
-    """Print lines as they come."""
+    """Print lines as they come; a venue's words in them are words, and move no cursor."""
     for line in lines:
-        typer.echo(line)
+        typer.echo(printable(line))
 
 
 def _moment(text: str | None, option: str) -> dt.datetime | None:

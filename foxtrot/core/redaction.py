@@ -127,6 +127,11 @@ def scrub(text: str, *, limit: int | None = None, keep_newlines: bool = False) -
     return text
 
 
+def printable(text: str) -> str:
+    """Escape what could play tricks on a terminal; line feeds and tabs stay."""
+    return _UNPRINTABLE.sub(_keep_layout, text)
+
+
 def _without(text: str, value: str) -> str:
     if not value.isdecimal():
         return text.replace(value, REDACTED)
