@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Final
 
 from fastapi import FastAPI
@@ -16,6 +16,7 @@ from nicegui import ui
 from foxtrot.core.redaction import scrub
 from foxtrot.errors import FoxtrotError, InvalidState
 from foxtrot.model.constants import Mode
+from foxtrot.model.health import RollOutHealth
 from foxtrot.monitoring import panels, views
 from foxtrot.monitoring.acts import Acts
 from foxtrot.monitoring.answers import AdapterView, Done, HealthView, StreamsView
@@ -176,7 +177,7 @@ class Page:
             return
         self._show_header(health)
         self._show_alerts(health)
-        self._show_venues(adapters.adapters, streams)
+        self._show_venues(adapters.adapters, streams, health.health.rollouts)
         for plot in self._plots:
             plot.show(self._history.samples())
         rows = panels.stream_rows(streams, self._words.value or "")
@@ -204,7 +205,12 @@ class Page:
                 ):
                     ui.label(text)
 
-    def _show_venues(self, adapters: tuple[AdapterView, ...], streams: StreamsView) -> None:
+    def _show_venues(
+        self,
+        adapters: tuple[AdapterView, ...],
+        streams: StreamsView,
+        rollouts: Mapping[str, RollOutHealth],
+    ) -> None:
         now_ns = time.time_ns()
         for view in adapters:
             if view.name not in self._venues:
@@ -213,7 +219,8 @@ class Page:
                 if panels.has_pool(view):
                     with self._pools:
                         self._facts[view.name] = FactsCard(view.name)
-            self._venues[view.name].show(view, panels.counted(streams, view.name), now_ns)
+            counts = panels.counted(streams, view.name)
+            self._venues[view.name].show(view, counts, rollouts.get(view.name), now_ns)
             if view.name in self._facts:
                 self._facts[view.name].show(view)
 

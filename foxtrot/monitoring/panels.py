@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from foxtrot.model.constants import ConnectionState, Environment
-from foxtrot.model.health import AdapterHealth, Fact
+from foxtrot.model.health import AdapterHealth, Fact, RollOutHealth
 from foxtrot.model.objects import NS_PER_S, utc
 from foxtrot.monitoring.answers import (
     AdapterView,
@@ -91,6 +91,17 @@ def sessions(health: AdapterHealth, now_ns: int) -> list[str]:
         + (f", {each.reason}" if each.reason and each.state is not ConnectionState.READY else "")
         for each in health.sessions
     ]
+
+
+def rollout(health: RollOutHealth | None, now_ns: int) -> list[str]:
+    """A line about the roll-out of a venue's websocket; none without one."""
+    if health is None:
+        return []
+    stands = "rolled back to polling" if health.rolled_back else health.stage
+    for_ = ago((now_ns - health.since_ns) / NS_PER_S)
+    left_s = (health.until_ns - now_ns) / NS_PER_S
+    left = f", {ago(left_s)} to prove itself" if health.until_ns and left_s > 0 else ""
+    return [f"roll-out: {stands} for {for_}{left}, {health.reason}"]
 
 
 def figures(health: AdapterHealth) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import Final
 from nicegui import ui
 
 from foxtrot.model.constants import Mode
+from foxtrot.model.health import RollOutHealth
 from foxtrot.monitoring import panels
 from foxtrot.monitoring.answers import AdapterView
 from foxtrot.monitoring.history import Sample
@@ -92,7 +93,13 @@ class VenueCard:
             self._sessions = ui.label().classes("small dim").style("white-space: pre-line")
             self._trouble = ui.label().classes("small trouble")
 
-    def show(self, view: AdapterView, counts: dict[str, int], now_ns: int) -> None:
+    def show(
+        self,
+        view: AdapterView,
+        counts: dict[str, int],
+        rollout: RollOutHealth | None,
+        now_ns: int,
+    ) -> None:
         """Show what is new."""
         health = view.health
         self._state.show(panels.state(health))
@@ -100,7 +107,8 @@ class VenueCard:
         self._figures.show(panels.figures(health))
         told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
         self._counts.set_text(f"streams: {told or 'none'}")
-        self._sessions.set_text("\n".join([health.endpoint, *panels.sessions(health, now_ns)]))
+        lines = [*panels.sessions(health, now_ns), *panels.rollout(rollout, now_ns)]
+        self._sessions.set_text("\n".join([health.endpoint, *lines]))
         trading = health.trading
         trouble = [trading.halted, trading.journal] if trading is not None else []
         self._trouble.set_text("; ".join(filter(None, trouble)))

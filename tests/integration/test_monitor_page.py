@@ -101,7 +101,7 @@ async def test_a_person_logs_in_looks_halts_and_resumes(data_directory: Path) ->
 
         await tab.click("mode")
         await tab.click("by polling")
-        await tab.until(says("6 polling"))
+        await tab.until(says("6 polling", "roll-out: polling for", "manual override"))
         assert tab.troubles == []
 
 

@@ -12,6 +12,7 @@ from foxtrot.model.health import (
     EngineHealth,
     ErrorRecord,
     Health,
+    RollOutHealth,
     SessionHealth,
     TradingHealth,
 )
@@ -89,6 +90,20 @@ def test_a_session_tells_why_it_does_not_serve() -> None:
         "websocket reconnecting for 30 s, no route",
         "trading ready for 35 s",
     ]
+
+
+def test_a_roll_out_tells_where_it_stands_and_why() -> None:
+    """With the time that is left to prove itself; taken back, it says so."""
+    day = 86_400 * S
+    goes = RollOutHealth("top", day, 8 * day, "first proved itself")
+    assert panels.rollout(goes, 4 * day) == [
+        "roll-out: top for 3 d, 4 d to prove itself, first proved itself"
+    ]
+    back = RollOutHealth("polling", 0, 0, "errors: 9.0% in five minutes", rolled_back=True)
+    assert panels.rollout(back, 60 * S) == [
+        "roll-out: rolled back to polling for 60 s, errors: 9.0% in five minutes"
+    ]
+    assert panels.rollout(None, 0) == []
 
 
 def test_figures_of_orders_are_shown_where_orders_are() -> None:
