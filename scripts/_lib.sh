@@ -78,6 +78,7 @@ prepare() { # prepare NAME LOCK...: makes or refreshes the environment NAME from
 
 # Of the tests: with the vnpy desktop, or without it, its tests skipped, where that cannot be had.
 prepare_tests() {
+    unset PYTHONDONTWRITEBYTECODE # or each of some hundred processes compiles foxtrot for itself
     prepare .venv-test dev desktop && return 0
     say "the desktop's packages cannot be had here (see above): going on without them"
     prepare .venv-test dev
