@@ -39,6 +39,8 @@ def main() -> int:
     os.environ["LANGUAGE"] = "en"
     if not os.environ.get("DISPLAY"):
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    import foxtrot.adapter.binance.wire  # noqa: F401 - on a full machine it outlasts a connect
+
     with ExitStack() as stack:
         home = stack.enter_context(TemporaryDirectory(prefix="foxtrot-pictures-"))
         os.environ["HOME"] = home  # nothing that anybody saved is shown
