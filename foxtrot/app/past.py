@@ -80,7 +80,8 @@ def write_csv(
             silence_stdout()
         reason = error.strerror or type(error).__name__
         raise FoxtrotError(f"{target or 'stdout'}: cannot be written: {reason}") from None
-    print(f"{len(bars):,} bars", file=sys.stderr)  # noqa: T201 - a person reads it
+    count = "1 bar" if len(bars) == 1 else f"{len(bars):,} bars"
+    print(count, file=sys.stderr)  # noqa: T201 - a person reads it
 
 
 def _say(event: Event) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import os
 import threading
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
@@ -39,6 +40,7 @@ class AsyncThreadBridge:
     def __init__(self, name: str = "foxtrot-bridge") -> None:
         self._name = name
         self._thread: LoopThread | None = None
+        self._process = os.getpid()  # a fork takes no thread along
         # Held while starting and stopping; never taken on the loop thread, which stop() waits for.
         self._lifecycle = threading.RLock()
         self._lease_lock = threading.Lock()
@@ -63,7 +65,7 @@ class AsyncThreadBridge:
                 thread.close(timeout)
                 raise BridgeTimeout(f"start of {self._name}", timeout)
             self._leased = False
-            self._thread = thread
+            self._thread, self._process = thread, os.getpid()
 
     def stop(self, timeout: float = 10.0) -> None:
         """Cancel the tasks, wait for them, close the loop and join its thread. Idempotent.
@@ -216,6 +218,9 @@ class AsyncThreadBridge:
 
     def _open_thread(self) -> LoopThread:
         thread = self._thread
+        if self._process != os.getpid():
+            problem = f"{self._name} stayed behind in the process that this one was forked from"
+            raise BridgeNotRunning(f"{problem}; make an engine of its own here")
         # What the ending tasks ask for is still done.
         if thread is None or (thread.closing and not thread.is_current):
             raise BridgeNotRunning(f"{self._name} is not running")

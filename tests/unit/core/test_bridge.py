@@ -135,6 +135,17 @@ def test_a_bridge_that_does_not_run_refuses_work_at_once(started_before: bool) -
     gc.collect()
 
 
+def test_a_forked_process_is_told_that_the_loop_stayed_behind(
+    bridge: AsyncThreadBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it asks for would wait for ever: a fork takes no thread along."""
+    with monkeypatch.context() as child:
+        child.setattr("foxtrot.core.bridge.os.getpid", lambda: -1)
+        with pytest.raises(BridgeNotRunning, match="forked from; make an engine of its own"):
+            bridge.call_soon(print)
+    bridge.run(asyncio.sleep(0), timeout=WAIT_S)
+
+
 def test_a_stop_frees_those_who_wait(bridge: AsyncThreadBridge) -> None:
     """A caller that waits in `run` when the bridge stops is told so, before its own time is up."""
     sleeper, raised = Sleeper(), []
