@@ -94,7 +94,7 @@ async def test_a_client_that_does_not_read_is_dropped(sim: SimulatedBinance, unt
         b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await reader.readuntil(b"\r\n\r\n")
         await until(lambda: bool(sim.subscriptions()))
         (connection,) = sim.connections
