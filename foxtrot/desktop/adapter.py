@@ -193,18 +193,18 @@ class GatewayAdapter(BaseAdapter):
             return self._line
 
     async def _connected(self) -> GatewayLine:
-        self.heard.clear()
+        self.heard = asyncio.Event()  # whoever waits for the one before must not hear of this one
         line = GatewayLine(self.gateway_class, self.adapter_name, self.event_engine, self._told)
         await line.open(dict(self._setting))
         return line
 
     async def let_go(self, line: GatewayLine) -> None:
-        """Give it back; the last closes it."""
+        """Give it back; the last closes it, and so does who heard nothing of it."""
         async with self._holding:
             if line is not self._line:
                 return
             self._holders -= 1
-            if self._holders == 0:
+            if self._holders == 0 or not self.heard.is_set():
                 self._line = None
                 await line.close()
 

@@ -65,7 +65,7 @@ class Port(Protocol):
     clock: Clock
     book: OrderBook
     heard: asyncio.Event
-    """Set as soon as the gateway told anything but words."""
+    """Of the gateway of now: set as soon as it told anything but words."""
     last_words: str
 
     @property
@@ -84,7 +84,7 @@ class Port(Protocol):
         """The gateway, connected; the first makes it."""
 
     async def let_go(self, line: GatewayLine) -> None:
-        """Give it back; the last closes it."""
+        """Give it back; the last closes it, and so does who heard nothing of it."""
 
     def last_tick(self, symbol: str, exchange: Exchange) -> TickData | None:
         """The newest tick."""
@@ -101,6 +101,7 @@ class GatewaySession:
         self.endpoint = port.endpoint
         self.report: Report = lambda key, state, reason: None
         self._line: GatewayLine | None = None
+        self._heard = port.heard
         self._since: dict[StreamKey, float] = {}
         self._ticks: dict[StreamKey, TickData | None] = {}
 
@@ -122,6 +123,7 @@ class GatewaySession:
     async def open(self) -> None:
         """Let the gateway connect."""
         self._line = await self._port.hold()
+        self._heard = self._port.heard
 
     async def sync(self) -> None:
         """Wait until the gateway told anything but words.
@@ -132,7 +134,7 @@ class GatewaySession:
         timeout_s = self._port.stream_config.connect_timeout_s
         try:
             async with asyncio.timeout(timeout_s):
-                await self._port.heard.wait()
+                await self._heard.wait()
         except TimeoutError:
             words = self._port.last_words or "it said nothing either"
             what = f"contract, account or order; its last words: {words}"

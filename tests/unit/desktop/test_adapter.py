@@ -236,6 +236,25 @@ def test_a_gateway_that_tells_nothing_is_not_ready(bench: Bench) -> None:
     bench.wait_state("websocket", S.READY)
 
 
+def test_a_silent_gateway_is_not_kept_by_two_that_wait_in_turns(bench: Bench) -> None:
+    """Prices and orders share it: who gives up is not handed the same one again by the other."""
+    bench.gateway_class.silent = True
+    adapter = bench.adapter
+    adapter.configure({})
+
+    async def in_turns() -> None:
+        prices, orders = await adapter.hold(), await adapter.hold()
+        assert prices is orders
+        await adapter.let_go(prices)
+        again = await adapter.hold()
+        assert again is not orders
+        await adapter.let_go(orders)
+        await adapter.let_go(again)
+
+    bench.engine.bridge.run(in_turns(), 10)
+    assert [made.calls[-1][0] for made in bench.gateway_class.made] == ["close", "close"]
+
+
 def test_a_stream_without_ticks_is_stale(bench: Bench) -> None:
     """Freshness is judged by data: no tick for a while is stale, the next one ends that."""
     bench.ready()
