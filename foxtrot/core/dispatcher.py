@@ -33,6 +33,9 @@ _TIMER = Event(EVENT_TIMER)
 
 _RUN = 256
 """Most events served between two looks at the clock of `stop` and at the other lanes."""
+_AHEAD = _RUN
+"""Most RELIABLE events that come during a turn and go before the market: a handler may put one for
+each that it gets, such as an order for each refusal, and the others still want to see prices."""
 
 
 class EventLike(Protocol):
@@ -316,10 +319,11 @@ class Dispatcher:
         """Serve at least what is queued now, RELIABLE first, the other lanes in turn."""
         lane = self._latest
         trades, ticks = len(self._bounded.queue), len(lane)
+        urgent = len(self._reliable) + _AHEAD
         ticks_turn = False
         while self._now < self._give_up_at:
-            if self._reliable:
-                self._serve(self._reliable.popleft, len(self._reliable), _NEVER, (), ())
+            if self._reliable and urgent > 0:
+                urgent -= self._serve(self._reliable.popleft, len(self._reliable), _NEVER, (), ())
             elif self._bounded.queue and not (ticks_turn and lane):
                 trades -= self._serve_bounded()
                 ticks_turn = True
@@ -328,7 +332,7 @@ class Dispatcher:
                 ticks_turn = False
             else:
                 return
-            if trades <= 0 and ticks <= 0 and not self._reliable:
+            if trades <= 0 and ticks <= 0 and (urgent <= 0 or not self._reliable):
                 return
 
     def _serve_bounded(self) -> int:

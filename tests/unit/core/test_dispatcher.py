@@ -246,6 +246,27 @@ def test_orders_go_before_the_market(engine: EventEngine, seen: Recorder) -> Non
     assert seen.data == [5, 6, 3, "after 3", 1, 4, "after 4", 2]
 
 
+def test_orders_that_beget_orders_do_not_hide_the_market(engine: EventEngine) -> None:
+    """A handler that answers each order with another harms itself; the others see prices."""
+    prices, more = Recorder(), threading.Event()
+
+    def beget(event: Event) -> None:
+        if not more.is_set():
+            engine.put(order("one more"))
+
+    engine.register("order.", beget)
+    engine.register("tick.", prices)
+    gate = held(engine)
+    for event in (order("first"), tick("price"), tick("price", "B")):
+        engine.put(event)
+    gate.open()
+    try:
+        assert prices.wait_for(2) == ["price", "price"]
+        assert engine.drain(WAIT_S)
+    finally:
+        more.set()
+
+
 def test_ticks_and_trades_take_turns(engine: EventEngine, seen: Recorder) -> None:
     """Neither a backlog of ticks nor one of trades makes the other wait for its end."""
     for number in range(5):
