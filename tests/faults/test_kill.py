@@ -133,7 +133,7 @@ def test_a_large_journal_is_no_reason_to_wait(
 def write_large_journal(venue: BinanceUnderTest, directory: Path) -> None:
     """What a busy month leaves behind; the open orders rest at the venue, too."""
     settings = {**venue.setting(), **venue.keys()}
-    account = BinanceSettings.parse(settings).account
+    account = BinanceSettings.parse(settings).account_key
     price = venue.resting_price("BTCUSDT")
     request = OrderRequest(
         "BTCUSDT", Exchange.BINANCE, Direction.LONG, OrderType.LIMIT, 0.001, price
