@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import os
 import select
@@ -95,7 +96,10 @@ class Stop:
 
 
 def open_standard_streams() -> None:
-    """Let no file or socket get the number of a stdin, stdout or stderr that is closed."""
+    """Let no file or socket get the number of a stdin, stdout or stderr that is closed.
+
+    What a terminal of another encoding has no character for is shown as a question mark.
+    """
     for number in range(3):
         try:
             os.fstat(number)
@@ -103,6 +107,8 @@ def open_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def silence_stdout() -> None:

@@ -99,3 +99,17 @@ def test_closed_standard_streams_are_opened_to_nowhere() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=20)
     assert (done.returncode, done.stdout) == (0, b"[True, 2]")
+
+
+def test_a_terminal_of_another_encoding_is_written_all_the_same() -> None:
+    """The screen has frames and signs that ASCII and Latin-1 do not have."""
+    code = (
+        "from foxtrot.app.stop import open_standard_streams\n"
+        "open_standard_streams()\n"
+        "print('\u2500 up', flush=True)\n"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, timeout=20, env=environment
+    )
+    assert (done.returncode, done.stdout) == (0, b"? up\n")
