@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
-from foxtrot.errors import Action, FoxtrotError, VenueUnavailable
+from foxtrot.errors import Action, ErrorClass, FoxtrotError, VenueUnavailable
 from foxtrot.execution.reports import Known, Unknown
 from foxtrot.gateway.session import BaseSession
 from foxtrot.gateway.venue import VenueT
@@ -61,8 +61,8 @@ class BaseOrderSession(BaseSession[VenueT]):
         return Unknown(str(error), error)
 
     def _is_useless_after(self, error: FoxtrotError) -> bool:
-        """Whether nothing more should be asked for now."""
-        return error.action is Action.STOP
+        """Whether nothing more should be asked for now; one symbol that is gone is no reason."""
+        return error.action is Action.STOP and error.error_class is not ErrorClass.SYMBOL
 
     def _unbelievable(self) -> VenueUnavailable:
         return VenueUnavailable(self._venue.name, "", "an answer cannot be believed")

@@ -22,6 +22,7 @@ from foxtrot.errors import (
     NotSupported,
     RateLimited,
     StreamingError,
+    UnknownSymbol,
     VenueError,
     VenueUnavailable,
 )
@@ -297,16 +298,22 @@ class OrderSession(BinanceSession, BaseOrderSession[Venue]):
     async def _fills(self, symbols: Sequence[str], since_ns: int) -> tuple[FillReport, ...]:
         found: list[FillReport] = []
         for symbol in symbols:
-            params: dict[str, str | int] = {"startTime": self._client.venue_ms(since_ns)}
-            for _ in range(_PAGES_LIMIT):
-                trades = await self._trades({"symbol": symbol, "limit": _PAGE, **params})
-                found += map(order_mapping.fill_of_trade, trades)
-                if len(trades) < _PAGE:
-                    break
-                params = {"fromId": trades[-1].id + 1}
-            else:
-                raise VenueUnavailable(self._venue.name, "", f"more than {_FILLS_MOST} fills")
+            try:
+                found += await self._fills_of(symbol, since_ns)
+            except UnknownSymbol as error:  # delisted: the account's other fills are wanted still
+                log.warning("fills_not_told", venue=self._venue.name, reason=str(error))
         return tuple(found)
+
+    async def _fills_of(self, symbol: str, since_ns: int) -> list[FillReport]:
+        found: list[FillReport] = []
+        params: dict[str, str | int] = {"startTime": self._client.venue_ms(since_ns)}
+        for _ in range(_PAGES_LIMIT):
+            trades = await self._trades({"symbol": symbol, "limit": _PAGE, **params})
+            found += map(order_mapping.fill_of_trade, trades)
+            if len(trades) < _PAGE:
+                return found
+            params = {"fromId": trades[-1].id + 1}
+        raise VenueUnavailable(self._venue.name, "", f"more than {_FILLS_MOST} fills")
 
     async def _trades(self, params: Mapping[str, str | int]) -> list[TradeAnswer]:
         answer = await self._client.ask_signed("myTrades", params, weight=limits.MY_TRADES_WEIGHT)

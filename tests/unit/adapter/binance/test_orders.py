@@ -13,7 +13,13 @@ from foxtrot.adapter.binance.evidence import Reply
 from foxtrot.adapter.binance.orders import OrderSession
 from foxtrot.core.bridge import AsyncThreadBridge
 from foxtrot.core.event_engine import EventEngine
-from foxtrot.errors import AuthenticationError, FoxtrotError, RateLimited, VenueError
+from foxtrot.errors import (
+    AuthenticationError,
+    FoxtrotError,
+    RateLimited,
+    UnknownSymbol,
+    VenueError,
+)
 from foxtrot.execution.reports import FillReport, Known, OrderReport, Unknown
 from foxtrot.gateway.trading import Balances, Doubtful, NotSent
 from foxtrot.model.constants import OrderType
@@ -166,6 +172,24 @@ async def test_a_question_without_an_answer_is_unknown(
         assert isinstance(answer, Unknown)
         assert answer.error is (error if ends else None)
     assert session._lost.done() is ends
+
+
+async def test_a_symbol_that_was_delisted_ends_no_session(
+    session: OrderSession, door: Door
+) -> None:
+    """An order of old in it stays open to question, and all that is listed can be traded."""
+
+    def answer(path: str, params: Mapping[str, str | int]) -> object:
+        gone = params["symbol"] == "LUNAUSDT"
+        return UnknownSymbol("BINANCE", "-1121", "Invalid symbol.") if gone else []
+
+    door.answer = answer
+    assert await session.fills(["LUNAUSDT", "BTCUSDT"], NOW) == Known(())
+    assert [params["symbol"] for _, params in door.asked] == ["LUNAUSDT", "BTCUSDT"]
+    found = await session.find("LUNAUSDT", "fx-1", "")
+    assert isinstance(found, Unknown)
+    assert found.error is None
+    assert not session._lost.done()
 
 
 @pytest.mark.parametrize("answer", [{"balances": []}, {}, {"balances": [{"asset": "BTC"}]}])
