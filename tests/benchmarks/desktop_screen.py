@@ -102,7 +102,9 @@ class Beats:
 
     def lags_us(self, began: float, ended: float) -> list[float]:
         """The median, the 99th percentile and the longest between two moments."""
-        lags = _every_beat([lag for at, lag in self._lags if began <= at <= ended + BEAT_S])
+        lags = _every_beat(
+            [lag for at, lag in self._lags if at >= began and at - lag - BEAT_S <= ended]
+        )
         return [percentile(lags, share) * 1e6 for share in (0.5, 0.99, 1.0)]
 
 
@@ -207,7 +209,7 @@ def _standing(rows: Rows, began: float, ended: float) -> list[float]:
             if place:
                 ages.append(moment - stamps[place - 1])
         moment += _AGE_STEP_S
-    return ages
+    return ages or [moments[0] - stamps[0] for moments, stamps in rows.values()]
 
 
 def _every_beat(lags: list[float]) -> list[float]:
