@@ -5,7 +5,13 @@ from __future__ import annotations
 from enum import Enum, IntEnum
 
 
-class Direction(Enum):
+class _Constant(Enum):
+    """Hashed by identity: Enum hashes by name, in Python, and keys of hot tables hold several."""
+
+    __hash__ = object.__hash__
+
+
+class Direction(_Constant):
     """Side of an order, trade or position."""
 
     LONG = "Long"
@@ -13,7 +19,7 @@ class Direction(Enum):
     NET = "Net"
 
 
-class Offset(Enum):
+class Offset(_Constant):
     """Whether an order opens or closes a position."""
 
     NONE = ""
@@ -23,7 +29,7 @@ class Offset(Enum):
     CLOSEYESTERDAY = "Close yesterday"
 
 
-class Status(Enum):
+class Status(_Constant):
     """State of an order as strategies and desktops see it."""
 
     SUBMITTING = "Submitting"
@@ -38,7 +44,7 @@ ACTIVE_STATUSES = frozenset({Status.SUBMITTING, Status.NOTTRADED, Status.PARTTRA
 """Statuses of an order that may still trade."""
 
 
-class Product(Enum):
+class Product(_Constant):
     """Kind of a contract."""
 
     EQUITY = "Equity"
@@ -56,7 +62,7 @@ class Product(Enum):
     SWAP = "Swap"
 
 
-class OrderType(Enum):
+class OrderType(_Constant):
     """Type of an order; STOP_LIMIT and POST_ONLY are foxtrot's additions."""
 
     LIMIT = "Limit"
@@ -70,14 +76,14 @@ class OrderType(Enum):
     POST_ONLY = "Post only"
 
 
-class OptionType(Enum):
+class OptionType(_Constant):
     """Call or put."""
 
     CALL = "Call"
     PUT = "Put"
 
 
-class Interval(Enum):
+class Interval(_Constant):
     """Length of a bar, with vnpy's values; the others are foxtrot's additions."""
 
     SECOND_5 = "5s"
@@ -91,7 +97,7 @@ class Interval(Enum):
     TICK = "tick"
 
 
-class Exchange(Enum):
+class Exchange(_Constant):
     """Where a contract is traded; BINANCE is foxtrot's addition to vnpy's list."""
 
     # mainland China
@@ -150,7 +156,7 @@ class Exchange(Enum):
     GLOBAL = "GLOBAL"
 
 
-class Environment(Enum):
+class Environment(_Constant):
     """What a session talks to. Never defaults to LIVE."""
 
     SIMULATED = "simulated"
@@ -159,7 +165,7 @@ class Environment(Enum):
     LIVE = "live"
 
 
-class Channel(Enum):
+class Channel(_Constant):
     """What a subscription delivers."""
 
     TICK = "tick"
@@ -168,14 +174,14 @@ class Channel(Enum):
     BAR = "bar"
 
 
-class Mode(Enum):
+class Mode(_Constant):
     """How a stream is served."""
 
     WEBSOCKET = "websocket"
     POLLING = "polling"
 
 
-class ConnectionState(Enum):
+class ConnectionState(_Constant):
     """State of a session; `connectivity.lifecycle` holds the allowed transitions."""
 
     DISCONNECTED = "disconnected"
@@ -189,7 +195,7 @@ class ConnectionState(Enum):
     FAILED = "failed"
 
 
-class StreamState(Enum):
+class StreamState(_Constant):
     """State of one subscription."""
 
     PENDING = "pending"
