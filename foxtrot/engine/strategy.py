@@ -159,6 +159,14 @@ class Strategy:
     # -- what it knows ----------------------------------------------------------------------
 
     @property
+    def ready(self) -> bool:
+        """Whether its venue takes orders now: connected, in step with the account, not halted.
+
+        `trading` is set as soon as the strategy runs, which may be before that.
+        """
+        return not self.engine.adapter(self.adapter_name).unready()
+
+    @property
     def pos(self) -> float:
         """What it holds of its symbol, by its own fills since it was added; below 0 if short.
 

@@ -197,7 +197,7 @@ class OrderDesk:
 
     def _begin(self, request: OrderRequest, submit: Callable[[OrderIntent], None]) -> str:
         now_ns, journal = self._clock.time_ns(), self._journal
-        refusal = self._unready() or ("" if journal else "not_ready: there is no journal")
+        refusal = self.unready()
         if refusal or journal is None:
             return self._refuse(OrderIntent(next(self._refused_ids), request, now_ns), refusal)
         intent = OrderIntent(journal.next_orderid(), request, now_ns)
@@ -217,14 +217,15 @@ class OrderDesk:
             return self._refuse(intent, refusal)
         return intent.orderid
 
-    def _unready(self) -> str:
+    def unready(self) -> str:
+        """Why no order is taken now, whatever it is; empty if one may be."""
         if self._guard.halted:
             return f"halted: {self._guard.halted}; resume() lets orders pass again"
         state = self._supervisor.state
         if state is not ConnectionState.READY:
             reason = self._supervisor.health().reason
             return f"not_ready: trading is {state.value}, not ready ({reason})"
-        return ""
+        return "" if self._journal else "not_ready: there is no journal"
 
     def _refuse(self, intent: OrderIntent, refusal: str) -> str:
         self._guard.ended(intent.orderid)

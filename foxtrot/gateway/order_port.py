@@ -176,6 +176,11 @@ class OrderPort(Publisher, Listener, ABC):
         """Why new orders are blocked; empty if they are not."""
         return self.guard.halted
 
+    def unready(self) -> str:
+        """Why no order would be taken now, whatever it is; empty if one may be."""
+        desk, reason = self._desk, self._untradable()
+        return reason or ("" if desk is None else desk.unready())
+
     def query_account(self) -> None:
         """Ask for the balances; they come as events."""
         if self._desk is not None:
@@ -192,6 +197,9 @@ class OrderPort(Publisher, Listener, ABC):
         if request.type not in self.capabilities.orders:
             allowed = ", ".join(sorted(each.value for each in self.capabilities.orders)) or "none"
             return f"not_supported: order type {request.type.value}; allowed: {allowed}"
+        return self._untradable()
+
+    def _untradable(self) -> str:
         if reason := self.unconnected():
             return f"not_ready: {reason}"
         if not self.account:

@@ -401,9 +401,11 @@ class ReconcilingCards(TradingCards):
             rig.wait_trading(S.RECONNECTING, since)
             eventually(lambda: rig.attempts() >= 2, "it tried again")
             assert rig.refused(rig.send()).startswith("local:not_ready: ")
+            assert rig.adapter.unready().startswith("not_ready: ")
             assert S.READY not in rig.states("trading", since)
             venue.faults.clear()
             rig.wait_trading(S.READY, since)
+            assert rig.adapter.unready() == ""
             rig.wait_agreed()
 
     def test_RC190_an_order_that_the_venue_forgot(self, venue: VenueUnderTest) -> None:

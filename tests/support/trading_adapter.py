@@ -29,9 +29,13 @@ class TradingAdapter(FakeAdapter):
         self.cancelled: Collected[CancelRequest] = Collected()
         self.asked: Collected[HistoryRequest] = Collected()
         self.history: History = lambda request: []
-        self.halt_reason = ""
+        self.halt_reason = self.not_ready = ""
         self._numbers, self._fills = itertools.count(1), itertools.count(1)
         self._orders: dict[str, OrderData] = {}
+
+    def unready(self) -> str:
+        """What the test says, or that it is halted."""
+        return self.not_ready or self.halt_reason
 
     def send_order(self, request: OrderRequest) -> str:
         """Take an order; refuse it while halted."""

@@ -61,7 +61,7 @@ class MaCross(Strategy):
         self.write_log(f"holds {self.pos:g} after {trade.volume:g} at {trade.price:,.6g}{made}")
 
     def _follow(self) -> None:
-        if self._order or len(self._closes) < self.slow:
+        if self._order or len(self._closes) < self.slow or not self.ready:
             return
         wanted = self.volume if self.fast_average > self.slow_average else 0.0
         if wanted > self.pos:

@@ -493,6 +493,19 @@ def test_before_it_trades_nothing_is_sent(engine: MainEngine, adapter: TradingAd
     assert [each.price for each in adapter.sent.items] == [2, 3]
 
 
+def test_it_can_ask_whether_its_venue_takes_orders(
+    adapter: TradingAdapter, trading: Trading
+) -> None:
+    """It may run before its venue is in step with the account, and while orders are halted."""
+    assert trading.ready
+    adapter.not_ready = "not_ready: trading is syncing"
+    assert trading.trading
+    assert not trading.ready
+    adapter.not_ready = ""
+    adapter.halt("by hand")
+    assert not trading.ready
+
+
 def test_orders_that_it_leaves_at_its_stop_stay(
     engine: MainEngine, adapter: TradingAdapter, trading: Trading
 ) -> None:
