@@ -19,7 +19,9 @@ from tests.support.long_first import LongFirst  # noqa: E402
 from tests.support.loopback_only import loopback_only  # noqa: E402
 from tests.support.matrix_guard import MatrixGuard  # noqa: E402
 
-_RANDOM = frozenset(Path(__file__).with_name(name) for name in ("property", "fuzz"))
+_UNWATCHED = frozenset(
+    Path(__file__).with_name(name) for name in ("faults", "fuzz", "property", "security")
+)
 
 # An example has no deadline, and none is too slow to be made: a machine may be busy.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -45,9 +47,9 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Random examples run through lines that cases cover, so coverage need not watch them."""
+    """Faults and random examples run through lines that cases cover: watching takes time alone."""
     for item in items:
-        if item.path.parent in _RANDOM:
+        if item.path.parent in _UNWATCHED:
             item.add_marker(pytest.mark.no_cover)
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.constants import Status
+from foxtrot.model.events import EVENT_CONNECTION
+from foxtrot.model.health import ConnectionStatus
 from foxtrot.simulator.ib_requests import ReqCurrentTime
 from tests.support.house import everything, healed, why
 from tests.support.ib_house import (
@@ -80,8 +82,14 @@ def test_a_welcome_that_never_ends_is_given_up(
         house.faults.inject(fault, **params)
         rig.subscribe(AAPL)
         rig.connect()
-        reason = rig.wait_trading(S.RECONNECTING)
-        assert what in reason
+        rig.log.wait_type(
+            EVENT_CONNECTION,
+            where=lambda told: (
+                isinstance(told, ConnectionStatus)
+                and (told.session, told.state) == (TRADING, S.RECONNECTING)
+                and what in told.reason
+            ),
+        )
         assert "ConnectTimeout" in rig.error_kinds()
         assert S.READY not in rig.states() + rig.states(TRADING)
         healed(rig)

@@ -83,7 +83,7 @@ def test_a_program_that_is_told_to_end_leaves_orders_as_they_are(
     venue: BinanceUnderTest, start: Start, hangs: bool
 ) -> None:
     """SIGTERM: it ends in time and in good order, and cancels nothing that nobody cancelled."""
-    child = start(6)
+    child = start(20)  # of few acts the last may cancel what the others sent
     eventually(lambda: child.said(TRADED), "it has traded", WAIT_S)
     eventually(lambda: bool(venue.sim.desk.account().open_orders), "orders rest")
     child.look()

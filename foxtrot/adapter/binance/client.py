@@ -21,6 +21,7 @@ from foxtrot.adapter.binance.settings import BinanceSettings
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.pacing import RollingWindow
 from foxtrot.core.aside import aside
+from foxtrot.core.cancellation import heed_cancellation
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import (
     ConnectionClosed,
@@ -128,6 +129,7 @@ class BinanceClient:
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - boundary: ccxt raises its own tree and more
+                heed_cancellation()
                 if not replies:
                     return Unheard(self.translated(error, path), sent=may_have_been_sent(error))
         return replies[-1] if replies else Unheard(StreamingError("no reply was seen"), sent=True)
@@ -238,6 +240,7 @@ class BinanceClient:
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - boundary: ccxt raises its own tree and more
+            heed_cancellation()
             raise self.translated(error, what) from None
 
     def _ccxt_config(self, http: aiohttp.ClientSession) -> dict[str, object]:

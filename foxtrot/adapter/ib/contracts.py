@@ -164,7 +164,10 @@ class Contracts:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(AT_ONCE, len(wanted))):
                     group.create_task(work())
-        except* StreamingError as lost:
+        except ExceptionGroup as group_of:  # what except* raises is a group again before 3.11.4
+            lost = group_of.subgroup(StreamingError)
+            if lost is None:
+                raise
             raise lost.exceptions[0] from None
         return {vt_symbol: found[vt_symbol] for vt_symbol in wanted}
 

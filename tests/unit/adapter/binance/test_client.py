@@ -106,6 +106,27 @@ async def test_nothing_is_asked_before_it_is_open() -> None:
         await client.load_markets()
 
 
+async def test_a_cancellation_that_ccxt_swallows_ends_the_question(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that times out as it is cancelled is no failed one: who asked would ask on."""
+    begun = asyncio.Event()
+
+    async def swallows(name: str, params: object) -> object:
+        begun.set()
+        try:
+            return await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ccxt.RequestTimeout("timed out") from None
+
+    monkeypatch.setattr(opened.exchange, "_answered", swallows)
+    asking = asyncio.create_task(opened.client.get("ping", weight=1))
+    await begun.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(asking, DEADLINE_S)
+
+
 async def test_ccxt_talks_to_the_given_endpoints_only(opened: Opened) -> None:
     """Every address is the one of the settings; ccxt's own limiter and extra requests are off."""
     config = json.loads(json.dumps(opened.exchange.config, default=str))
