@@ -93,9 +93,11 @@ class TcpProxy:
         try:
             async with asyncio.timeout(_CONNECT_S):
                 far = await asyncio.open_connection(*self._to)
-        except OSError:  # nobody is there, and that is what the client is to see
+        except BaseException as error:  # boundary: nobody is there, or the proxy ends meanwhile
             near[1].transport.abort()
-            return
+            if isinstance(error, OSError):
+                return
+            raise
         line = Line(number, self._seed, near, far, self._standing)
         self._lines.add(line)
         try:
