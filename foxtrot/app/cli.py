@@ -292,7 +292,3 @@ def _fail(text: str, code: int, *, debug: bool) -> int:
         traceback.print_exc()
     print(f"error: {text}", file=sys.stderr)  # noqa: T201 - a person reads it
     return code
-
-
-if __name__ == "__main__":
-    main()

@@ -111,9 +111,12 @@ class Connection:
     def __repr__(self) -> str:
         return f"<Connection {self.number} streams={len(self.streams)}>"
 
-    async def serve(self, streams: tuple[str, ...]) -> web.WebSocketResponse:
+    async def serve(self, streams: tuple[str, ...]) -> web.StreamResponse:
         """Shake hands, then talk until one side ends it."""
-        await self._socket.prepare(self._request)
+        try:
+            await self._socket.prepare(self._request)
+        except ConnectionResetError:  # whoever called has hung up; nobody reads this answer
+            return web.Response()
         log.debug("simulated_connection_opened", connection=self.number)
         self._venue.admit(self)
         self._venue.subscribe(self, streams)

@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="faults of venues and of lines, streams and orders together",
     )
     options = parser.parse_args(arguments)
+    if options.orders and options.venue not in (None, *VENUES):
+        parser.error(f"--orders goes with --venue {VENUES[0]} or with none; a storm has orders too")
     seeds = range(options.seed, options.seed + options.count)
     if options.kill:
         return _play_kills(seeds, trace=options.trace)

@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 
 WAIT_S = 25.0
-START = [sys.executable, "-m", "foxtrot.app.cli"]
+START = [sys.executable, "-m", "foxtrot"]
 Line = dict[str, object]
 Start = Callable[..., "Program"]
 

@@ -27,7 +27,7 @@ from tests.support.binance_venue import BinanceUnderTest
 from tests.support.rig import QUICK
 
 WAIT_S = 60.0
-START = [sys.executable, "-m", "foxtrot.app.cli", "desktop"]
+START = [sys.executable, "-m", "foxtrot", "desktop"]
 
 app = pytest.fixture(scope="module")(qt)
 

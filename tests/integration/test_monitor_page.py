@@ -25,7 +25,7 @@ WAIT_S = 30.0
 @contextlib.asynccontextmanager
 async def demo(data: Path) -> AsyncIterator[str]:
     """Where the monitor of a running demo is."""
-    command = ("-m", "foxtrot.app.cli", "demo", "--venues", "binance", "--json", "--monitor", "0")
+    command = ("-m", "foxtrot", "demo", "--venues", "binance", "--json", "--monitor", "0")
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *command,

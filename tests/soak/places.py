@@ -136,7 +136,7 @@ class Simulated:
     def __init__(self, place: Place, *, seed: int, rate_hz: float, scaled: bool) -> None:
         self.place = place
         options = ("--json", "--port", "0", "--seed", str(seed), "--rate", str(rate_hz))
-        program = ["foxtrot.app.cli", "sim", place.name.lower(), *options]
+        program = ["foxtrot", "sim", place.name.lower(), *options]
         if scaled and place.name == "FUTU":
             program = ["tests.soak.opend", str(seed), str(rate_hz)]
         self._process = subprocess.Popen([*_START, *program], stdout=subprocess.PIPE, text=True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import socket
+import struct
 
 import pytest
 from aiohttp import WSMsgType
@@ -12,6 +15,10 @@ from foxtrot.simulator.binance_connection import Connection, frame
 from foxtrot.simulator.binance_limits import Limits
 
 HOUR_S = 3_600.0
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +51,20 @@ async def test_a_sixth_message_in_a_second_closes_with_1008(connect, kind: str) 
         answers += 1
     assert message.data == 1008
     assert answers == (0 if kind == "pong" else 5)
+
+
+async def test_who_hangs_up_in_the_handshake_leaves_no_traceback(
+    sim: SimulatedBinance, connect, until, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client that is killed while it connects is no fault of the venue's."""
+    caplog.set_level(logging.ERROR, logger="aiohttp.server")
+    for _ in range(50):
+        with socket.create_connection(("127.0.0.1", sim.port), timeout=5.0) as line:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            line.sendall(HANDSHAKE)
+    await connect()  # taken after them, so they have all been answered
+    await until(lambda: len(sim.connections) == 1)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("limits", [Limits(messages_per_s=5)])
