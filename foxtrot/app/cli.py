@@ -86,7 +86,7 @@ def demo(
     json: Json = False,
     symbols: Symbols = None,
     venues: Annotated[
-        str | None, typer.Option("--venues", help="Such as binance,futu; or all.")
+        str | None, typer.Option("--venues", help="Such as binance,futu; all if not given.")
     ] = None,
     seed: Seed = 0,
     rate: Rate = 10.0,
@@ -254,6 +254,11 @@ def _exit_code(arguments: list[str]) -> int:
     except (Interrupted, KeyboardInterrupt):
         return 0
     except BrokenPipeError:
+        silence_stdout()
+        return 0
+    except SystemExit as error:
+        if not isinstance(error.__context__, BrokenPipeError):  # which typer turns into this
+            raise
         silence_stdout()
         return 0
     except typer.Abort:

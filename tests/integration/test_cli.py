@@ -179,6 +179,17 @@ def test_a_reader_that_leaves_ends_the_demo_quietly(start: Start) -> None:
     assert (process.returncode, errors) == (0, "")
 
 
+def test_a_reader_that_is_gone_is_no_failure() -> None:
+    """What a command tells to nobody, as in `foxtrot doctor | true`, does not make it fail."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [*START, "--version"], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=WAIT_S
+    )
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_demo_draws_a_live_screen_on_a_terminal() -> None:
     """On a terminal the demo shows SIMULATED, prices and states, and gives the terminal back."""
     master, slave = pty.openpty()
