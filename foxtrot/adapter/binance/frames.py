@@ -287,6 +287,12 @@ class FrameRouter:
         self._push_depth(slot, event_ms)
         return True
 
+    def forget_levels(self, symbol: str) -> None:
+        """A book is not kept any more, or not believed: the ticks show nothing of it."""
+        slot = self.ticks.get(symbol)
+        if slot is not None:
+            slot.bids = slot.asks = ()
+
     def overlap(self, *, begins: bool) -> None:
         """Two connections bring the same streams from now on, or no more: prints may come late."""
         for slot in self.trades.values():
@@ -381,11 +387,11 @@ class FrameRouter:
         elif outcome is Outcome.GAP:
             self._counters.held += 1
             log.warning("book_gap", venue=self._venue, symbol=update.s, first_id=update.U)
-            self._forget_levels(update.s)
+            self._ask_book(update.s)
         elif slot.book.crossed():
             slot.book.invalidate()
             self._episodes.refuses(slot.source.symbol, "depth", _CROSSED)
-            self._forget_levels(update.s)
+            self._ask_book(update.s)
         else:
             self._push_depth(slot, update.E)
 
@@ -463,10 +469,8 @@ class FrameRouter:
         item = mapping.depth(slot.source, event_ms, time.time_ns(), best)
         self._put(Event(EVENT_DEPTH, item, slot.topic, slot.lane))
 
-    def _forget_levels(self, symbol: str) -> None:
-        tick_slot = self.ticks.get(symbol)
-        if tick_slot is not None:
-            tick_slot.bids = tick_slot.asks = ()
+    def _ask_book(self, symbol: str) -> None:
+        self.forget_levels(symbol)
         self._on_gap(symbol)
 
 

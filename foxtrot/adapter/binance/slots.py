@@ -35,6 +35,7 @@ def drop_slot(frames: FrameRouter, key: StreamKey) -> None:
         frames.ticks.pop(key.symbol, None)
     elif key.channel is Channel.DEPTH:
         frames.depths.pop(key.symbol, None)
+        frames.forget_levels(key.symbol)
     elif key.channel is Channel.TRADE:
         frames.trades.pop(key.symbol, None)
     else:
