@@ -401,6 +401,7 @@ class Supervisor:
         """Say what comes after a loss; returns the seconds to wait, or None: until asked."""
         was_ready = self._backoff.lost(self._clock.monotonic())
         if isinstance(cause, _Recycled):
+            self._was_ready = False  # asked for, so that it is no reconnect
             self._move(ConnectionState.RECONNECTING, "asked for a fresh session")
             return 0.0
         if not was_ready and self.breaker.failed(self._clock.monotonic()):

@@ -20,6 +20,7 @@ from foxtrot.core.settings import FeatureFlags, Settings
 from foxtrot.errors import ConfigurationError, FoxtrotError, InvalidState, NotSupported, WrongThread
 from foxtrot.gateway.connect_fields import Setting
 from foxtrot.gateway.counters import FeedCounters
+from foxtrot.gateway.desk import OrderDesk
 from foxtrot.gateway.feeds import MarketFeeds
 from foxtrot.gateway.order_port import OrderPort, check_type
 from foxtrot.model.constants import (
@@ -226,7 +227,11 @@ class BaseAdapter(OrderPort):
             self.bridge.call_soon(desk.retune, self.stream_config)
             switched = before.websocket_enabled is not flags.websocket_enabled
             if switched and self.capabilities.polls_orders:
-                self.bridge.call_soon(desk.recycle)
+                self.bridge.call_soon(self._refresh, desk)
+
+    def _refresh(self, desk: OrderDesk) -> None:
+        self._served.discard(desk.session().name)  # asked for, so that it is no reconnect
+        desk.recycle()
 
     def pin_mode(self, vt_symbol: str, mode: Mode | None) -> None:
         """Stream a subscribed symbol, or poll it, whatever the flags say; None: as they do.

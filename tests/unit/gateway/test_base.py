@@ -4,12 +4,15 @@ import datetime as dt
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from foxtrot.core.bridge import AsyncThreadBridge
 from foxtrot.core.event_engine import EventEngine
 from foxtrot.core.settings import Settings
+from foxtrot.engine.main_engine import MainEngine
 from foxtrot.errors import (
     ConfigurationError,
     ConnectionClosed,
@@ -20,6 +23,7 @@ from foxtrot.errors import (
 )
 from foxtrot.gateway.base import stream_key
 from foxtrot.gateway.capabilities import Capabilities
+from foxtrot.gateway.trading import TradingSession
 from foxtrot.model.constants import (
     Channel,
     Direction,
@@ -68,6 +72,7 @@ from foxtrot.model.objects import (
 from foxtrot.model.requests import CancelRequest, HistoryRequest, OrderRequest, SubscribeRequest
 from tests.support.events import WAIT_S, EventLog
 from tests.support.fake_adapter import FakeAdapter
+from tests.support.scripted_trading import ScriptedSession
 from tests.support.sessions import HANG, tick
 
 QUICK = Settings.parse(
@@ -573,6 +578,39 @@ def test_reconnects_are_counted_over_restarts(house: House) -> None:
     after = house.adapter.health()
     assert (after.reconnects, after.last_reconnect_ns) == (2, health.last_reconnect_ns)
     assert house.adapter.diagnostics()["reconnects"] == 2
+
+
+def test_a_switch_of_mode_is_no_reconnect(tmp_path: Path) -> None:
+    """Trading begins anew where orders are polled, too; many switches must raise no alert."""
+
+    class Trader(FakeAdapter):
+        account = "somebody"  # type: ignore[assignment]
+        capabilities = msgspec.structs.replace(
+            FakeAdapter.capabilities, orders=frozenset({OrderType.LIMIT})
+        )
+
+        def make_trading_session(self, listener: object) -> TradingSession:
+            return ScriptedSession()
+
+    quiet = {"journal.directory": str(tmp_path)}
+    with MainEngine(settings=quiet) as engine:
+        log, adapter = EventLog(engine.event_engine), engine.add_adapter(Trader)
+
+        def wait_trading(since: int = 0) -> None:
+            log.wait_type(
+                EVENT_CONNECTION,
+                since=since,
+                where=lambda s: (s.session, s.state) == ("trading", S.READY),  # type: ignore[attr-defined]
+            )
+
+        adapter.connect({})
+        wait_trading()
+        for enabled in (False, True):
+            since = len(log)
+            engine.reload_settings({**quiet, "websocket.enabled": enabled})
+            wait_trading(since)
+        health = adapter.health()
+    assert (health.reconnects, [each.reconnects for each in health.sessions]) == (0, [0, 0])
 
 
 def test_unreadable_messages_are_counted_by_type(house: House) -> None:
