@@ -216,7 +216,7 @@ def _prices(view: View, rows: int, width: int) -> Panel:
 
 def _price_row(quote: Quote, now_ns: int, room: int) -> list[RenderableType]:
     tick, wide, medium = quote.tick, room >= _WIDE, room >= _MEDIUM
-    cells: list[RenderableType] = [quote.symbol]
+    cells: list[RenderableType] = [Text(quote.symbol)]
     if tick is None:
         cells += [""] * (3 + medium + 3 * wide)
     else:
@@ -284,7 +284,8 @@ def _connections(rows: Sequence[tuple[str, SessionHealth]], now_ns: int) -> Pane
     for venue, session in rows:
         since = duration((now_ns - session.since_ns) / NS_PER_S) if session.name else ""
         lost = str(session.reconnects) if session.name else ""
-        table.add_row(venue, session.name, _state(session.state), since, lost, session.reason)
+        reason = Text(session.reason)  # a venue's words: brackets in them are no markup
+        table.add_row(venue, session.name, _state(session.state), since, lost, reason)
     return Panel(table, title="connections", border_style="dim", padding=(0, 1))
 
 

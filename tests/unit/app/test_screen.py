@@ -125,6 +125,19 @@ def test_connections_tell_state_duration_and_losses() -> None:
         assert part in row
 
 
+@pytest.mark.parametrize("words", ["closed: [/b]", "cannot connect to [fe80::1]:7497", "[red]x"])
+def test_brackets_of_a_venue_are_shown_as_they_are(words: str) -> None:
+    """What a venue says when it closes is no markup: it can neither vanish nor end the program."""
+    picture = view(quote(words))
+    assert picture.health is not None
+    adapter = picture.health.adapters[0]
+    session = msgspec.structs.replace(adapter.sessions[0], reason=words)
+    adapter = msgspec.structs.replace(adapter, sessions=(session,))
+    health = msgspec.structs.replace(picture.health, adapters=(adapter,))
+    text = drawn(msgspec.structs.replace(picture, health=health), width=180)
+    assert text.count(words) == 2
+
+
 def test_the_newest_lines_are_shown() -> None:
     """Where there is no room for all, the newest events stay."""
     lines = tuple(Line(NOW_NS, logging.INFO, "me", f"event {n:03}.") for n in range(200))
