@@ -124,7 +124,7 @@ class SubscriptionOrchestrator:
         self._listener.on_streams(list(self.book.wanted))
 
     def report(self, key: StreamKey, state: StreamState, reason: str) -> None:
-        """Take what a session found out about a stream that it holds."""
+        """Take what a session found out about a stream that it holds, or is about to."""
         entry = self.book.entry(key)
         self._doubted.pop(key, None)
         if entry is None or entry.state is state:
@@ -180,7 +180,9 @@ class SubscriptionOrchestrator:
     async def _subscribe(self, session: Subscribable, keys: tuple[StreamKey, ...]) -> None:
         self._log.debug("subscribing", streams=names(keys))
         outcome = await session.subscribe(keys)
-        failed = outcome.refused.keys() | outcome.unanswered
+        # While the session asked for many, it may have given up one of them.
+        given_up = {key for key in keys if self._has_failed(key)}
+        failed = outcome.refused.keys() | outcome.unanswered | given_up
         held = [key for key in keys if key not in failed]
         self.book.holds(held, self._held_state, self._clock.time_ns())
         self._fail(outcome.refused)
@@ -188,6 +190,10 @@ class SubscriptionOrchestrator:
             self._log.info("subscribed", streams=names(held))
         self._count_unanswered(outcome.unanswered)
         self._listener.on_streams(keys)
+
+    def _has_failed(self, key: StreamKey) -> bool:
+        entry = self.book.entry(key)
+        return entry is not None and entry.state is StreamState.FAILED
 
     def _fail(self, refused: Mapping[StreamKey, FoxtrotError]) -> None:
         now_ns = self._clock.time_ns()

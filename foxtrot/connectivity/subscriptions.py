@@ -54,6 +54,7 @@ class SubscriptionManager:
     def __init__(self) -> None:
         self._wanted: dict[StreamKey, Entry] = {}
         self._held: dict[StreamKey, StreamState] = {}
+        self._early: dict[StreamKey, tuple[StreamState, str]] = {}  # found out before it is held
 
     def want(self, keys: Iterable[StreamKey], now_ns: int) -> list[StreamKey]:
         """Add wanted streams; returns those that were not wanted before, or had failed."""
@@ -83,8 +84,10 @@ class SubscriptionManager:
         """The venue gives these streams now."""
         for key in keys:
             self._held[key] = state
-            entry = self._wanted.get(key)
-            if entry is not None and entry.doubtful:
+            entry, early = self._wanted.get(key), self._early.pop(key, None)
+            if entry is not None and early is not None:
+                self._wanted[key] = Entry(early[0], now_ns, early[1])
+            elif entry is not None and entry.doubtful:
                 self._wanted[key] = Entry(StreamState.STALE, now_ns, entry.reason, doubtful=True)
             elif entry is not None:
                 self._wanted[key] = Entry(state, now_ns)
@@ -93,11 +96,13 @@ class SubscriptionManager:
         """The venue gives these streams no more."""
         for key in keys:
             self._held.pop(key, None)
+            self._early.pop(key, None)
 
     def refused(
         self, key: StreamKey, reason: str, now_ns: int, retry_ns: int | None = None
     ) -> bool:
         """The venue will not give this stream; returns whether that is news."""
+        self._early.pop(key, None)
         entry = self._wanted.get(key)
         if entry is None:
             return False
@@ -107,14 +112,17 @@ class SubscriptionManager:
         return entry.reason != reason
 
     def mark(self, key: StreamKey, state: StreamState, reason: str, now_ns: int) -> None:
-        """A stream that is held turned out to be quiet, stale or alive again."""
+        """A stream turned out to be quiet, stale or alive again; counts once it is held."""
         if key in self._held and key in self._wanted:
             self._wanted[key] = Entry(state, now_ns, reason)
+        elif key in self._wanted:
+            self._early[key] = state, reason
 
     def unanswered(self, keys: Iterable[StreamKey], reason: str) -> int:
         """Nobody answered for these streams; returns how often the worst of them was asked."""
         most = 0
         for key in keys:
+            self._early.pop(key, None)
             entry = self._wanted.get(key)
             if entry is not None:
                 self._wanted[key] = replace(entry, failures=entry.failures + 1, reason=reason)
@@ -124,6 +132,7 @@ class SubscriptionManager:
     def lost(self, now_ns: int, reason: str) -> None:
         """The session is gone: nothing is held, everything wanted is pending again."""
         self._held.clear()
+        self._early.clear()
         for key, entry in self._wanted.items():
             if entry.state is not StreamState.FAILED:
                 self._wanted[key] = Entry(StreamState.PENDING, now_ns, reason)

@@ -108,3 +108,50 @@ def test_a_stream_that_a_session_gives_up_is_asked_for_again_later(rig: Rig) -> 
     assert [type(error) for error in rig.told.errors.items] == [StreamingError]
     assert rig.venue.calls_of("subscribe")[-1].keys == (tick("A"),)
     assert len(rig.venue.sessions) == 1
+
+
+def reports_while_it_asks(rig: Rig, state: StreamState) -> None:
+    """Let the next sessions find this out about A before `subscribe` returns."""
+
+    def report(number: int, step: str) -> None:
+        if step == "subscribe":
+            rig.venue.newest.report(tick("A"), state, "because")
+
+    rig.venue.before_step = report
+
+
+@pytest.mark.parametrize("state", [StreamState.STALE, StreamState.QUIET])
+def test_what_is_found_out_while_streams_are_asked_for_counts(rig: Rig, state: StreamState) -> None:
+    """A line that broke meanwhile is told once: its streams must not look alive afterwards."""
+    reports_while_it_asks(rig, state)
+    rig.start("A", "B")
+    rig.wait_state(S.READY)
+    wanted_now = rig.supervisor.book.wanted
+    assert (wanted_now[tick("A")].state, wanted_now[tick("A")].reason) == (state, "because")
+    assert wanted_now[tick("B")].state is StreamState.ACTIVE
+
+
+def test_a_stream_that_is_given_up_while_it_is_asked_for_is_not_held() -> None:
+    """The session has forgotten it: nobody would ever notice that it brings nothing."""
+    with Rig(PATIENT) as rig:
+        reports_while_it_asks(rig, StreamState.FAILED)
+        rig.start("A", "B")
+        status = rig.wait_state(S.READY, S.DEGRADED)
+        assert (status.state, status.reason) == (S.DEGRADED, "not held: tick:A.BINANCE")
+        assert rig.supervisor.book.wanted[tick("A")].state is StreamState.FAILED
+
+
+def test_a_doubtful_stream_that_speaks_while_it_is_asked_for_is_active(rig: Rig) -> None:
+    """Its data came before the answer did; it is told once, and must not be missed."""
+    rig.start("A", "B")
+    rig.wait_state(S.READY)
+    reports_while_it_asks(rig, StreamState.ACTIVE)
+    since = len(rig.told.statuses)
+
+    def die() -> None:
+        for state in (StreamState.STALE, StreamState.FAILED):
+            rig.venue.newest.report(tick("A"), state, "stands still")
+
+    rig.call(die)
+    rig.wait_state(S.READY, since=since)
+    assert rig.supervisor.book.wanted[tick("A")].state is StreamState.ACTIVE

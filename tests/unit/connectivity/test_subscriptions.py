@@ -127,3 +127,21 @@ def test_what_it_shows_is_a_copy() -> None:
     book.want([B], 2)
     shown.clear()
     assert list(book.wanted) == [A, B]
+
+
+def test_what_was_found_out_early_is_forgotten_with_the_request() -> None:
+    """Unanswered, refused or lost: the next request begins without it."""
+    book = SubscriptionManager()
+    endings = (
+        lambda: book.unanswered([A], "no answer"),
+        lambda: book.refused(A, "not now", 2),
+        lambda: book.lost(2, "session lost"),
+        lambda: book.released([A]),
+    )
+    for end in endings:
+        book.want([A], 1)
+        book.mark(A, StreamState.STALE, "stands still", 1)
+        end()
+        book.holds([A], StreamState.ACTIVE, 3)
+        assert book.wanted[A].state is StreamState.ACTIVE
+        book.lost(4, "session lost")
