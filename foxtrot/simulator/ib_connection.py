@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from foxtrot.simulator.ib_limits import CANNOT_READ, IN_USE, PACE, IbLimits, text_of
-from foxtrot.simulator.ib_parsing import parse
+from foxtrot.simulator.ib_parsing import id_in, parse
 from foxtrot.simulator.ib_requests import Request, StartApi
 from foxtrot.simulator.ib_wire import LEAST_VERSION, Reader, Value, WireError, encode
 from foxtrot.simulator.socket_connection import Owner, SocketConnection
@@ -126,7 +126,7 @@ class Connection(SocketConnection):
             request = parse(fields, self.version)
         except WireError as error:
             self._venue.violated(self, f"message {fields[:1]}: {error}")
-            self.error(-1, CANNOT_READ, text_of(CANNOT_READ, error))
+            self.error(id_in(fields), CANNOT_READ, text_of(CANNOT_READ, error))
             return
         if self.joined:
             self._venue.handle(self, request)

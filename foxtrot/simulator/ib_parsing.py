@@ -72,6 +72,16 @@ def parse(fields: Sequence[str], version: int) -> Request:
     return request
 
 
+def id_in(fields: Sequence[str]) -> int:
+    """The id that an error about a message carries which was not read; -1 if it has none."""
+    cursor = Cursor(fields)
+    try:
+        cursor.skip(_ID_AT[cursor.integer()] - 1)
+        return cursor.integer()
+    except (KeyError, WireError):
+        return -1
+
+
 _READERS: Mapping[object, Callable[[Cursor], object]] = {
     int: Cursor.integer,
     float: Cursor.number,
@@ -159,3 +169,16 @@ _PECULIAR: Mapping[int, Callable[[Cursor, int], Request]] = {
     20: _history,
 }
 """Messages that are not read field by field."""
+
+_ID_AT: Mapping[int, int] = {
+    **{
+        number: 1 if own_version is None else 2
+        for number, (own_version, kind) in _PLAIN.items()
+        if issubclass(kind, asked.Asked)
+    },
+    **{1: 2, 3: 1, 4: 2, 9: 2, 20: 1},
+    **dict.fromkeys((21, 23, *range(52, 58), *range(67, 71), 74, 75), 2),
+    **dict.fromkeys((22, 79, 84, 86, 88, 89, *range(100, 104)), 1),
+    19: 4,
+}
+"""Where a message has the id that its client waits on, those that nobody answers here included."""

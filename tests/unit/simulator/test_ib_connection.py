@@ -122,25 +122,26 @@ async def test_a_burst_is_answered_with_error_100_and_then_an_end(sim: Simulated
 
 
 @pytest.mark.parametrize(
-    ("message", "why"),
+    ("message", "about", "why"),
     [
-        ((12_345,), "unknown"),
-        (("",), "not a whole number"),
-        ((61,), "missing"),
-        ((61, 1, "more"), "too many"),
-        ((61, 2), "not the version 1"),
-        ((1, 11, 5, *AAPL, False, "", "yes", False, ""), "not 1 or 0"),
-        ((8, 1, "many"), "not a whole number"),
+        ((12_345,), -1, "unknown"),
+        (("",), -1, "not a whole number"),
+        ((61,), -1, "missing"),
+        ((61, 1, "more"), -1, "too many"),
+        ((61, 2), -1, "not the version 1"),
+        ((1, 11, 5, *AAPL, False, "", "yes", False, ""), 5, "not 1 or 0"),
+        ((8, 1, "many"), -1, "not a whole number"),
+        ((81, "many"), -1, "not a whole number"),
     ],
 )
 async def test_what_cannot_be_read_is_an_error_and_a_violation(
-    sim: SimulatedIb, message: tuple[str | int | bool, ...], why: str
+    sim: SimulatedIb, message: tuple[str | int | bool, ...], about: int, why: str
 ) -> None:
     """The client is told, the line stands, and no test that caused it can pass unseen."""
     async with raw(sim) as client:
         client.send(*message)
         error_id, code, text = await client.error()
-        assert (error_id, code) == (-1, 320)
+        assert (error_id, code) == (about, 320)
         assert why in text
         assert await client.settled() == []
     assert len(sim.violations) == 1

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from foxtrot.simulator.faults import REQUESTS
-from foxtrot.simulator.ib_parsing import parse
+from foxtrot.simulator.ib_parsing import id_in, parse
 from foxtrot.simulator.ib_requests import (
     CancelOrder,
     PlaceOrder,
@@ -97,6 +97,39 @@ async def test_every_message_is_read_to_its_end(sdk: ModuleType, version: int) -
         assert type(request).__name__.lower() == name.lower()
         assert request.kind in REQUESTS
     assert len(written) == len(calls)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_request_that_is_not_offered_still_tells_whose_it_is(
+    sdk: ModuleType, version: int
+) -> None:
+    """Its error ends the call that waits for it; under -1 the SDK would wait for ever."""
+    client, written = raw_client(version)
+    stock = sdk.Stock("AAPL", "SMART", "USD")
+    calls: dict[str, tuple[object, ...]] = {
+        "replaceFA": (44, 1, "<xml/>"),
+        "exerciseOptions": (44, stock, 1, 1, "", 0),
+        "reqScannerSubscription": (44, sdk.ScannerSubscription(), [], []),
+        "cancelScannerSubscription": (44,),
+        "reqFundamentalData": (44, stock, "ReportSnapshot", []),
+        "calculateImpliedVolatility": (44, stock, 1.0, 100.0, []),
+        "calculateOptionPrice": (44, stock, 0.2, 100.0, []),
+        "cancelCalculateImpliedVolatility": (44,),
+        "queryDisplayGroups": (44,),
+        "subscribeToGroupEvents": (44, 1),
+        "reqPositionsMulti": (44, "DU1", ""),
+        "reqSoftDollarTiers": (44,),
+        "reqNewsArticle": (44, "BRFG", "1", []),
+        "reqHistoricalNews": (44, 265598, "BRFG", "", "", 10, []),
+        "reqHistogramData": (44, stock, True, "3 days"),
+        "reqWshMetaData": (44,),
+        "reqWshEventData": (44, sdk.WshEventData()),
+    }
+    for name, arguments in calls.items():
+        getattr(client, name)(*arguments)
+        with pytest.raises(WireError, match="is unknown"):
+            read(written[-1], version)
+        assert id_in(written[-1].split("\0")) == 44, name
 
 
 @pytest.mark.parametrize("version", VERSIONS)
