@@ -148,6 +148,7 @@ class OrderFlow:
         self._journal: Journal | None = None
         self._doomed: dict[str, float] = {}
         self._cancelling: set[str] = set()
+        self._replacing: set[str] = set()
         self._places = asyncio.Semaphore(PLACES_AT_ONCE)
         self._log = log.bind(venue=adapter_name)
 
@@ -269,13 +270,9 @@ class OrderFlow:
     def resubmit(self, orderid: str, intent: OrderIntent) -> None:
         """Replace an open order by a new one that is written down."""
         self._tracker.intend(intent, self._now_ns)
-        session, record = self._session_for(intent), self._tracker.record(orderid)
-        if session is None:
-            return
-        if record is None or record.state not in _CANCELLABLE:
-            self._not_sent(intent, f"{orderid} is not open, so it cannot be modified")
-            return
-        self._spawn(self._replace(session, record, intent), f"replace.{orderid}")
+        session = self._session_for(intent)
+        if session is not None:
+            self._spawn(self._replace(session, orderid, intent), f"replace.{orderid}")
 
     def _session_for(self, intent: OrderIntent) -> TradingSession | None:
         """The session to send by; without one, or when halted, the order ends here."""
@@ -313,9 +310,25 @@ class OrderFlow:
             self._take(intent.orderid, await self._within(session.place(intent)))
             self.tend()
 
-    async def _replace(
-        self, session: TradingSession, record: OrderRecord, intent: OrderIntent
-    ) -> None:
+    async def _replace(self, session: TradingSession, orderid: str, intent: OrderIntent) -> None:
+        refusal = await self._judge_late(session, intent)
+        if refusal:
+            self._not_sent(intent, refusal)
+            return
+        record = self._tracker.record(orderid)
+        if record is None or record.state not in _CANCELLABLE or orderid in self._replacing:
+            self._not_sent(intent, f"{orderid} is not open, so it cannot be modified")
+            return
+        self._replacing.add(orderid)
+        try:
+            await self._replace_now(record, intent)
+        finally:
+            self._replacing.discard(orderid)
+
+    async def _replace_now(self, record: OrderRecord, intent: OrderIntent) -> None:
+        session = self._session_for(intent)  # as in `_place_now`
+        if session is None:
+            return
         self._tracker.sent(intent.orderid, self._now_ns)
         self.apply(self._tracker.cancelling(record.orderid, self._now_ns))
         both = await self._within(session.replace(record, intent))

@@ -16,7 +16,7 @@ from foxtrot.gateway import order_flow, untold
 from foxtrot.gateway.trading import Accepted, Doubtful, NotSent, Refused
 from foxtrot.model.constants import Exchange, Product
 from foxtrot.model.objects import ContractData
-from tests.support.orders import fill, report
+from tests.support.orders import fill, intent, report
 from tests.support.scripted_trading import Floor, ScriptedSession, on_floor, settled
 
 CONTRACT = ContractData(
@@ -241,6 +241,51 @@ def test_a_halt_stops_the_orders_that_wait_for_their_turn() -> None:
         for name in names[2:-1]:
             floor.session.answer("place", name, Refused("-1: no"))
         await settled()
+
+    on_floor(play)
+
+
+@pytest.mark.parametrize(
+    "answer", [Accepted(report()), Doubtful("who knows")], ids=["open", "in doubt"]
+)
+def test_an_order_that_is_being_modified_is_not_modified_again(answer: Accepted | Doubtful) -> None:
+    """Two who modify it at the same moment do not get an order each for the one that goes."""
+
+    async def play(floor: Floor) -> None:
+        floor.submit()
+        await settled()
+        floor.session.answer("place", "fx-1", answer)
+        await settled()
+        for name in ("fx-2", "fx-3"):
+            floor.flow.resubmit("fx-1", intent(name))
+        await settled()
+        assert [each for each in floor.session.calls if each[0] == "replace"] == [
+            ("replace", "fx-2")
+        ]
+        assert floor.state("fx-3") is S.REJECTED
+        gone = report(S.CANCELED), report(orderid="fx-2", venue_id="8")
+        floor.session.answer("replace", "fx-2", (Accepted(gone[0]), Accepted(gone[1])))
+        await settled()
+        assert (floor.state("fx-1"), floor.state("fx-2")) == (S.CANCELED, S.ACCEPTED)
+
+    on_floor(play)
+
+
+def test_an_order_is_not_given_up_for_one_that_breaks_its_contract() -> None:
+    """A contract that nobody looked up yet is looked up before the old order is cancelled."""
+
+    async def play(floor: Floor) -> None:
+        floor.submit()
+        await settled()
+        floor.session.answer("place", "fx-1", Accepted(report()))
+        await settled()
+        floor.unlisted = True
+        floor.session.contract = msgspec.structs.replace(CONTRACT, volume_step=0.3)
+        floor.flow.resubmit("fx-1", intent("fx-2"))
+        await settled()
+        assert "volume: 1.0 is not a multiple" in floor.reason("fx-2")
+        assert ("replace", "fx-2") not in floor.session.calls
+        assert floor.state("fx-1") is S.ACCEPTED
 
     on_floor(play)
 
