@@ -7,7 +7,7 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from foxtrot.core.redaction import scrub
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from foxtrot.engine.main_engine import MainEngine
 
 _NUMBER = re.compile(r"[A-Za-z]{0,4}\d{5,20}")
+_OF_IB = r"D?[UFI]\d{6,9}"
+"""Accounts of Interactive Brokers, which a refused connect names before anything knows them."""
+
 _TEXT_LIMIT = 1024
 _KEPT_S, _MOST_TEXTS = 10.0, 20_000
 
@@ -31,7 +34,7 @@ class Veil:
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(16)
-        self._cloth = _Cloth({})
+        self._cloth = _Cloth({}, self.name)
 
     def name(self, account: str) -> str:
         """What an account is called outside, as long as this process lives."""
@@ -42,16 +45,17 @@ class Veil:
         """The same data, made of dicts, lists and scalars, with every text cleaned."""
         names = {account: self.name(account) for account in accounts}
         if not self._cloth.fits(names):
-            self._cloth = _Cloth(names)
+            self._cloth = _Cloth(names, self.name)
         return self._cloth.over(data)
 
 
 class _Cloth:
     """Cleans texts, each once: most are told again and again."""
 
-    def __init__(self, names: dict[str, str]) -> None:
-        self._names = names
-        pattern = "|".join(re.escape(each) for each in sorted(names, key=len, reverse=True))
+    def __init__(self, names: dict[str, str], name: Callable[[str], str]) -> None:
+        self._names, self._name = names, name
+        known = [re.escape(each) for each in sorted(names, key=len, reverse=True)]
+        pattern = "|".join([*known, _OF_IB])
         self._accounts = re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])")
         self._seen: dict[str, str] = {}
         self._until = time.monotonic() + _KEPT_S
@@ -74,8 +78,7 @@ class _Cloth:
         clean = self._seen.get(text)
         if clean is None:
             clean = scrub(text, limit=_TEXT_LIMIT)
-            if self._names:
-                clean = self._accounts.sub(lambda match: self._names[match[0]], clean)
+            clean = self._accounts.sub(lambda match: self._name(match[0]), clean)
             self._seen[text] = clean
         return clean
 

@@ -20,6 +20,14 @@ def test_an_account_is_called_by_a_name_of_ours_wherever_it_stands() -> None:
     assert "1234567" not in name
 
 
+def test_accounts_that_a_refused_connect_names_are_hidden_too() -> None:
+    """TWS is logged in to others than the setting says: nothing else knows their numbers yet."""
+    veil = Veil()
+    text = "connect: account: is not one of TWS's: U1234567, DU7654321"
+    hidden = f"{veil.name('U1234567')}, {veil.name('DU7654321')}"
+    assert veil.over(text, {"DU1"}) == text.replace("U1234567, DU7654321", hidden)
+
+
 def test_only_whole_words_are_accounts() -> None:
     """An order id that holds the same digits by chance stays as it is."""
     assert Veil().over("order 912345678", {"12345"}) == "order 912345678"
