@@ -283,6 +283,7 @@ class OrderFlow:
         return session
 
     async def _place(self, session: TradingSession, intent: OrderIntent) -> None:
+        wanted = intent.orderid not in self._doomed  # a cancel before this goes after the order
         refusal = await self._judge_late(session, intent)
         if refusal:
             self._not_sent(intent, refusal)
@@ -291,6 +292,9 @@ class OrderFlow:
             self._not_sent(intent, f"{PLACES_AT_ONCE} orders before it are still unanswered")
             return
         try:
+            if wanted and intent.orderid in self._doomed:
+                self._not_sent(intent, "cancelled before it was sent")
+                return
             await self._place_now(intent)
         finally:
             self._places.release()

@@ -290,6 +290,28 @@ def test_an_order_is_not_given_up_for_one_that_breaks_its_contract() -> None:
     on_floor(play)
 
 
+@pytest.mark.parametrize("everything", [False, True], ids=["cancel", "cancel all"])
+def test_an_order_that_is_cancelled_while_its_price_is_asked_for_is_not_sent(
+    everything: bool,
+) -> None:
+    """A market order would fill before the cancel could follow it."""
+
+    async def play(floor: Floor) -> None:
+        asked = asyncio.Event()
+        floor.unpriced = True
+        floor.session.price = lambda: slow_price(asked)
+        floor.submit()
+        await settled()
+        floor.flow.doom() if everything else floor.flow.start_cancel("fx-1")
+        asked.set()
+        await settled()
+        assert floor.reason() == "local:not_sent: cancelled before it was sent"
+        assert ("place", "fx-1") not in floor.session.calls
+        assert floor.flow.doomed == 0
+
+    on_floor(play)
+
+
 def test_an_order_does_not_wait_long_for_its_turn() -> None:
     """Its price is of now; behind a venue that answers nobody it is refused in words."""
 
