@@ -73,6 +73,8 @@ def write_csv(
             engine.register(EVENT_LOG, _say)
             bars = _fetch(engine, name, query)
             _write(sink, bars)
+    except FoxtrotError:
+        raise  # one of a deadline is an OSError, too, and none of writing
     except BrokenPipeError:
         silence_stdout()
     except OSError as error:

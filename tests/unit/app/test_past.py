@@ -13,7 +13,7 @@ import pytest
 from foxtrot.app.past import Query, write_csv
 from foxtrot.core.event_engine import Handler
 from foxtrot.engine.main_engine import MainEngine
-from foxtrot.errors import FoxtrotError
+from foxtrot.errors import BridgeTimeout, FoxtrotError
 from foxtrot.model.constants import Exchange, Interval
 from foxtrot.model.objects import BarData
 from foxtrot.model.requests import HistoryRequest
@@ -76,3 +76,18 @@ def test_a_full_disk_is_said_in_words() -> None:
     full = os.open("/dev/full", os.O_WRONLY)  # under another name, that nothing can replace
     with os.fdopen(full), pytest.raises(FoxtrotError, match="No space left on device"):
         write(Path(f"/dev/fd/{full}"))
+
+
+def test_a_venue_that_is_too_slow_is_said_in_words(tmp_path: Path) -> None:
+    """Who waits ten minutes learns that the venue did not answer, not that a file is at fault."""
+
+    class Slow(Archive):
+        def query_history(self, request: HistoryRequest, *rest: object) -> list[BarData]:
+            raise BridgeTimeout("fetch_history", 600.0)
+
+    def opened(stack: ExitStack) -> tuple[MainEngine, str]:
+        return cast(MainEngine, Slow()), "FAKE"
+
+    with pytest.raises(BridgeTimeout, match="did not finish within 600 s"):
+        write_csv(QUERY, opened, tmp_path / "bars.csv")
+    assert list(tmp_path.iterdir()) == []
