@@ -212,8 +212,8 @@ class JsonOutput:
             engine.event_engine.register(type_, self._take)
 
     def show(self, engine: MainEngine) -> None:
-        """Write what came since the last time."""
-        while self._pending:
+        """Write what came since the last time; what comes meanwhile waits for the next."""
+        for _ in range(len(self._pending)):
             event = self._pending.popleft()
             self._written += 1
             self._ticks += event.type == EVENT_TICK

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from foxtrot.app import jsonlines
 from foxtrot.app.output import JsonOutput
 from foxtrot.app.stop import Stop
 from foxtrot.engine.main_engine import MainEngine
+from foxtrot.model.events import Event
 
 
 @pytest.fixture
@@ -81,6 +83,28 @@ def test_a_reader_that_stands_still_does_not_keep_the_program(
         output.show(engine)
         assert stop.reason == "time is up"
         output.finish(engine)
+
+
+def test_what_comes_while_lines_are_written_does_not_keep_the_program(
+    engine: MainEngine, pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A market that is faster than the output holds up neither the end nor the settings."""
+    _, writer = pipe
+    line, calls = jsonlines.line, 0
+
+    def slow(event: Event, environment_of: jsonlines.EnvironmentOf) -> jsonlines.Fields | None:
+        nonlocal calls
+        calls += 1
+        assert calls < 10, "it never ends"
+        say(engine, "more")
+        return line(event, environment_of)
+
+    with Stop() as stop, JsonOutput("test", stop, fd=writer) as output:
+        output.attach(engine)
+        say(engine, "word", times=3)
+        monkeypatch.setattr(jsonlines, "line", slow)
+        output.show(engine)
+    assert calls == 3
 
 
 def test_a_full_disk_loses_lines_and_the_program_goes_on(
