@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.machinery
 import importlib.util
 import inspect
 import logging
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from foxtrot.core.aside import aside
-from foxtrot.core.directories import data_directory, make_private
+from foxtrot.core.directories import DATA_VARIABLE, data_directory, make_private
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import ConfigurationError
 
@@ -154,17 +155,47 @@ def _contained() -> Iterator[None]:
 
     What its own modules import of each other by bare names stays loaded.
     """
-    variable, paths = "APPDATA" if os.name == "nt" else "HOME", list(sys.path)
-    before, place = os.environ.get(variable), log_place()
-    os.environ[variable] = str(place)
+    paths = list(sys.path)
+    _load_logger()
     try:
         yield
     finally:
         sys.path[:] = paths
-        if before is None:
-            del os.environ[variable]
-        else:
-            os.environ[variable] = before
+
+
+def _load_logger() -> None:
+    """Import the SDK's logger by itself: only it needs another home, where it keeps its files.
+
+    The whole import takes a second, in which other threads look for a journal or a secret at home.
+    """
+    name, package = "futu.common.ft_logger", importlib.util.find_spec("futu")
+    roots = package.submodule_search_locations if package is not None else None
+    places = [str(Path(root, "common")) for root in roots or ()]
+    spec = importlib.machinery.PathFinder.find_spec(name, places)
+    if name in sys.modules or spec is None or spec.loader is None:
+        return
+    logger = importlib.util.module_from_spec(spec)
+    with _home_at(log_place()):
+        spec.loader.exec_module(logger)
+    sys.modules[name] = logger
+
+
+@contextlib.contextmanager
+def _home_at(place: Path) -> Iterator[None]:
+    """Let HOME be another place for a moment, in which foxtrot's own data stay where they are."""
+    home = "APPDATA" if os.name == "nt" else "HOME"
+    ours = {DATA_VARIABLE: str(data_directory()), home: str(place)}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name in (home, DATA_VARIABLE):
+            value = before[name]
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def log_place() -> Path:

@@ -17,6 +17,14 @@ from tests.support.futu_venue import running_futu
 PROGRAM = """
 import asyncio, os, signal, sys
 handler, home, path = signal.getsignal(signal.SIGINT), os.environ["HOME"], list(sys.path)
+homes = set()
+
+class Spy:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith(("futu", "pandas")):
+            homes.add(os.environ["HOME"])
+
+sys.meta_path.insert(0, Spy())
 from foxtrot.adapter.futu.client import FutuClient
 assert "futu" not in sys.modules, "imported too early"
 from foxtrot.adapter.futu.limits import Pace
@@ -38,12 +46,14 @@ sdk()  # on the main thread, where the SDK would take SIGINT
 asyncio.run(main())
 assert signal.getsignal(signal.SIGINT) is handler, "SIGINT"
 assert os.environ["HOME"] == home and sys.path == path
+assert homes == {home}, "others that look for their files meanwhile look elsewhere"
+assert os.environ["FOXTROT_DATA_DIR"] == sys.argv[3]
 """
 
 
 @pytest.mark.parametrize("end", ["close", "leave"])
 def test_a_process_that_used_it_exits_and_shows_no_trace(tmp_path: Path, end: str) -> None:
-    """SIGINT, HOME and sys.path are as before, nothing is on stdout or at home; it exits."""
+    """SIGINT, HOME and sys.path are as before, stdout and home are empty; it exits."""
     home, data = tmp_path / "home", tmp_path / "data"
     home.mkdir()
     environment = os.environ | {
@@ -54,7 +64,7 @@ def test_a_process_that_used_it_exits_and_shows_no_trace(tmp_path: Path, end: st
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     with running_futu() as venue:
-        command = [sys.executable, "-W", "error", "-c", PROGRAM, str(venue.port), end]
+        command = [sys.executable, "-W", "error", "-c", PROGRAM, str(venue.port), end, str(data)]
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=25, check=False
         )
