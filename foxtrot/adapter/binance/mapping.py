@@ -269,8 +269,18 @@ def bad_book(book: DepthSnapshot) -> str:
 
 
 def candle_number(update: CandleUpdate) -> int:
-    """Orders the messages of a bar stream: by the bar, then by the moment."""
-    return (update.k.t << 48) + update.E
+    """Orders the messages of a bar stream: by the bar, then by the moment; its end comes last."""
+    return end_number(update.k.t) if update.k.x else first_number(update.k.t) + update.E
+
+
+def first_number(start_ms: int) -> int:
+    """Below the number of anything that is said of a bar, above those of the bars before it."""
+    return start_ms << 48
+
+
+def end_number(start_ms: int) -> int:
+    """The number of a closed bar, however it was told: nothing comes after it."""
+    return first_number(start_ms + 1) - 1
 
 
 def _bad_day(*prices: float) -> str:

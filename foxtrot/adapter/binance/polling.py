@@ -168,11 +168,17 @@ class PollingSession(BinanceSession):
         source = self._source(key)
         if source is None:
             return
-        now_ms = self._venue.port.clock.time_ns() // mapping.NS_PER_MS
-        for row in rows:
-            if not self._episodes.refuses(source.symbol, "bar", mapping.bad_row(row)):
-                bar = mapping.bar_of_row(row, source, interval, now_ms)
-                self._venue.port.on_bar(bar)
+        mark = self._venue.marks.of(key)
+        for row in rows if mark.at >= 0 else rows[-1:]:  # the others are history, not news
+            end = mapping.end_number(row[0])
+            if end <= mark.at:
+                continue
+            if self._episodes.refuses(source.symbol, "bar", mapping.bad_row(row)):
+                continue
+            # The next bar says that one has ended; our clock may be ahead of the venue's.
+            bar = mapping.bar_of_row(row, source, interval, rows[-1][0])
+            mark.at = end if bar.closed else max(mark.at, mapping.first_number(row[0]))
+            self._venue.port.on_bar(bar)
 
     def _source(self, key: StreamKey) -> Source | None:
         """The source, if the stream is still wanted now that the answer is here."""

@@ -183,13 +183,16 @@ def test_a_bar_is_closed_once_its_end_has_passed() -> None:
 
 
 def test_a_later_message_of_a_bar_has_a_higher_number() -> None:
-    """First by the bar, then by the moment."""
+    """First by the bar, then by the moment; its end comes last, whenever that was said."""
 
-    def number(bar_ms: int, event_ms: int) -> int:
-        candle = mapping.Candle(bar_ms, "BTCUSDT", "1m", 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, False)
+    def number(bar_ms: int, event_ms: int, closed: bool = False) -> int:
+        candle = mapping.Candle(bar_ms, "BTCUSDT", "1m", 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, closed)
         return mapping.candle_number(mapping.CandleUpdate(event_ms, "BTCUSDT", candle))
 
     assert number(AT_MS, AT_MS + 1) < number(AT_MS, AT_MS + 2) < number(AT_MS + 60_000, AT_MS)
+    end = number(AT_MS, AT_MS + 1, closed=True)
+    assert number(AT_MS, mapping.TIME_LIMIT_MS - 1) < end < number(AT_MS + 60_000, AT_MS)
+    assert end == number(AT_MS, AT_MS + 9, closed=True)
 
 
 def test_depth_has_the_venues_time() -> None:

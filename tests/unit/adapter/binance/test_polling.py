@@ -19,15 +19,16 @@ from foxtrot.adapter.binance.session import Venue
 from foxtrot.adapter.binance.settings import BinanceSettings
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.gateway.counters import FeedCounters
-from foxtrot.model.constants import Channel, Exchange
+from foxtrot.model.constants import Channel, Exchange, Interval
 from foxtrot.model.health import StreamKey
-from foxtrot.model.objects import DepthData, MarketTradeData, TickData
+from foxtrot.model.objects import BarData, DepthData, MarketTradeData, TickData
 from tests.support.clock import ManualClock
 
 DEADLINE_S = 10.0
 TICK = StreamKey(Channel.TICK, "BTCUSDT", Exchange.BINANCE)
 DEPTH = StreamKey(Channel.DEPTH, "BTCUSDT", Exchange.BINANCE)
 TRADE = StreamKey(Channel.TRADE, "BTCUSDT", Exchange.BINANCE)
+BAR = StreamKey(Channel.BAR, "BTCUSDT", Exchange.BINANCE, Interval.MINUTE.value)
 SETTING = {"environment": "simulated", "rest_url": "http://127.0.0.1:9"}
 
 
@@ -43,6 +44,12 @@ def ticker(bid: float = 100.0, symbol: str = "BTCUSDT") -> mapping.RestTicker:
 def tape(*numbers: int) -> list[mapping.RestTrade]:
     """Prints, as the venue keeps them."""
     return [mapping.RestTrade(n, 100.0 + n, 1.0, 1_785_000_000_000 + n, True) for n in numbers]
+
+
+def bar(minute: int) -> mapping.Row:
+    """One of the bars of a minute, as the venue lists them."""
+    start = 1_785_000_000_000 + 60_000 * minute
+    return (start, 98.0, 110.0, 90.0, 100.0, 1.0, start + 59_999, 100.0, 1, 0.5, 50.0, "0")
 
 
 class Port:
@@ -202,6 +209,29 @@ async def test_what_was_told_by_stream_is_not_told_again(
     venue.will_answer("trades", tape(2, 3, 4))
     told = await polled(session, venue, TRADE)
     assert [each.tradeid for each in told if isinstance(each, MarketTradeData)] == ["4"]
+
+
+async def test_a_bar_is_told_closed_once(session: PollingSession, venue: PolledVenue) -> None:
+    """When the venue has the next one; what had ended before anybody asked is history."""
+    venue.will_answer("klines", *[[bar(0), bar(1)]] * 3, *[[bar(1), bar(2)]] * 3)
+    told = await polled(session, venue, BAR)
+    bars = [(each.datetime.minute - 20, each.closed) for each in told if isinstance(each, BarData)]
+    assert bars == [(1, False)] * 3 + [(1, True)] + [(2, False)] * 3
+
+
+@pytest.mark.parametrize("closed", [True, False])
+async def test_a_bar_that_the_stream_closed_is_not_closed_again(
+    session: PollingSession, venue: PolledVenue, closed: bool
+) -> None:
+    """One that the stream left moving is closed by polling."""
+    start = bar(0)[0]
+    candle = mapping.Candle(start, "BTCUSDT", "1m", 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, closed)
+    update = mapping.CandleUpdate(start + 59_000, "BTCUSDT", candle)
+    venue.marks.of(BAR).at = mapping.candle_number(update)
+    venue.will_answer("klines", [bar(0), bar(1)])
+    told = await polled(session, venue, BAR)
+    bars = [(each.datetime.minute - 20, each.closed) for each in told if isinstance(each, BarData)]
+    assert bars == [(1, False)] if closed else [(0, True), (1, False)]
 
 
 async def test_a_book_is_told_best_first(session: PollingSession, venue: PolledVenue) -> None:
