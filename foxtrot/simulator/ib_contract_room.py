@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from foxtrot.errors import UnknownSymbol
@@ -11,11 +11,18 @@ from foxtrot.simulator.ib_connection import Connection
 from foxtrot.simulator.ib_contracts import Row, Sample, Universe
 from foxtrot.simulator.ib_dispatch import Handlers, Room
 from foxtrot.simulator.ib_limits import INVALID, text_of
-from foxtrot.simulator.ib_listings import Session
-from foxtrot.simulator.ib_requests import ReqContractDetails, ReqMarketRule, ReqMatchingSymbols
+from foxtrot.simulator.ib_listings import IbContract, Session
+from foxtrot.simulator.ib_requests import (
+    ReqContractDetails,
+    ReqMarketRule,
+    ReqMatchingSymbols,
+    ReqSecDefOptParams,
+    ReqSmartComponents,
+)
 from foxtrot.simulator.ib_wire import Value
 
 _ORDER_TYPES = "ACTIVETIM,DAY,GTC,IOC,FOK,LMT,MKT,STP,STPLMT,TIF,WHATIF"
+_LETTERS = (("AMEX", "A"), ("NYSE", "N"), ("ARCA", "P"), ("NASDAQ", "Q"), ("BATS", "Z"))
 _DAYS = 7
 _SATURDAY = 5
 _SIZES_SINCE, _ISSUER_SINCE = 164, 176
@@ -47,6 +54,8 @@ class ContractRoom(Room):
             ReqContractDetails: self._tell_details,
             ReqMatchingSymbols: self._tell_samples,
             ReqMarketRule: self._tell_rule,
+            ReqSecDefOptParams: self._tell_chains,
+            ReqSmartComponents: self._tell_components,
         }
 
     def _tell_details(self, connection: Connection, request: ReqContractDetails) -> None:
@@ -75,6 +84,18 @@ class ContractRoom(Room):
             return
         fields = [field for step in steps for field in step]
         connection.send(93, request.rule_id, len(steps), *fields)
+
+    def _tell_chains(self, connection: Connection, request: ReqSecDefOptParams) -> None:
+        """One row for each exchange; of what has no options, only the end."""
+        options = self._venue.universe.options(request.con_id, request.exchange)
+        for exchange in dict.fromkeys(name for item in options for name in item.exchanges):
+            there = [item for item in options if exchange in item.exchanges]
+            connection.send(*chain(request.req_id, exchange, there))
+        connection.send(76, request.req_id)
+
+    def _tell_components(self, connection: Connection, request: ReqSmartComponents) -> None:
+        fields = [field for bit, row in enumerate(_LETTERS) for field in (bit, *row)]
+        connection.send(82, request.req_id, len(_LETTERS), *fields)
 
 
 def details(req_id: int, row: Row, today: dt.date, version: int) -> list[Value]:
@@ -120,6 +141,15 @@ def details(req_id: int, row: Row, today: dt.date, version: int) -> list[Value]:
         item.stock_type,
         *tail,
     ]
+
+
+def chain(req_id: int, exchange: str, options: Sequence[IbContract]) -> list[Value]:
+    """The fields of a securityDefinitionOptionParameter (75): what an exchange has on something."""
+    expiries = sorted({item.expiry for item in options})
+    strikes = sorted({item.strike for item in options})
+    one = options[0]
+    terms = (one.under_con_id, one.trading_class, one.multiplier)
+    return [75, req_id, exchange, *terms, len(expiries), *expiries, len(strikes), *strikes]
 
 
 def sample(found: Sample, version: int) -> list[Value]:

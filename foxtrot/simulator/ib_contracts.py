@@ -87,6 +87,11 @@ class Universe:
         chain = (item for item in live if item.sec_type == "FUT" and item.symbol == symbol)
         return sorted(chain, key=lambda item: item.expiry)
 
+    def options(self, con_id: int, exchange: str = "") -> list[IbContract]:
+        """The options on something; with an exchange, none but those of futures are meant."""
+        listed = self.contracts.values() if not exchange else ()
+        return [item for item in listed if item.sec_type == "OPT" and item.under_con_id == con_id]
+
     def find(self, query: ContractQuery, *, include_expired: bool = False) -> list[Row]:
         """Everything that fits a description, a row for each exchange that it leaves open.
 

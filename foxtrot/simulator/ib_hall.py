@@ -18,11 +18,15 @@ from foxtrot.simulator.ib_limits import (
 from foxtrot.simulator.ib_requests import (
     ReqCurrentTime,
     ReqManagedAccts,
+    ReqNewsProviders,
+    ReqScannerParameters,
+    ReqUserInfo,
     SetServerLogLevel,
     StartApi,
 )
 
 FARM = "usfarm"
+_NO_SCANNERS = '<?xml version="1.0" encoding="UTF-8"?><ScanParameterResponse/>'
 
 
 class Venue(Protocol):
@@ -54,6 +58,9 @@ class Hall(Room):
             StartApi: self._start,
             ReqManagedAccts: lambda connection, _: self._tell_accounts(connection),
             ReqCurrentTime: self._tell_time,
+            ReqNewsProviders: lambda connection, _: connection.send(85, 0),
+            ReqScannerParameters: lambda connection, _: connection.send(19, 1, _NO_SCANNERS),
+            ReqUserInfo: lambda connection, request: connection.send(107, request.req_id, ""),
             SetServerLogLevel: lambda _connection, _request: None,
         }
 

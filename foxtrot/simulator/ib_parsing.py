@@ -23,6 +23,7 @@ _PLAIN: Mapping[int, tuple[int | None, type[Request]]] = {
     15: (1, asked.ReqAutoOpenOrders),
     16: (1, asked.ReqAllOpenOrders),
     17: (1, asked.ReqManagedAccts),
+    24: (1, asked.ReqScannerParameters),
     25: (1, asked.CancelHistoricalData),
     49: (1, asked.ReqCurrentTime),
     50: (3, asked.ReqRealTimeBars),
@@ -36,8 +37,11 @@ _PLAIN: Mapping[int, tuple[int | None, type[Request]]] = {
     71: (2, asked.StartApi),
     76: (1, asked.ReqAccountUpdatesMulti),
     77: (1, asked.CancelAccountUpdatesMulti),
+    78: (None, asked.ReqSecDefOptParams),
     81: (None, asked.ReqMatchingSymbols),
     82: (None, asked.ReqMktDepthExchanges),
+    83: (None, asked.ReqSmartComponents),
+    85: (None, asked.ReqNewsProviders),
     87: (None, asked.ReqHeadTimeStamp),
     90: (None, asked.CancelHeadTimeStamp),
     91: (None, asked.ReqMarketRule),
@@ -49,6 +53,7 @@ _PLAIN: Mapping[int, tuple[int | None, type[Request]]] = {
     97: (None, asked.ReqTickByTickData),
     98: (None, asked.CancelTickByTickData),
     99: (None, asked.ReqCompletedOrders),
+    104: (None, asked.ReqUserInfo),
 }
 """Messages whose fields stand one by one in the request, after the message's own version."""
 

@@ -303,6 +303,41 @@ class CancelAccountUpdatesMulti(Cancel, frozen=True):
     """77."""
 
 
+class ReqScannerParameters(Request, frozen=True):
+    """24: what can be scanned for."""
+
+    kind = "scanner_parameters"
+
+
+class ReqSecDefOptParams(Asked, frozen=True):
+    """78: expiries and strikes of the options on something."""
+
+    kind = "option_chains"
+    symbol: str
+    exchange: str
+    sec_type: str
+    con_id: int
+
+
+class ReqSmartComponents(Asked, frozen=True):
+    """83: which letter stands for which exchange."""
+
+    kind = "smart_components"
+    bbo_exchange: str
+
+
+class ReqNewsProviders(Request, frozen=True):
+    """85: whose news the user has."""
+
+    kind = "news_providers"
+
+
+class ReqUserInfo(Asked, frozen=True):
+    """104: under which brand the user is a customer."""
+
+    kind = "user_info"
+
+
 class ReqMatchingSymbols(Asked, frozen=True):
     """81: the stocks whose symbol or name begins like this."""
 

@@ -86,3 +86,37 @@ async def test_the_sdk_is_told_what_there_is(caplog: pytest.LogCaptureFixture) -
         assert desk.codes[-1] == 200
         assert venue.violations == []
     assert troubles(caplog) == []
+
+
+async def test_the_sdk_finds_its_way_from_a_stock_to_an_option(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A chain for each exchange, of which every strike is listed; none for what has no options."""
+    async with SimulatedIb(rate_hz=0) as venue, connected(venue.port, fetch=False) as desk:
+        asked = desk.ib.reqSecDefOptParamsAsync
+        chains = await asyncio.wait_for(asked("AAPL", "", "STK", 265598), DEADLINE_S)
+        chain = next(each for each in chains if each.exchange == "SMART")
+        assert (chain.tradingClass, chain.multiplier) == ("AAPL", "100")
+        terms = (chain.expirations[0], chain.strikes[-1], "C", "SMART")
+        option = load().Option("AAPL", *terms, currency="USD")
+        (found,) = await asyncio.wait_for(desk.ib.reqContractDetailsAsync(option), DEADLINE_S)
+        assert found.contract.strike == chain.strikes[-1]
+        assert await asyncio.wait_for(asked("EUR", "", "CASH", 12087792), DEADLINE_S) == []
+        assert venue.violations == []
+    assert troubles(caplog) == []
+
+
+async def test_the_sdk_is_told_of_lists_that_are_short_here(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No scanners and no news; the SDK waits for these without an id that an error could name."""
+    async with SimulatedIb(rate_hz=0) as venue, connected(venue.port, fetch=False) as desk:
+        ib = desk.ib
+        letters = await asyncio.wait_for(ib.reqSmartComponentsAsync("9c0001"), DEADLINE_S)
+        assert {row.exchangeLetter: row.exchange for row in letters}["Q"] == "NASDAQ"
+        assert await asyncio.wait_for(ib.reqNewsProvidersAsync(), DEADLINE_S) == []
+        xml = await asyncio.wait_for(ib.reqScannerParametersAsync(), DEADLINE_S)
+        assert "<ScanParameterResponse" in xml
+        assert await asyncio.wait_for(ib.reqUserInfoAsync(), DEADLINE_S) in ("", [])
+        assert venue.violations == []
+    assert troubles(caplog) == []

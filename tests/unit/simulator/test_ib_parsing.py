@@ -88,6 +88,11 @@ async def test_every_message_is_read_to_its_end(sdk: ModuleType, version: int) -
         "cancelPnL": (16,),
         "reqPnLSingle": (17, "DU1", "", 265598),
         "cancelPnLSingle": (17,),
+        "reqSecDefOptParams": (18, "AAPL", "", "STK", 265598),
+        "reqSmartComponents": (19, "9c0001"),
+        "reqScannerParameters": (),
+        "reqNewsProviders": (),
+        "reqUserInfo": (20,),
         "reqCurrentTime": (),
         "setServerLogLevel": (1,),
     }
