@@ -16,6 +16,9 @@ from typing import Self
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+_ONE_ASK_S = 0.5
+"""Signals within so long are one: `timeout` and a terminal that closes send theirs twice."""
+
 
 class Interrupted(BaseException):
     """Somebody wants the program to end. Not KeyboardInterrupt, which typer takes for a failure."""
@@ -24,7 +27,7 @@ class Interrupted(BaseException):
 class Stop:
     """Asked to end or not yet; signals only set a flag, so that closing is never interrupted.
 
-    A second signal of a person who is out of patience ends the process at once.
+    A second signal, of a person who is out of patience, ends the process at once.
 
     Thread safety: belongs to the main thread, where Python delivers signals.
 
@@ -34,6 +37,7 @@ class Stop:
 
     def __init__(self, seconds: float | None = None) -> None:
         self.reason = ""
+        self._asked_at = math.inf
         self._began = time.monotonic()
         self._deadline = math.inf if seconds is None else self._began + seconds
         self._reader, self._writer = os.pipe()
@@ -54,7 +58,7 @@ class Stop:
     def ask(self, reason: str) -> None:
         """End the program soon."""
         if not self.reason:
-            self.reason = reason
+            self.reason, self._asked_at = reason, time.monotonic()
             os.write(self._writer, b".")
 
     def wait(self, timeout_s: float) -> bool:
@@ -90,7 +94,7 @@ class Stop:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         # Only what is safe while the main thread may hold any lock.
-        if self.reason:
+        if time.monotonic() - self._asked_at > _ONE_ASK_S:
             os._exit(1)
         self.ask(signal.Signals(number).name)
 

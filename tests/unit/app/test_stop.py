@@ -30,6 +30,18 @@ def test_a_signal_ends_the_wait(stop: Stop, number: signal.Signals) -> None:
     assert stop.reason == number.name
 
 
+def test_a_signal_that_is_sent_twice_is_one(stop: Stop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`timeout` sends it twice: orders are still cancelled; who is out of patience comes later."""
+    codes: list[int] = []
+    monkeypatch.setattr("foxtrot.app.stop.os._exit", codes.append)
+    for _ in range(2):
+        signal.raise_signal(signal.SIGTERM)
+    assert (stop.requested, codes) == (True, [])
+    monkeypatch.setattr("foxtrot.app.stop._ONE_ASK_S", -1.0)  # half a second later
+    signal.raise_signal(signal.SIGINT)
+    assert codes == [1]
+
+
 def test_the_deadline_ends_the_wait() -> None:
     """A program with a deadline ends by itself, however long a wait would take."""
     with Stop(0.0) as stop:
