@@ -86,6 +86,24 @@ _READERS: Mapping[str, Callable[[Cursor], object]] = {
 _KEPT = frozenset(field.name for field in msgspec.structs.fields(PlaceOrder))
 
 
+_EXTRAS: Mapping[str, str] = {
+    "display_size": "displaySize",
+    "min_quantity": "minQty",
+    "discretionary_amount": "discretionaryAmt",
+    "fa_group": "faGroup",
+    "fa_method": "faMethod",
+    "neutral_order_type": "deltaNeutralOrderType",
+    "scale_increment": "scalePriceIncrement",
+    "active_start": "activeStartTime",
+    "active_stop": "activeStopTime",
+    "hedge_type": "hedgeType",
+    "algorithm": "algoStrategy",
+    "conditions": "conditions",
+    "adjusted_type": "adjustedOrderType",
+    "cash_quantity": "cashQty",
+}
+
+
 def read_contract(cursor: Cursor) -> ContractQuery:
     """The twelve fields by which a client describes a contract.
 
@@ -123,12 +141,12 @@ def read_order(cursor: Cursor, version: int) -> Request:
     found |= _read(cursor, _GROUP + (_PROFILE if version < 177 else ()) + _DETAILS)
     if found["neutral_order_type"]:
         _read(cursor, _NEUTRAL)
-    _read_strategy(cursor)
+    found |= _read_strategy(cursor)
     found |= _read(cursor, _AFTER_ALGO)
     if found["order_type"] in ("PEG BENCH", "PEGBENCH"):
         _read(cursor, _BENCHMARK)
-    _read_conditions(cursor)
-    _read(cursor, _ADJUSTED)
+    found["conditions"] = _read_conditions(cursor)
+    found |= _read(cursor, _ADJUSTED)
     for since, layout in _SINCE:
         if version >= since:
             _read(cursor, layout)
@@ -138,28 +156,34 @@ def read_order(cursor: Cursor, version: int) -> Request:
         raise WireError("the quantity is missing")
     make: Callable[..., Request] = PlaceOrder
     kept = {name: value for name, value in found.items() if name in _KEPT}
-    return make(order_id=order_id, contract=contract, **kept)
+    extras = tuple(name for ours, name in _EXTRAS.items() if found[ours])
+    return make(order_id=order_id, contract=contract, extras=extras, **kept)
 
 
 def _read(cursor: Cursor, layout: Layout) -> dict[str, object]:
     return {name: _READERS[kind](cursor) for name, kind in layout}
 
 
-def _read_strategy(cursor: Cursor) -> None:
+def _read_strategy(cursor: Cursor) -> dict[str, object]:
     """Trailing, scale, hedge, clearing and algorithm."""
-    increment = _read(cursor, _TRAIL)["scale_increment"]
+    found = _read(cursor, _TRAIL)
+    increment = found["scale_increment"]
     if isinstance(increment, float) and increment > 0:
         _read(cursor, _SCALE)
-    if _read(cursor, _ACTIVE)["hedge_type"]:
+    found |= _read(cursor, _ACTIVE)
+    if found["hedge_type"]:
         cursor.skip(1)
     _read(cursor, _CLEARING)
     if cursor.flag():
         cursor.skip(3)
-    if cursor.text():
+    found["algorithm"] = cursor.text()
+    if found["algorithm"]:
         cursor.skip(2 * cursor.integer())
+    return found
 
 
-def _read_conditions(cursor: Cursor) -> None:
+def _read_conditions(cursor: Cursor) -> int:
+    """How many there are."""
     count = cursor.integer()
     for _ in range(count):
         kind = cursor.integer()
@@ -168,6 +192,7 @@ def _read_conditions(cursor: Cursor) -> None:
         _read(cursor, _CONDITIONS[kind])
     if count:
         _read(cursor, _AFTER_CONDITIONS)
+    return count
 
 
 def _read_offsets(cursor: Cursor, contract: ContractQuery, order_type: str) -> None:

@@ -78,7 +78,10 @@ class CancelMktData(Cancel, frozen=True):
 
 
 class PlaceOrder(Request, frozen=True):
-    """3: a new order, or another version of one. Prices are None where they are not set."""
+    """3: a new order, or another version of one. Prices are None where they are not set.
+
+    `extras` are the names, in the API, of all else that it says and that would change its fate.
+    """
 
     kind = "place"
     order_id: int
@@ -96,15 +99,14 @@ class PlaceOrder(Request, frozen=True):
     order_ref: str
     transmit: bool
     parent_id: int
-    display_size: int
     outside_rth: bool
     hidden: bool
     good_after_time: str
     good_till_date: str
     model_code: str
     all_or_none: bool
-    min_quantity: int | None
     what_if: bool
+    extras: tuple[str, ...] = ()
 
     @property
     def error_id(self) -> int:

@@ -148,7 +148,11 @@ def passes(execution: Execution, wanted: asked.ReqExecutions) -> bool:
 
 
 def _check_offered(request: asked.PlaceOrder) -> None:
-    """What this gateway does not know it refuses, instead of leaving it out in silence."""
+    """What this gateway does not know it refuses, instead of leaving it out in silence.
+
+    With 201: an SDK takes the other codes of a request that is not valid for mere warnings, and
+    the order for one that lives.
+    """
     unknown = {
         "transmit": not request.transmit,
         "parentId": request.parent_id != 0,
@@ -159,9 +163,10 @@ def _check_offered(request: asked.PlaceOrder) -> None:
         "hidden": request.hidden,
         "modelCode": request.model_code != "",
     }
-    named = [name for name, given in unknown.items() if given]
+    named = [*(name for name, given in unknown.items() if given), *request.extras]
     if named:
-        raise _invalid(f"This gateway does not offer {', '.join(named)}.")
+        text = f"Order rejected - reason:This gateway does not offer {', '.join(named)}."
+        raise refusal(_REJECTED, text)
 
 
 def _terms(row: Row, request: asked.PlaceOrder) -> Terms:

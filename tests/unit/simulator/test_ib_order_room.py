@@ -143,8 +143,14 @@ async def test_an_order_id_serves_once(sim: SimulatedIb, trader: Trader) -> None
         ({"orderType": "TRAIL"}, 387),
         ({"tif": "OPG"}, 10052),
         ({"account": "DU9"}, 321),
-        ({"transmit": False}, 321),
-        ({"parentId": 5}, 321),
+        ({"transmit": False}, 201),
+        ({"parentId": 5}, 201),
+        ({"algoStrategy": "Adaptive"}, 201),
+        ({"hedgeType": "D"}, 201),
+        ({"minQty": 5}, 201),
+        ({"displaySize": 1}, 201),
+        ({"cashQty": 1_000.0}, 201),
+        ({"discretionaryAmt": 0.5}, 201),
         ({"totalQuantity": 100_000}, 201),
     ],
 )
@@ -155,6 +161,17 @@ async def test_what_tws_does_not_take_is_refused_with_its_code(
     calls = await trader.told(lambda: trader.place(1, **fields))
     assert [(name, *args[:2]) for name, args in calls] == [("error", 1, code)]
     assert sim.desk.held() == []
+
+
+async def test_an_order_that_shall_wait_for_something_is_not_traded_at_once(
+    sim: SimulatedIb, trader: Trader
+) -> None:
+    """The gateway knows no conditions: it refuses the order, in place of forgetting them."""
+    condition = trader.sdk.PriceCondition(price=1.0, conId=265598, exch="SMART")
+    calls = await trader.told(lambda: trader.place(1, orderType="MKT", conditions=[condition]))
+    assert [(name, *args[:2]) for name, args in calls] == [("error", 1, 201)]
+    assert "conditions" in calls[0][1][2]
+    assert sim.desk.received() == {"ref-1": 1}
 
 
 async def test_a_contract_that_cannot_be_traded_is_refused(

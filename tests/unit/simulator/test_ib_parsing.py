@@ -166,7 +166,7 @@ async def test_an_order_is_understood(sdk: ModuleType, version: int) -> None:
     assert (request.limit_price, request.aux_price) == (99.5, 100.25)
     assert (request.tif, request.account, request.order_ref) == ("GTC", "DU1", "my-order-1")
     assert (request.outside_rth, request.transmit, request.what_if) == (True, False, True)
-    assert (request.min_quantity, request.good_till_date) == (3, "20270101 00:00:00 UTC")
+    assert (request.extras, request.good_till_date) == (("minQty",), "20270101 00:00:00 UTC")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
