@@ -18,6 +18,7 @@ from foxtrot.adapter.ib.errors import (
 from foxtrot.adapter.ib.inbox import Inbox
 from foxtrot.adapter.ib.limits import IbPaceManager, PaceScope
 from foxtrot.adapter.ib.opening import check_accounts, connect
+from foxtrot.adapter.ib.order_mapping import EXEC_DETAILS, dated
 from foxtrot.adapter.ib.requests import Question, Requests
 from foxtrot.adapter.ib.sdk import RawClient, RawContract, RawOrder, load, sdk
 from foxtrot.adapter.ib.settings import IbSettings
@@ -144,6 +145,7 @@ class IbClient:
     def _prepare(self, raw: RawClient) -> None:
         raw.MaxRequests = 0  # the pace manager is in front of every message
         raw.decoder.logger = self.inbox.decoder_log
+        raw.decoder.handlers[EXEC_DETAILS] = dated(raw.decoder.handlers[EXEC_DETAILS])
         raw._logger = _silence()
         self.read = raw._onSocketHasData
         raw.conn.hasData.disconnect(raw._onSocketHasData)

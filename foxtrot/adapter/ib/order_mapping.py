@@ -6,13 +6,14 @@ Source: TWS API documents, "Order Submission", "Available Orders" and "Execution
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import cast
-from zoneinfo import ZoneInfo
 
 import msgspec
 
+from foxtrot.adapter.ib.instruments import time_zone
 from foxtrot.adapter.ib.sdk import RawExecution, RawOrder, RawOrderState
 from foxtrot.errors import NotSupported
 from foxtrot.execution.reports import (
@@ -28,6 +29,14 @@ from foxtrot.model.objects import NS_PER_S
 
 Name = tuple[str, Exchange]
 """How a contract is spelled: symbol and exchange."""
+
+EXEC_DETAILS = 11
+"""The number of the message that tells a fill."""
+
+_EXEC_TIME = 15
+"""Where its time stands."""
+
+_MOMENT = re.compile(r"(\d{8})(?:-(\d\d:\d\d:\d\d)| (\d\d:\d\d:\d\d) (\S.*))")
 
 _LARGEST = Decimal(10) ** 15
 _UNSET = Decimal(10) ** 300
@@ -274,15 +283,35 @@ def fee_of(number: float) -> Decimal:
 
 
 def moment(text: str) -> int:
-    """Nanoseconds since the epoch of TWS's `YYYYmmdd HH:MM:SS zone`; 0 if it cannot be read."""
-    day, _, rest = text.strip().partition(" ")
-    clock, _, zone = rest.strip().partition(" ")
+    """Nanoseconds since the epoch of a time of TWS's; 0 if it cannot be read.
+
+    It is `YYYYmmdd HH:MM:SS zone`, or `YYYYmmdd-HH:MM:SS` in UTC, as TWS's API settings say.
+    """
+    found = _MOMENT.match(text.strip())
+    if found is None:
+        return 0
+    day, utc_clock, clock, zone = found.groups()
+    written, place = f"{day} {utc_clock or clock}", dt.UTC if utc_clock else time_zone(zone)
     try:
-        pattern = "%Y%m%d %H:%M:%S"
-        read = dt.datetime.strptime(f"{day} {clock}", pattern).replace(tzinfo=ZoneInfo(zone))
-    except (ValueError, OSError, KeyError):
+        read = dt.datetime.strptime(written, "%Y%m%d %H:%M:%S").replace(tzinfo=place)
+    except ValueError:
         return 0
     return max(0, round(read.timestamp())) * NS_PER_S
+
+
+def dated(decode: Callable[[list[str]], None]) -> Callable[[list[str]], None]:
+    """The SDK's decoder of fills, with their times read here.
+
+    It takes UTC for the time of this machine, and drops a fill whose time zone it does not know.
+    """
+
+    def decode_dated(fields: list[str]) -> None:
+        read_ns = moment(fields[_EXEC_TIME])
+        if read_ns:
+            fields[_EXEC_TIME] = str(read_ns // NS_PER_S)
+        decode(fields)
+
+    return decode_dated
 
 
 def _signed(number: float) -> Decimal:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Protocol, cast
@@ -116,6 +116,7 @@ class RawDecoder(Protocol):
     """The SDK's decoder: fields of a message to a call of the inbox."""
 
     logger: object
+    handlers: dict[int, Callable[[list[str]], None]]
 
     def interpret(self, fields: list[str]) -> None:
         """Decode one message."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import socket
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from typing import Protocol
 
 import pytest
 
@@ -34,6 +37,10 @@ from tests.support.ib_door import Door, Fields, frame, standing
 
 QUICK = StreamConfig(connect_timeout_s=0.2, request_timeout_s=0.2, close_timeout_s=0.5)
 PATIENT = StreamConfig()
+
+
+class Execution(Protocol):
+    time: dt.datetime
 
 
 def made(port: int, config: StreamConfig = PATIENT, **changes: object) -> IbClient:
@@ -379,6 +386,47 @@ async def test_a_sink_hears_what_answers_no_question() -> None:
         await probe
         assert sink.heard == [(7, 399), (7, "Submitted")]
         assert client.inbox.malformed == {"orderStatus": 1}
+
+
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose own time is eight hours ahead of UTC."""
+    monkeypatch.setenv("TZ", "Asia/Hong_Kong")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_east")
+@pytest.mark.parametrize(
+    "told",
+    [
+        "20251104-14:13:24",  # TWS's "UTC format"
+        "20251104 14:13:24 UTC",
+        "20251104 15:13:24 MET",
+        "20251104 09:13:24 US/Eastern",
+        "20251104 23:13:24 JST",  # a zone of older gateways that no machine knows
+        "20251104  22:13:24",  # of TWS's own zone, which is thought to be this machine's
+    ],
+)
+async def test_a_fill_is_dated_right_however_tws_writes_it(told: str) -> None:
+    """The libraries take UTC for this machine's time, and drop a fill of an unknown zone."""
+    seen: list[float] = []
+
+    class Sink:
+        def execDetails(self, req_id: int, contract: object, execution: Execution) -> None:
+            seen.append(execution.time.timestamp())
+
+    sink, names = Sink(), (265598, "AAPL", "STK", "", 0.0, "", "", "SMART", "USD", "AAPL", "NMS")
+    rest = ("DU1234567", "NYSE", "BOT", 22, 22.96, 179749072, 1, 0, 22, 22.96, "fx-1", "", "", "")
+    async with standing(Door()) as door, opened(door) as client:
+        client.inbox.trading = sink
+        probe = asyncio.ensure_future(client.probe())
+        await door.hear("49")
+        door.send(frame(11, -1, 7, *names, "00c8.01.01", told, *rest, 2), frame(49, 1, 1))
+        await probe
+    assert seen == [1762265604]
 
 
 async def test_an_unreadable_message_is_counted_and_passed_over() -> None:
