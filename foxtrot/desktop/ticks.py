@@ -106,4 +106,4 @@ class TradingWidget(VnpyTradingWidget):  # type: ignore[misc]
 
 
 PACED = {VnpyTickMonitor: TickMonitor, VnpyTradingWidget: TradingWidget}
-"""What stands in the window in the place of what vnpy has."""
+"""What is drawn at a pace in the place of what vnpy has."""

@@ -10,17 +10,18 @@ from importlib.util import find_spec
 import msgspec
 from vnpy.event import EventEngine
 from vnpy.trader.engine import MainEngine
+from vnpy.trader.object import LogData
 from vnpy.trader.object import SubscribeRequest as VnpySubscribe
 from vnpy.trader.ui import MainWindow, QtCore, QtWidgets, create_qapp
 from vnpy.trader.ui.widget import (
     AccountMonitor,
     BaseMonitor,
     ConnectDialog,
-    LogMonitor,
     OrderMonitor,
     PositionMonitor,
     TradeMonitor,
 )
+from vnpy.trader.ui.widget import LogMonitor as VnpyLogMonitor
 from vnpy.trader.utility import get_file_path
 
 from foxtrot.core.logs import get_logger
@@ -46,6 +47,22 @@ APPS = (
     ("vnpy_datarecorder", "DataRecorderApp"),
 )
 """Apps of vnpy that are shown where they are installed."""
+
+LOG_ROWS = 10_000
+"""Lines of the log that are shown; vnpy's own table keeps all, and a desktop runs for weeks."""
+
+
+class LogMonitor(VnpyLogMonitor):  # type: ignore[misc]
+    """vnpy's table of the log, of its newest lines; the file of the log has the others."""
+
+    def insert_new_row(self, data: LogData) -> None:
+        """Add a line at the top; the oldest goes."""
+        super().insert_new_row(data)
+        self.setRowCount(min(self.rowCount(), LOG_ROWS))
+
+
+_OURS = PACED | {VnpyLogMonitor: LogMonitor}
+"""What stands in the window in the place of what vnpy has."""
 
 _TABS = (LogMonitor, AccountMonitor, PositionMonitor)
 _STACKED = (TickMonitor, OrderMonitor, TradeMonitor)
@@ -117,9 +134,9 @@ class DesktopWindow(MainWindow):  # type: ignore[misc]
         name: str,
         area: QtCore.Qt.DockWidgetArea,
     ) -> tuple[QtWidgets.QWidget, QtWidgets.QDockWidget]:
-        """Make a dock; what shows ticks is drawn at a pace that leaves the window free."""
+        """Make a dock; what shows ticks is drawn at a pace, and the log forgets its oldest."""
         dock: tuple[QtWidgets.QWidget, QtWidgets.QDockWidget] = super().create_dock(
-            PACED.get(widget_class, widget_class), name, area
+            _OURS.get(widget_class, widget_class), name, area
         )
         return dock
 

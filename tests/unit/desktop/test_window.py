@@ -20,9 +20,10 @@ from vnpy.trader.ui.widget import ConnectDialog  # isort: skip
 from vnpy.trader.utility import get_file_path  # isort: skip
 
 from foxtrot.app import desktop
+from foxtrot.desktop import window as window_module
 from foxtrot.desktop.connections.curve import CURVE
 from foxtrot.desktop.connections.rows import COLUMNS
-from foxtrot.desktop.window import DesktopWindow
+from foxtrot.desktop.window import DesktopWindow, make_engine
 from tests.support.binance_venue import BinanceUnderTest
 
 STREAM = "BINANCE/BTCUSDT.BINANCE/tick"
@@ -45,6 +46,22 @@ def test_the_market_is_in_the_window(shown: Shown) -> None:
     shown.until(lambda: shown.state("BINANCE") == "ready", "the venue is ready")
     shown.until(lambda: shown.state(STREAM) == "active", "the stream is fresh")
     assert "BTCUSDT_SPOT_BINANCE" in {ticks.item(n, 0).text() for n in range(ticks.rowCount())}
+
+
+def test_the_log_keeps_its_newest_lines(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A desktop runs for weeks, and each reconnect is a line: the table does not grow for ever."""
+    monkeypatch.setattr(window_module, "APPS", ())
+    monkeypatch.setattr(window_module, "LOG_ROWS", 3)
+    engine = make_engine([])
+    try:
+        shown = Shown(app, [None], engine)  # type: ignore[list-item]  # it has no venue
+        for number in range(5):
+            engine.write_log(f"line {number}")
+        shown.until(lambda: "line 4" in shown.column("LogMonitor", "msg"), "the newest")
+        assert shown.column("LogMonitor", "msg") == ["line 4", "line 3", "line 2"]
+        shown.close()
+    finally:
+        engine.close()
 
 
 def test_an_order_by_mouse_is_filled(shown: Shown) -> None:
