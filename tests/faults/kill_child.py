@@ -312,6 +312,7 @@ def main() -> None:
     reconciler.GRACE_NS, reconciler.UNBOUNDED = round(errand.grace_s * NS_PER_S), 1
     reconciler.APART_NS = min(reconciler.APART_NS, reconciler.GRACE_NS)
     limits.PER_WINDOW = dict.fromkeys(limits.PER_WINDOW, 1_000)  # what is killed has no time
+    limits.APART_S = {}
     flags = {**QUICK, "journal.directory": errand.directory, "orders.max_per_second": 1000}
     with Stop() as stop, MainEngine(settings=flags) as engine:
         adapter = engine.add_adapter(_ADAPTERS[errand.venue], config=SHORT)

@@ -80,6 +80,7 @@ def test_two_hundred_lives_leave_nothing(
     """Lines are cut, refused, garbled and closed at any moment: no thread, descriptor or task."""
     sdk()  # its thread lives as long as the process
     monkeypatch.setattr(limits, "PER_WINDOW", dict.fromkeys(limits.PER_WINDOW, 10_000))
+    monkeypatch.setattr(limits, "APART_S", {})
     dice = random.Random(SEED)
     with nothing_left(), trading(venue) as rig:
         rig.subscribe(venue.symbols[0])

@@ -30,6 +30,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconciler, "UNBOUNDED", 1)
     monkeypatch.setattr(reconciler, "APART_NS", NS_PER_S // 5)
     monkeypatch.setattr(limits, "PER_WINDOW", ENOUGH)
+    monkeypatch.setattr(limits, "APART_S", {})
 
 
 @contextmanager

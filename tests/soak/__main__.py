@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for name in names
         ]
         if options.scaled:
-            limits.PER_WINDOW = dict.fromkeys(limits.PER_WINDOW, 10_000)
+            limits.PER_WINDOW, limits.APART_S = dict.fromkeys(limits.PER_WINDOW, 10_000), {}
             reconciler.GRACE_NS, reconciler.APART_NS = NS_PER_S, NS_PER_S // 5
         _soak(options, seed, venues, {**_FLAGS, "journal.directory": directory}, outcome)
     for problem in outcome.problems:

@@ -36,6 +36,12 @@ PER_WINDOW: Mapping[Proto, int] = MappingProxyType(
 )
 """Requests in `WINDOW_S` seconds, of one account where it is about one."""
 
+APART_S: Mapping[Proto, float] = MappingProxyType(
+    {Proto.Trd_PlaceOrder: 0.025, Proto.Trd_ModifyOrder: 0.048}
+)
+"""Between two orders of an account, and between two cancels: OpenD refuses what comes within 0.02
+and 0.04 s, and a line may bring them closer together than they were sent."""
+
 SUBSCRIBED_S = 60.0
 """A subscription may not be given back before it has lasted so long."""
 
@@ -60,6 +66,8 @@ class Pace:
     def __init__(self, venue: str) -> None:
         self._venue = venue
         self._windows: dict[tuple[int, int], RollingWindow] = {}
+        self._next_at: dict[RollingWindow, float] = {}
+        """When the next request that counts in a window may be sent, though the window has room."""
 
     async def turn(self, proto: int, c2s: Message, *, spare: int = 0) -> None:
         """Wait until this may be sent; at once, for what has no limit.
@@ -79,12 +87,13 @@ class Pace:
             return
         window, loop = self._window(proto, c2s, limit), asyncio.get_running_loop()
         until = loop.time() + (ORDER_WAIT_S if proto in _ORDERS else LONGEST_WAIT_S)
-        while (free_at := window.free_at(now := loop.time(), 1 + spare)) > now:
+        while (free_at := self._free_at(window, now := loop.time(), spare)) > now:
             if free_at > until:
                 text = f"{limit} requests {Proto(proto).name} in {WINDOW_S:g} s are used up"
                 raise RateLimited(self._venue, "", text, free_at - now)
             await asyncio.sleep(free_at - now)
         window.reserve(now)  # not before: who does not wait to the end has taken no turn
+        self._next_at[window] = now + APART_S.get(Proto(proto), 0.0)
 
     def facts(self, now: float) -> dict[str, Fact]:
         """What is left of each limit that was ever touched, of all accounts the least.
@@ -97,6 +106,9 @@ class Pace:
             facts[f"{name}.left"] = min(left, int(facts.get(f"{name}.left", left)))
             facts[f"{name}.most"] = PER_WINDOW[Proto(proto)]
         return facts
+
+    def _free_at(self, window: RollingWindow, now: float, spare: int) -> float:
+        return max(window.free_at(now, 1 + spare), self._next_at.get(window, now))
 
     def _window(self, proto: int, c2s: Message, limit: int) -> RollingWindow:
         account = c2s.header.accID if 2100 < proto < 3000 else 0

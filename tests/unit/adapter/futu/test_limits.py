@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 
 import pytest
 
@@ -104,6 +105,31 @@ def test_who_waits_goes_one_by_one() -> None:
         await asyncio.gather(*(ask() for _ in range(3 * limit)))
         apart = [later - first for first, later in zip(turns, turns[limit:], strict=False)]
         assert min(apart) > 30.0
+
+    run_virtually(play(), VirtualLoop())
+
+
+@pytest.mark.parametrize(
+    ("proto", "apart_s"), [(Proto.Trd_PlaceOrder, 0.02), (Proto.Trd_ModifyOrder, 0.04)]
+)
+def test_orders_and_cancels_do_not_come_at_once(proto: Proto, apart_s: float) -> None:
+    """OpenD refuses two of an account that come closer; a burst of all that a window has passes."""
+
+    async def play() -> None:
+        loop, pace, turns = asyncio.get_running_loop(), Pace("FUTU"), list[float]()
+
+        async def ask(account: int) -> None:
+            c2s = c2s_of(proto)
+            c2s.header.accID = account
+            await pace.turn(proto, c2s)
+            turns.append(loop.time())
+
+        await asyncio.gather(*(ask(1) for _ in range(PER_WINDOW[proto])))
+        apart = [later - first for first, later in itertools.pairwise(turns)]
+        assert min(apart) > apart_s
+        before = loop.time()
+        await ask(2)
+        assert loop.time() == before, "another account is counted by itself"
 
     run_virtually(play(), VirtualLoop())
 
