@@ -107,7 +107,9 @@ class Lookout:
         return until_ns
 
     async def look(self, session: TradingSession, *, ready: bool) -> None:
-        """Ask what is due."""
+        """Ask what is due; of a session that is not ready yet, whatever is open."""
+        if not ready:  # what the last one left unanswered is not waited for
+            self._follow(self._reconciler.look(self._now_ns, ready=False))
         decisions = self._reconciler.look(self._now_ns, ready=True)
         asks = [self._one(session, each, ready) for each in decisions if isinstance(each, Ask)]
         asks += [

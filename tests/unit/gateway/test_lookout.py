@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
 
 import pytest
 
 from foxtrot.errors import FoxtrotError, RateLimited, VenueUnavailable
 from foxtrot.execution.order_tracker import Changes, OrderTracker
-from foxtrot.execution.reports import Known, Unknown
+from foxtrot.execution.reconciler import CAP_NS
+from foxtrot.execution.reports import Known, OrderReport, Unknown
 from foxtrot.execution.reports import OrderState as S
 from foxtrot.gateway.lookout import Lookout
 from foxtrot.gateway.trading import Balances
 from foxtrot.gateway.untold import SILENCE_S, Untold
-from foxtrot.model.objects import AccountData
+from foxtrot.model.objects import NS_PER_S, AccountData
 from tests.support.orders import BTC, ETH, NOW, fill, report, state_of, tracker_with
 from tests.support.scripted_trading import ScriptedSession
 from tests.support.virtual_time import VirtualClock, VirtualLoop, run_virtually
@@ -106,6 +108,25 @@ def test_what_the_lists_lack_is_asked_for_singly() -> None:
     watching(play, tracker)
 
 
+def test_what_a_lost_session_did_not_answer_is_asked_at_once_of_the_next() -> None:
+    """A question that went down with its line is not waited for: the doubt would last for it."""
+    tracker = tracker_with(venue_id="")
+    tracker.doubted("fx-1", "timeout", NOW)
+
+    async def play(watch: Watch) -> None:
+        await watch.reconcile()
+        await asyncio.sleep(CAP_NS / NS_PER_S)
+        find, watch.session.find = watch.session.find, never  # type: ignore[method-assign]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(watch.lookout.look(watch.session, ready=True), 1.0)
+        watch.session.calls.clear()
+        watch.session.find = find  # type: ignore[method-assign]
+        await watch.reconcile()
+        assert ("find", "fx-1") in watch.session.calls
+
+    watching(play, tracker)
+
+
 def test_a_lookout_is_woken_by_what_was_missed() -> None:
     """And a reconciliation is what it was woken for: it is not woken twice."""
 
@@ -170,3 +191,8 @@ def test_a_list_that_knows_more_than_the_stream_proves_it_silent() -> None:
         assert not watch.untold.overdue
 
     watching(play, tracker)
+
+
+async def never(symbol: str, orderid: str, venue_id: str) -> Known[OrderReport] | Unknown:
+    """A question that the line swallows."""
+    return await asyncio.get_running_loop().create_future()
