@@ -14,7 +14,7 @@ from foxtrot.simulator.ib_wire import LEAST_VERSION, Reader, Value, WireError, e
 from foxtrot.simulator.socket_connection import Owner, SocketConnection
 from foxtrot.simulator.window import Window
 
-_VERSIONS = re.compile(r"v(\d+)(?:\.\.(\d+))?(?: .*)?")
+_VERSIONS = re.compile(r"v(\d{1,9})(?:\.\.(\d{1,9}))?(?: .*)?")
 _GARBAGE_LENGTH = b"\x7f\xff\xff\xff"
 _ADVANCED_REJECT = 166
 """Since which server version an error has a field more."""

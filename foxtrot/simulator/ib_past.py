@@ -60,6 +60,7 @@ _TOO_LONG = {
     "M": "Historical data request for durations longer than 12 months must be made in years.",
 }
 _NO_TIME = "The date, time, or time-zone entered is invalid."
+_YEARS = range(1970, 3000)
 _MOST_BARS = 50_000
 _DURATION = re.compile(r"(\d+) ([SDWMY])")
 _MOMENT = re.compile(r"(\d{8})(?:[- ]+(\d\d:\d\d:\d\d))?(?: +(\S.*))?")
@@ -109,8 +110,10 @@ def moment_ms(text: str, contract: IbContract) -> int:
         zone = ZoneInfo(match[3] or ("UTC" if "-" in text else contract.session.zone))
         clock = match[2] or "00:00:00"
         at = dt.datetime.strptime(match[1] + clock, "%Y%m%d%H:%M:%S").replace(tzinfo=zone)
-    except (ValueError, ZoneInfoNotFoundError):
+    except (ValueError, ZoneInfoNotFoundError, OSError):  # a zone may be a folder of them
         raise Invalid(_NO_TIME, NO_SUCH_TIME) from None
+    if at.year not in _YEARS:
+        raise Invalid(_NO_TIME, NO_SUCH_TIME)
     return int(at.timestamp() * 1_000)
 
 

@@ -227,5 +227,5 @@ def _since_ms(text: str) -> int:
     try:
         moment = dt.datetime.fromisoformat(f"{year}-{month}-{day}T{clock}")
         return int(moment.replace(tzinfo=ZoneInfo(zone or ZONE)).timestamp() * 1_000)
-    except (ValueError, ZoneInfoNotFoundError):
+    except (ValueError, ZoneInfoNotFoundError, OSError):  # a zone may be a folder of them
         return 0

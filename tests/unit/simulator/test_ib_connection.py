@@ -51,7 +51,14 @@ async def test_without_a_common_version_it_hangs_up(sim: SimulatedIb, versions: 
         assert await client.ended() == []
 
 
-@pytest.mark.parametrize("hello", [b"GET / HTTP/1.1\r\n\r\n", b"API\0" + b"\x7f\xff\xff\xff"])
+@pytest.mark.parametrize(
+    "hello",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"API\0" + b"\x7f\xff\xff\xff",
+        b"API\0" + frame(b"v" + b"9" * 5_000),
+    ],
+)
 async def test_what_is_no_client_is_hung_up_on(sim: SimulatedIb, hello: bytes) -> None:
     """Bytes that are no frames end the connection, and the test that sent them fails."""
     async with raw(sim, None) as client:

@@ -103,6 +103,7 @@ async def test_executions_are_filtered(sim: SimulatedIb, trader: Trader) -> None
             ({"time": local_time(now + 60_000)}, 0),
             ({"time": local_time(now + 60_000).replace(" ", "-", 1).rpartition(" ")[0]}, 0),
             ({"time": "yesterday"}, 4),
+            ({"time": f"{local_time(now).rpartition(' ')[0]} US"}, 4),
         ]
     ):
         calls = await trader.told(lambda n=number, f=fields: ask(n, make(**f)))

@@ -40,7 +40,18 @@ def test_a_moment_is_understood_as_it_is_written(text: str) -> None:
     assert moment_ms(text, AAPL) == NOON_MS
 
 
-@pytest.mark.parametrize("text", ["now", "20251301 00:00:00 UTC", "20250919 12:00:00 Mars/Base"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "now",
+        "20251301 00:00:00 UTC",
+        "20250919 12:00:00 Mars/Base",
+        "20250919 12:00:00 US",
+        f"20250919 12:00:00 {'A' * 300}",
+        "00010101 00:00:00 UTC",
+        "99991231 00:00:00 UTC",
+    ],
+)
 def test_what_is_no_moment_is_refused(text: str) -> None:
     """In TWS's words, and with a code of its own."""
     with pytest.raises(Invalid, match="time-zone entered is invalid") as caught:
