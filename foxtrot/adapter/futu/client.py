@@ -170,6 +170,7 @@ class FutuClient:
         c2s.pushProtoFmt, c2s.programmingLanguage = 0, "Python"
         try:
             s2c = await self._exchange(Proto.InitConnect, c2s)
+            self._refuse_lost()  # it may have been closed right behind the answer
             self._aes = None if self._rsa is None else Aes(s2c.connAESKey, s2c.aesCBCiv)
         except (VenueError, StreamingError) as error:
             raise no_handshake(self._settings.endpoint, error) from None

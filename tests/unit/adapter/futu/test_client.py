@@ -146,6 +146,24 @@ async def test_it_is_opened_once(venue: SimulatedFutu) -> None:
             await client.open()
 
 
+async def test_a_line_that_closes_right_behind_the_handshake_was_never_open(
+    venue: SimulatedFutu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answer and end come at once: the attempt has failed, and no signs of life are given later."""
+    client = made(venue.port)
+
+    def answered(proto: int, serial: int, body: bytes) -> None:
+        client._on_answer(proto, serial, body)
+        client._on_lost(None)
+
+    monkeypatch.setattr(client._line, "_answered", answered)
+    with pytest.raises(ConnectError, match="handshake"):
+        async with asyncio.timeout(DEADLINE_S):
+            await client.open()
+    assert client._pulse is None
+    await client.close()
+
+
 async def test_closing_ends_an_attempt_under_way(venue: SimulatedFutu) -> None:
     """Who closes a connection that still opens need not wait for its deadline."""
     venue.faults.inject("mute")
