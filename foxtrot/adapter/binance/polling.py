@@ -11,10 +11,10 @@ from foxtrot.adapter.binance.session import BinanceSession, Venue
 from foxtrot.connectivity.diagnostics import labels
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
-from foxtrot.errors import Action, VenueError
+from foxtrot.errors import Action, UnknownSymbol, VenueError
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.gateway.episodes import Episodes
-from foxtrot.model.constants import Channel, Exchange, Interval
+from foxtrot.model.constants import Channel, Exchange, Interval, StreamState
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import Source
 
@@ -110,7 +110,10 @@ class PollingSession(BinanceSession):
             self._venue.port.on_error(error)
 
     async def _ticks(self, symbols: list[str]) -> None:
-        tickers = await self._venue.tickers(self._client, symbols)
+        unlisted: dict[str, UnknownSymbol] = {}
+        tickers = await self._venue.tickers(self._client, symbols, unlisted)
+        for symbol, error in unlisted.items():
+            self._give_up(StreamKey(Channel.TICK, symbol, Exchange.BINANCE), error)
         recv_ns = time.time_ns()
         for ticker in tickers:
             self._counters.received += 1
@@ -125,6 +128,10 @@ class PollingSession(BinanceSession):
             if not self._episodes.refuses(source.symbol, "tick", reason):
                 mark.tick = mapping.tick_of_rest(ticker, source, recv_ns)
                 self._venue.port.on_tick(mark.tick)
+
+    def _give_up(self, key: StreamKey, error: UnknownSymbol) -> None:
+        if self._keys.pop(key, None) is not None:
+            self.report(key, StreamState.FAILED, str(error))
 
     async def _depth(self, key: StreamKey) -> None:
         levels = self._venue.settings.depth_levels

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -62,12 +62,30 @@ class Venue(BaseVenue[BinanceSettings, Contracts, Mark]):
             self.port.on_contract(contract)
 
     async def tickers(
-        self, client: BinanceClient, symbols: Sequence[str]
+        self,
+        client: BinanceClient,
+        symbols: Sequence[str],
+        unlisted: MutableMapping[str, UnknownSymbol],
     ) -> list[mapping.RestTicker]:
-        """The 24 h tickers of at most 100 symbols, in one request."""
+        """The 24 h tickers of at most 100 symbols, in one request.
+
+        Args:
+            client: Whom to ask with.
+            symbols: Of which.
+            unlisted: Is given those that the venue does not know any more. For one of them it
+                refuses all, so that the others are asked for by halves.
+        """
         names = msgspec.json.encode(list(symbols)).decode()
         weight = limits.tickers_weight(len(symbols))
-        answer = await client.get("ticker/24hr", {"symbols": names}, weight=weight)
+        try:
+            answer = await client.get("ticker/24hr", {"symbols": names}, weight=weight)
+        except UnknownSymbol as error:
+            if len(symbols) == 1:
+                unlisted[symbols[0]] = error
+                return []
+            middle = len(symbols) // 2
+            first = await self.tickers(client, symbols[:middle], unlisted)
+            return first + await self.tickers(client, symbols[middle:], unlisted)
         return self.converted(answer, list[mapping.RestTicker], "ticker/24hr")
 
     async def book(self, client: BinanceClient, symbol: str, levels: int) -> mapping.DepthSnapshot:

@@ -17,8 +17,8 @@ from foxtrot.adapter.binance.session import Venue
 from foxtrot.connectivity.diagnostics import labels
 from foxtrot.connectivity.freshness import StreamFreshness
 from foxtrot.core.logs import get_logger
-from foxtrot.errors import FoxtrotError, RateLimited, StaleStream
-from foxtrot.model.constants import Channel, StreamState
+from foxtrot.errors import FoxtrotError, RateLimited, StaleStream, UnknownSymbol
+from foxtrot.model.constants import Channel, Exchange, StreamState
 from foxtrot.model.health import StreamKey
 
 log = get_logger("foxtrot.binance.snapshots")
@@ -66,6 +66,7 @@ class Snapshots:
         self._seeds: set[str] = set()
         self._books: set[str] = set()
         self._work = asyncio.Event()
+        self._held_until = 0.0
         config = venue.config
         self._freshness = StreamFreshness(
             idle_s=config.stream_idle_s, longest_s=config.stream_longest_s
@@ -89,15 +90,16 @@ class Snapshots:
         """Fetch what is wanted, one after the other, for as long as the session lives."""
         while True:
             await self._work.wait()
+            await asyncio.sleep(self._held_s)
             self._work.clear()
             try:
                 await self._fetch_seeds()
                 await self._fetch_books()
             except FoxtrotError as error:
-                wait_s = error.retry_after_s if isinstance(error, RateLimited) else _RETRY_S
+                self._heed(error)
                 log.warning("snapshot_failed", venue=self._venue.name, **labels(error))
                 self._venue.port.on_error(error)
-                await asyncio.sleep(wait_s)
+                await asyncio.sleep(_RETRY_S)
                 self._work.set()
 
     async def watch(self, keys: Callable[[], Collection[StreamKey]]) -> None:
@@ -111,7 +113,7 @@ class Snapshots:
             for key in sighting.revived:
                 if key.detail != DAY:
                     self._report(key, StreamState.ACTIVE, "data came")
-            if sighting.silent:
+            if sighting.silent and not self._held_s:
                 await self._judge(sighting.silent)
 
     async def compare_session(self) -> None:
@@ -120,12 +122,15 @@ class Snapshots:
         Raises:
             StaleStream: A price moved without us.
         """
+        if self._held_s:
+            return
         told = (symbol for symbol in self._frames.ticks if self._frames.quoted(symbol))
         symbols = sorted(told)[:_PROBED_SYMBOLS]  # what was never told, cannot have moved
         before = {symbol: self._frames.quoted(symbol) for symbol in symbols}
         try:
-            tickers = await self._tickers(symbols)
+            tickers = await self._tickers(symbols, {})
         except FoxtrotError as error:
+            self._heed(error)
             log.info("probe_without_snapshot", venue=self._venue.name, **labels(error))
             return
         moved = [
@@ -139,37 +144,60 @@ class Snapshots:
         if moved:
             raise StaleStream(", ".join(moved[:3]))
 
+    @property
+    def _held_s(self) -> float:
+        """For how many seconds the venue wants to be asked nothing more."""
+        return max(self._held_until - asyncio.get_running_loop().time(), 0.0)
+
+    def _heed(self, error: FoxtrotError) -> None:
+        if isinstance(error, RateLimited):
+            self._held_until = asyncio.get_running_loop().time() + error.retry_after_s
+
     # -- first ticks and books --------------------------------------------------------------
 
     async def _fetch_seeds(self) -> None:
         """The streams bring these too, so a failure is no reason to ask again."""
         wanted, self._seeds = sorted(self._seeds), set()
-        for ticker in (await self._tickers(wanted)).values():
+        for ticker in (await self._tickers(wanted, {})).values():
             self._frames.seed(ticker)
 
     async def _fetch_books(self) -> None:
         """A book that does not reach the stream yet is asked for again after a moment."""
         while self._books:
             for symbol in sorted(self._books):
-                book = await self._venue.book(self._client, symbol, BOOK_LEVELS)
-                if self._frames.snapshot(symbol, book):
+                if await self._fetch_book(symbol):
                     self._books.discard(symbol)
             if self._books:
                 await asyncio.sleep(_BOOK_RETRY_S)
 
-    async def _tickers(self, symbols: Sequence[str]) -> dict[str, mapping.RestTicker]:
+    async def _fetch_book(self, symbol: str) -> bool:
+        """Returns whether that is done; a symbol that was delisted must not hold up the others."""
+        try:
+            book = await self._venue.book(self._client, symbol, BOOK_LEVELS)
+        except UnknownSymbol as error:
+            await self._lose(StreamKey(Channel.DEPTH, symbol, Exchange.BINANCE), error)
+            return True
+        return self._frames.snapshot(symbol, book)
+
+    async def _tickers(
+        self, symbols: Sequence[str], unlisted: dict[str, UnknownSymbol]
+    ) -> dict[str, mapping.RestTicker]:
         found: dict[str, mapping.RestTicker] = {}
         for start in range(0, len(symbols), _SYMBOLS_AT_ONCE):
             some = symbols[start : start + _SYMBOLS_AT_ONCE]
-            found |= {t.symbol: t for t in await self._venue.tickers(self._client, some)}
+            tickers = await self._venue.tickers(self._client, some, unlisted)
+            found |= {ticker.symbol: ticker for ticker in tickers}
         return found
 
     # -- quiet or stale ---------------------------------------------------------------------
 
     async def _judge(self, silent: Sequence[StreamKey]) -> None:
         before = {key: self._frames.activity(key) for key in silent}
+        unlisted: dict[str, UnknownSymbol] = {}
         try:
-            tickers = await self._tickers(sorted({key.symbol for key in silent}))
+            tickers = await self._tickers(sorted({key.symbol for key in silent}), unlisted)
+            for key in dict.fromkeys(_whole(key) for key in silent if key.symbol in unlisted):
+                await self._lose(key, unlisted[key.symbol])
             known = [key for key in silent if key.symbol in tickers]
             views = {key: await self._views(key, tickers[key.symbol]) for key in known}
             # A stream may be a moment behind the snapshot; what is on its way arrives meanwhile.
@@ -178,6 +206,7 @@ class Snapshots:
                 if GONE != self._frames.activity(key) == before[key]:
                     await self._judge_one(key, *view)
         except FoxtrotError as error:
+            self._heed(error)
             log.info("streams_not_compared", venue=self._venue.name, **labels(error))
 
     async def _judge_one(self, key: StreamKey, told: object, snapshot: object) -> None:
@@ -196,14 +225,17 @@ class Snapshots:
     async def _mend(self, key: StreamKey, error: StaleStream, strikes: int) -> None:
         """Ask afresh for a stream that stands still in whole or in part; or give it up."""
         if strikes >= self._venue.config.stream_strikes:
-            await self._give_up(key)
-            self._report(key, StreamState.FAILED, str(error))
+            await self._lose(key, error)
             return
         if error.stream == str(key):
             self._report(key, StreamState.STALE, str(error))
         else:  # its quotes are live: polled beside them, an older one could overwrite a newer one
             self._venue.port.on_error(error)
         await self._renew(key)
+
+    async def _lose(self, key: StreamKey, error: FoxtrotError) -> None:
+        await self._give_up(key)
+        self._report(key, StreamState.FAILED, str(error))
 
     async def _views(self, key: StreamKey, ticker: mapping.RestTicker) -> tuple[object, object]:
         """What the stream said last (None: not comparable) and what the market looks like now."""

@@ -19,7 +19,7 @@ from foxtrot.adapter.binance.session import Venue
 from foxtrot.adapter.binance.settings import BinanceSettings
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.gateway.counters import FeedCounters
-from foxtrot.model.constants import Channel, Exchange, Interval
+from foxtrot.model.constants import Channel, Exchange, Interval, StreamState
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import BarData, DepthData, MarketTradeData, TickData
 from tests.support.clock import ManualClock
@@ -80,6 +80,7 @@ class PolledVenue:
         self.contracts.load({**entry, "symbol": name} for name in ("BTCUSDT", "ETHUSDT"))
         self.http = SimpleNamespace(held_back=0, get=self._get)
         self.answers: dict[str, Iterator[object]] = {}
+        self.unlisted: dict[str, errors.UnknownSymbol] = {}
         self.asked: list[str] = []
         self.done = asyncio.Event()
 
@@ -91,8 +92,11 @@ class PolledVenue:
         """The client that the session asks with."""
         return self.http
 
-    async def tickers(self, client: object, symbols: Sequence[str]) -> object:
+    async def tickers(
+        self, client: object, symbols: Sequence[str], unlisted: dict[str, errors.UnknownSymbol]
+    ) -> object:
         """See `Venue`, like all below."""
+        unlisted |= {each: self.unlisted[each] for each in symbols if each in self.unlisted}
         return await self._get("ticker/24hr")
 
     async def book(self, client: object, symbol: str, levels: int) -> object:
@@ -253,6 +257,20 @@ async def test_a_refusal_of_one_stream_does_not_stop_the_others(
     told = await polled(session, venue, DEPTH, TRADE)
     assert refusal in venue.port.errors
     assert [type(each) for each in told] == [DepthData, MarketTradeData]
+
+
+async def test_a_delisted_symbol_fails_and_the_others_are_polled(
+    session: PollingSession, venue: PolledVenue
+) -> None:
+    """It used to end the session, which nobody but a person began again."""
+    reported: list[tuple[StreamKey, StreamState]] = []
+    session.report = lambda key, state, reason: reported.append((key, state))
+    other = StreamKey(Channel.TICK, "ETHUSDT", Exchange.BINANCE)
+    venue.unlisted["ETHUSDT"] = errors.UnknownSymbol("BINANCE", "-1121", "Invalid symbol.")
+    venue.will_answer("ticker/24hr", [ticker()], [ticker()])
+    told = await polled(session, venue, TICK, other)
+    assert [tick.symbol for tick in told if isinstance(tick, TickData)] == ["BTCUSDT"] * 2
+    assert reported == [(other, StreamState.FAILED)]
 
 
 @pytest.mark.parametrize(

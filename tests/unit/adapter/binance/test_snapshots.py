@@ -1,0 +1,121 @@
+"""What is fetched beside the streams: what one symbol or one limit must not cost the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from types import SimpleNamespace
+from typing import cast
+
+import msgspec
+import pytest
+
+from foxtrot.adapter.binance import limits
+from foxtrot.adapter.binance.client import BinanceClient
+from foxtrot.adapter.binance.contracts import Contracts
+from foxtrot.adapter.binance.marks import Marks
+from foxtrot.adapter.binance.session import Venue
+from foxtrot.adapter.binance.settings import BinanceSettings
+from foxtrot.adapter.binance.snapshots import Snapshots
+from foxtrot.connectivity.config import StreamConfig
+from foxtrot.errors import FoxtrotError, RateLimited, UnknownSymbol
+from foxtrot.gateway.base import BaseAdapter
+from foxtrot.model.constants import Channel, Exchange, StreamState
+from foxtrot.model.health import StreamKey
+from tests.support.binance_frames import Routed, quote, seed
+
+DEADLINE_S = 10.0
+GONE, LISTED = "AAAUSDT", "BTCUSDT"
+SETTING = {"environment": "simulated", "rest_url": "http://127.0.0.1:9"}
+BOOK = {"lastUpdateId": 7, "bids": [["99.0", "5"]], "asks": [["101.0", "5"]]}
+
+
+def key(symbol: str, channel: Channel = Channel.TICK) -> StreamKey:
+    """A stream of a symbol."""
+    return StreamKey(channel, symbol, Exchange.BINANCE)
+
+
+class Beside:
+    """Snapshots of a session that holds streams of two symbols, one of them delisted."""
+
+    def __init__(self, routed: Routed) -> None:
+        config = StreamConfig(stream_look_s=0.0, stream_idle_s=0.0)
+        port = SimpleNamespace(stream_config=config, on_error=lambda error: None)
+        venue = Venue(
+            "BINANCE", BinanceSettings.parse(SETTING), Contracts("BINANCE"), Marks(),
+            cast(BaseAdapter, port), limits.weight_window(),
+        )  # fmt: skip
+        self.frames = routed.router
+        self.frames.ticks[GONE] = routed.tick
+        self.held = [key(GONE), key(LISTED)]
+        self.error: FoxtrotError | None = None
+        self.asked: list[str] = []
+        self.told: dict[StreamKey, StreamState] = {}
+        self.looks = 0
+        self.snapshots = Snapshots(
+            venue, cast(BinanceClient, self), self.frames,
+            report=self._report, renew=self._give_up, give_up=self._give_up,
+        )  # fmt: skip
+
+    async def get(self, path: str, params: Mapping[str, str], *, weight: int) -> object:
+        """Answer as the venue does: one unknown symbol refuses all."""
+        self.asked.append(path)
+        if self.error is not None:
+            raise self.error
+        if GONE in params.get("symbol", "") or GONE in params.get("symbols", ""):
+            raise UnknownSymbol("BINANCE", "-1121", "Invalid symbol.")
+        return BOOK if path == "depth" else [msgspec.to_builtins(seed())]
+
+    def keys(self) -> list[StreamKey]:
+        """What is held; it is asked for once a look."""
+        self.looks += 1
+        return self.held
+
+    async def until(self, work: Coroutine[object, object, None], done: Callable[[], bool]) -> None:
+        """Let the work go on until something is so."""
+        running = asyncio.ensure_future(work)
+        async with asyncio.timeout(DEADLINE_S):
+            while not done():  # noqa: ASYNC110 - each look is a step of the work
+                await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.wait([running])
+
+    def _report(self, stream: StreamKey, state: StreamState, reason: str) -> None:
+        self.told[stream] = state
+
+    async def _give_up(self, stream: StreamKey) -> None:
+        self.held.remove(stream)
+
+
+@pytest.fixture
+async def beside(routed: Routed) -> Beside:
+    """Nothing was fetched yet."""
+    return Beside(routed)
+
+
+async def test_a_delisted_symbol_fails_and_the_others_are_still_compared(
+    beside: Beside, routed: Routed
+) -> None:
+    """The venue refuses the tickers of all for the sake of one."""
+    routed(quote(1, "69.0", "71.0", B="1", A="1"))
+    await beside.until(beside.snapshots.watch(beside.keys), lambda: len(beside.told) == 2)
+    assert beside.told == {key(GONE): StreamState.FAILED, key(LISTED): StreamState.QUIET}
+
+
+async def test_a_delisted_symbol_does_not_hold_up_the_books_of_the_others(beside: Beside) -> None:
+    """Its book can never be had; it fails, and theirs come."""
+    gone = key(GONE, Channel.DEPTH)
+    beside.held = [gone]
+    beside.snapshots.want([gone, key(LISTED, Channel.DEPTH)])
+    await beside.until(beside.snapshots.fetch(), lambda: bool(beside.frames.levels(LISTED, 1)))
+    assert beside.told == {gone: StreamState.FAILED}
+    assert beside.held == []
+
+
+async def test_nothing_is_asked_before_the_time_that_a_limit_names(beside: Beside) -> None:
+    """Who goes on asking is banned: neither what is silent is compared, nor a silent session."""
+    beside.error = RateLimited("BINANCE", "429", "too many", 60.0)
+    await beside.until(beside.snapshots.watch(beside.keys), lambda: beside.looks == 50)
+    assert beside.asked == ["ticker/24hr"]
+    await beside.snapshots.compare_session()
+    assert beside.asked == ["ticker/24hr"]
