@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from foxtrot.app.program import tune
 from foxtrot.app.stages import STAGES
+from foxtrot.app.stop import on_signals
 from foxtrot.app.venues import contract_of, requests, setting
 from foxtrot.core import logs
 from foxtrot.core.directories import data_directory, make_private
@@ -180,5 +180,4 @@ def _installed() -> list[DesktopVenue]:
 
 
 def _end_by_signal(end: Callable[[], None]) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: end())
+    on_signals(lambda *_: end())

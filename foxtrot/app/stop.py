@@ -78,7 +78,7 @@ class Stop:
         return select.select((self._reader,), writable, (), left_s)[1]
 
     def __enter__(self) -> Self:
-        _install(self._on_signal)
+        on_signals(self._on_signal)
         return self
 
     def __exit__(
@@ -126,7 +126,7 @@ def silence_stdout() -> None:
 def interruptible() -> Iterator[None]:
     """Make every signal to end raise `Interrupted`, for what waits in one call or still loads."""
     before = {number: signal.getsignal(number) for number in _SIGNALS}
-    _install(_interrupt)
+    on_signals(_interrupt)
     try:
         yield
     finally:
@@ -134,7 +134,8 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _install(handler: Callable[[int, FrameType | None], None]) -> None:
+def on_signals(handler: Callable[[int, FrameType | None], None]) -> None:
+    """Call `handler` for every signal to end, but for those that are ignored."""
     for number in _SIGNALS:
         # Who started us may want a signal to be ignored, as nohup does.
         if signal.getsignal(number) is not signal.SIG_IGN:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from foxtrot.app import desktop
 from foxtrot.app.cli import main
+from foxtrot.app.stop import interruptible
 from foxtrot.errors import ConfigurationError
 
 
@@ -109,3 +111,15 @@ def test_a_place_that_cannot_be_had_is_named(
     monkeypatch.setenv("FOXTROT_DATA_DIR", str(tmp_path / "data"))
     with pytest.raises(ConfigurationError, match="desktop-simulated: "):
         desktop._keep_apart()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_every_signal_that_ends_a_program_ends_the_desktop(number: signal.Signals) -> None:
+    """A terminal that closes, too: it would trade on, and show an error of its own making."""
+    asked: list[bool] = []
+    before = signal.getsignal(number)
+    with interruptible():
+        desktop._end_by_signal(lambda: asked.append(True))
+        signal.raise_signal(number)
+    assert asked == [True]
+    assert signal.getsignal(number) is before
