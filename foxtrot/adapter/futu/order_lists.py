@@ -21,6 +21,7 @@ from foxtrot.adapter.futu.schema import Message, Proto, c2s_of
 from foxtrot.errors import VenueUnavailable
 from foxtrot.execution.reconciler import CLOCKS_APART_NS
 from foxtrot.execution.reports import TERMINAL, FillReport, OrderRecord, OrderReport
+from foxtrot.gateway.session import not_open
 from foxtrot.model.objects import NS_PER_S, utc
 
 T = TypeVar("T")
@@ -206,7 +207,10 @@ class OrderLists:
             self._asking[key] = task
             self._running.add(task)
             task.add_done_callback(self._done)
-        return await asyncio.shield(task)
+        await asyncio.wait([task])  # who is cancelled leaves it to the others
+        if task.cancelled():  # by the end of the session, which cancels nobody who waits
+            raise not_open()
+        return task.result()
 
     async def _ask(self, key: object, proto: Proto, c2s: Message, spare: int) -> list[WireOrder]:
         """Until its turn has come, others may join; who comes later asks anew."""
@@ -253,11 +257,12 @@ class _Round(Generic[T]):
     async def rows(self, begin: str) -> list[T]:
         """Those of a day and since."""
         async with self._lock:
-            now = asyncio.get_running_loop().time()
-            if not self._begin or begin < self._begin or now >= self._until:
-                mark, self._until = self._mark, now + BELIEVED_S
+            loop = asyncio.get_running_loop()
+            if not self._begin or begin < self._begin or loop.time() >= self._until:
+                mark, self._begin = self._mark, ""
                 self._rows = await self._ask(begin)
                 self._begin = begin if mark == self._mark else ""
+                self._until = loop.time() + BELIEVED_S  # from the answer on: it may take longer
             return self._rows
 
 

@@ -14,7 +14,7 @@ import pytest
 from foxtrot.adapter.futu.account import TradedAccount
 from foxtrot.adapter.futu.client import FutuClient
 from foxtrot.adapter.futu.order_feed import OrderFeed
-from foxtrot.adapter.futu.order_lists import OrderLists
+from foxtrot.adapter.futu.order_lists import BELIEVED_S, OrderLists
 from foxtrot.adapter.futu.schema import Proto
 from foxtrot.errors import ConnectionClosed, VenueUnavailable
 from foxtrot.execution.reports import OrderIntent, OrderRecord, OrderState
@@ -22,6 +22,7 @@ from foxtrot.gateway.trading import TradingListener
 from foxtrot.model.constants import Direction, Exchange, OrderType
 from foxtrot.model.requests import OrderRequest
 from tests.support.futu_wire_orders import deal, order
+from tests.support.virtual_time import VirtualLoop, run_virtually
 
 ACCOUNT = TradedAccount(281_756_457_982_434_020, 1, (1, 2, 4), 1, 1, 1)
 TODAY, PAST = Proto.Trd_GetOrderList, Proto.Trd_GetHistoryOrderList
@@ -36,6 +37,7 @@ class Opend:
         self.asked: Counter[Proto] = Counter()
         self.questions: list[Any] = []
         self.lost = False
+        self.takes_s = 0.0
         self.turn = asyncio.Event()
         self.turn.set()
         self.ahead_s = 0
@@ -60,7 +62,7 @@ class Opend:
         turned()
         self.asked[proto] += 1
         self.questions.append(c2s)
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.takes_s)
         if self.lost:
             raise ConnectionClosed(1006)
         rows = self.rows.get(proto, [])
@@ -97,6 +99,18 @@ async def test_who_comes_before_the_turn_shares_the_question() -> None:
     assert opend.asked == {TODAY: 1}
 
 
+async def test_who_waits_for_a_list_when_the_session_ends_is_told_so() -> None:
+    """It is no cancellation of who asked: an order that depends on the answer would hang."""
+    opend = Opend()
+    opend.turn.clear()
+    waiting = asyncio.ensure_future(opend.lists.find(None, "fx-1", ""))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    await opend.lists.close()
+    with pytest.raises(ConnectionClosed):
+        await asyncio.wait_for(waiting, 5)
+
+
 async def test_what_today_lacks_is_looked_for_in_the_past() -> None:
     """An order that ended before midnight is found; absent is only what both lists lack."""
     opend = Opend()
@@ -129,6 +143,23 @@ async def test_a_round_of_questions_for_fills_asks_once_and_a_search_asks_anew()
     await opend.lists.find(None, "fx-1", "")
     await opend.lists.fills(["00700"], 1)
     assert opend.asked[DEALS] == 2
+
+
+def test_a_slow_opend_is_asked_once_for_a_round_as_well() -> None:
+    """Its answers take longer than they are believed: the next symbol of the round shares them."""
+
+    async def play() -> None:
+        opend = Opend()
+        opend.rows[PAST_DEALS] = [deal(), deal(code="09988", fillIDEx="FD4")]
+        opend.takes_s = 2 * BELIEVED_S
+        told = [await opend.lists.fills([code], 1) for code in ("00700", "09988")]
+        assert [each.trade_id for (each,) in told] == ["FD3", "FD4"]
+        assert opend.asked == {DEALS: 1, PAST_DEALS: 1}
+        await asyncio.sleep(BELIEVED_S)
+        await opend.lists.fills(["00700"], 1)
+        assert opend.asked[DEALS] == 2
+
+    run_virtually(play(), VirtualLoop())
 
 
 @pytest.mark.parametrize("ahead_s", [-3_600, 3_600])
