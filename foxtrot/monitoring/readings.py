@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 View: TypeAlias = Callable[["MainEngine"], T]
+Asked = tuple[int, object]
+"""How often something was changed before it was asked, and what."""
 
 KEPT_S = 1.0
 DEADLINE_S = 0.9
@@ -61,7 +63,8 @@ class Readings:
         self._kept_s, self._deadline_s = kept_s, deadline_s
         self._veil = Veil()
         self._kept: dict[object, tuple[float, object]] = {}
-        self._under_way: dict[object, asyncio.Task[object]] = {}
+        self._under_way: dict[Asked, asyncio.Task[object]] = {}
+        self._age = 0
 
     async def of(self, view: View[T]) -> Reading[T]:
         """What `view` shows.
@@ -79,10 +82,11 @@ class Readings:
         """
         if self.has(key):
             return self._kept[key][1]  # type: ignore[return-value]
-        task = self._under_way.get(key)
+        asked = self._age, key  # what began before something was changed does not tell of it
+        task = self._under_way.get(asked)
         if task is None:
-            task = self._under_way[key] = asyncio.create_task(self._make(key, read))
-            task.add_done_callback(lambda done: self._end(key, done))
+            task = self._under_way[asked] = asyncio.create_task(self._make(asked, read))
+            task.add_done_callback(lambda done: self._end(asked, done))
         done, _ = await asyncio.wait([task], timeout=self._deadline_s)
         if not done:
             raise NoAnswer
@@ -95,6 +99,7 @@ class Readings:
 
     def forget(self) -> None:
         """Read anew from now on: something was changed."""
+        self._age += 1
         self._kept.clear()
 
     async def close(self) -> None:
@@ -103,14 +108,16 @@ class Readings:
             task.cancel()
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
-    def _end(self, key: object, task: asyncio.Task[object]) -> None:
-        self._under_way.pop(key, None)
+    def _end(self, asked: Asked, task: asyncio.Task[object]) -> None:
+        self._under_way.pop(asked, None)
         if not task.cancelled():
             task.exception()  # who waited has it by now, or went away
 
-    async def _make(self, key: object, read: Callable[[], object]) -> object:
+    async def _make(self, asked: Asked, read: Callable[[], object]) -> object:
         made = await aside(read, "monitor-reading")
-        self._kept[key] = (self._clock.monotonic(), made)
+        age, key = asked
+        if age == self._age:
+            self._kept[key] = (self._clock.monotonic(), made)
         return made
 
     def _read(self, view: View[T]) -> Reading[T]:

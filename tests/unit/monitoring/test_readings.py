@@ -53,6 +53,26 @@ async def test_who_asks_together_shares_a_reading(engine: MainEngine) -> None:
     assert view.count == 3
 
 
+async def test_a_reading_from_before_a_change_does_not_serve_after_it(engine: MainEngine) -> None:
+    """Who halts and looks sees the halt, though a look of somebody else's was under way."""
+    slow, began, halted = threading.Event(), threading.Event(), threading.Event()
+
+    def view(_: MainEngine) -> Life:
+        seen = halted.is_set()
+        began.set()
+        return Life(seen or not slow.wait(WAIT_S))
+
+    readings = Readings(engine, deadline_s=WAIT_S)
+    before = asyncio.create_task(readings.of(view))
+    assert await asyncio.to_thread(began.wait, WAIT_S)
+    halted.set()
+    readings.forget()
+    assert (await readings.of(view)).data.ok
+    slow.set()
+    assert not (await before).data.ok
+    assert (await readings.of(view)).data.ok
+
+
 async def test_one_that_hangs_is_told_in_time_and_not_begun_again(engine: MainEngine) -> None:
     """However many ask; when it goes on, its answer serves."""
     view, other = View(), View()
