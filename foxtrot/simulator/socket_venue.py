@@ -37,6 +37,7 @@ class SocketVenue(SimulatedVenue, Generic[C]):
         self._connections: dict[int, C] = {}
         self._shut_until_s = 0.0
         self._server: asyncio.Server | None = None
+        self._left: asyncio.Event | None = None
 
     @property
     def connections(self) -> tuple[C, ...]:
@@ -60,6 +61,8 @@ class SocketVenue(SimulatedVenue, Generic[C]):
             return
         for room in self._rooms:
             room.left(connection)
+        if self._left is not None and not self._connections:
+            self._left.set()
 
     def joined(self, connection: C) -> None:
         """A client has said who it is."""
@@ -95,8 +98,17 @@ class SocketVenue(SimulatedVenue, Generic[C]):
         server.close()
         await last_turns()
         self._hang_up_all()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(server.wait_closed(), _STOP_S)
+        await self._emptied()
+
+    async def _emptied(self) -> None:
+        """Wait until every line has ended; who does not read is dropped in the end."""
+        if self._connections:
+            self._left = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._left.wait(), _STOP_S)
+        for connection in self.connections:
+            connection.reset()
+        await last_turns()
 
     def _hang_up_all(self) -> None:
         for connection in self.connections:

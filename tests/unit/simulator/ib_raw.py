@@ -32,6 +32,12 @@ class Raw:
     def close(self) -> None:
         self._writer.close()
 
+    def pause(self) -> None:
+        """Read nothing from the socket any more."""
+        transport = self._writer.transport
+        assert isinstance(transport, asyncio.ReadTransport)
+        transport.pause_reading()
+
     def write(self, data: bytes) -> None:
         self._writer.write(data)
 

@@ -8,7 +8,7 @@ import pytest
 
 from foxtrot.errors import ConfigurationError
 from foxtrot.simulator.ib import IbLimits, SimulatedIb
-from tests.unit.simulator.ib_raw import AAPL, raw
+from tests.unit.simulator.ib_raw import AAPL, Raw, raw
 
 QUOTES = (1, 11, 5, *AAPL, False, "", False, False, "")
 
@@ -35,6 +35,22 @@ async def test_its_orders_outlive_a_stop() -> None:
         sim.desk.place_by_hand("AAPL", 10, 100)
     async with sim:
         assert len(sim.desk.held()) == 1
+
+
+async def test_a_stop_ends_who_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has for him goes down with it; his client id is free when it is back."""
+    monkeypatch.setattr("foxtrot.simulator.socket_venue._STOP_S", 0.05)
+    sim = SimulatedIb(("AAPL",), rate_hz=0)
+    async with sim:
+        deaf = await Raw.open(sim)
+        await deaf.greet()
+        await deaf.start(7)
+        deaf.pause()
+        sim.connections[0].write(bytes(16 << 20))
+    assert sim.connections == ()
+    async with sim, raw(sim, 7):
+        assert len(sim.connections) == 1
+    deaf.close()
 
 
 async def test_its_market_moves_by_itself() -> None:
