@@ -9,7 +9,6 @@ from typing import TypeVar, cast
 from foxtrot.adapter.futu import symbols
 from foxtrot.adapter.futu.client import FutuClient
 from foxtrot.adapter.futu.instruments import Instrument, Name, RawStatic, instrument
-from foxtrot.adapter.futu.limits import SNAPSHOT_CODES
 from foxtrot.adapter.futu.nearest import Nearest
 from foxtrot.adapter.futu.schema import Message, Proto, c2s_of
 from foxtrot.adapter.futu.snapshots import OF_THE_MOMENT
@@ -28,7 +27,7 @@ log = get_logger("foxtrot.futu.contracts")
 T = TypeVar("T")
 
 AT_ONCE = 200
-"""Contracts in one question."""
+"""Contracts in one question; a snapshot takes more."""
 
 
 class Contracts:
@@ -147,12 +146,16 @@ class Contracts:
         }
 
     async def _steps(self, client: FutuClient, securities: list[Security]) -> dict[Security, float]:
-        """Price steps, which only a snapshot tells; none of what the user may not look at."""
+        """Price steps, which only a snapshot tells; none of what the user may not look at.
+
+        Rights are sold by market, and one contract without has a whole question refused.
+        """
         steps: dict[Security, float] = {}
-        for batch in _batches(securities, SNAPSHOT_CODES):
+        for market in dict.fromkeys(each.market for each in securities):
             c2s = c2s_of(Proto.Qot_GetSecuritySnapshot)
-            for market, code in batch:
-                c2s.securityList.add(market=market, code=code)
+            for each in securities:
+                if each.market == market:
+                    c2s.securityList.add(market=market, code=each.code)
             try:
                 answer = await client.ask(Proto.Qot_GetSecuritySnapshot, c2s)
             except OF_THE_MOMENT:

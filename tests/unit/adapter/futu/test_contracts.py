@@ -11,8 +11,9 @@ import pytest
 
 from foxtrot.adapter.futu.contracts import Contracts
 from foxtrot.adapter.futu.instruments import Instrument, instrument
-from foxtrot.adapter.futu.symbols import Security
-from foxtrot.errors import UnknownSymbol, VenueError
+from foxtrot.adapter.futu.schema import Message, Proto
+from foxtrot.adapter.futu.symbols import QotMarket, Security
+from foxtrot.errors import PermissionDenied, UnknownSymbol, VenueError
 from foxtrot.model.constants import Exchange, Product
 from foxtrot.model.objects import ContractData
 from foxtrot.simulator.futu import SimulatedFutu
@@ -89,6 +90,27 @@ async def test_an_unknown_name_is_an_error(venue: SimulatedFutu) -> None:
     async with opened(venue.port) as client:
         with pytest.raises(UnknownSymbol, match="'NOPE' is not traded at SMART"):
             await Contracts("FUTU").resolve(client, *NOPE)
+
+
+async def test_a_market_without_rights_costs_no_other_its_price_steps(
+    venue: SimulatedFutu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may not look at the US is told the steps of Hong Kong all the same."""
+    async with opened(venue.port) as client:
+        ask = client.ask
+
+        async def asked(proto: Proto, c2s: Message, **named: object) -> Message:
+            if (
+                proto is Proto.Qot_GetSecuritySnapshot
+                and c2s.securityList[-1].market == QotMarket.US
+            ):
+                raise PermissionDenied("FUTU", "-1", "无权限")
+            return await ask(proto, c2s)
+
+        monkeypatch.setattr(client, "ask", asked)
+        found = await Contracts("FUTU").resolve_all(client, [TENCENT, APPLE])
+    steps = {name: each.price_step for name, each in found.items() if isinstance(each, Instrument)}
+    assert steps == {TENCENT: 0.5, APPLE: 0.01}
 
 
 async def test_no_turn_for_the_question_is_no_verdict(venue: SimulatedFutu) -> None:
