@@ -149,7 +149,8 @@ class Guard:
 
     def _too_far(self, request: OrderRequest, tick: TickData | None) -> str:
         collar = self._flags().orders_price_collar
-        reference = exact(request.stop_price) if request.stop_price else _reference(request, tick)
+        stops = request.type in _STOPS and request.stop_price
+        reference = exact(request.stop_price) if stops else _reference(request, tick)
         if not collar or not reference or request.type in _UNPRICED:
             return ""
         price, room = exact(request.price), reference * exact(collar)

@@ -168,6 +168,11 @@ def test_a_stop_limit_is_collared_by_its_own_stop(desk: Desk) -> None:
     assert desk.ask(price=221.0, **far).startswith("price_collar:")
 
 
+def test_a_stop_price_that_is_not_sent_moves_no_collar(desk: Desk) -> None:
+    """A limit order has none; what a script left in the field would let any price pass."""
+    assert desk.ask(price=1000.0, stop_price=1000.0).startswith("price_collar:")
+
+
 @pytest.mark.parametrize("state", [StreamState.STALE, StreamState.FAILED])
 def test_prices_that_lie_stop_orders(desk: Desk, state: StreamState) -> None:
     """A stale or failed stream refuses orders of its symbol."""
