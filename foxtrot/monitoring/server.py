@@ -89,6 +89,7 @@ class MonitorServer:
         place = self._bind()
         self._port = place.getsockname()[1]
         self._begun.clear()
+        self._failure = None
         self._thread = threading.Thread(target=self._run, args=(place,), name=THREAD, daemon=True)
         self._thread.start()
         if self._begun.wait(_START_S) and self._failure is None:

@@ -265,6 +265,24 @@ def test_a_port_in_use_is_told(monitored: Monitored) -> None:
         MonitorServer(monitored.engine, monitored.port).start()
 
 
+def test_it_can_begin_after_it_could_not(
+    data_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What kept it from serving is told once, and not for ever."""
+
+    async def fails(self: MonitorServer, place: socket.socket) -> None:
+        raise ZeroDivisionError
+
+    with MainEngine() as engine:
+        server = MonitorServer(engine, 0)
+        with monkeypatch.context() as broken:
+            broken.setattr(MonitorServer, "_serve", fails)
+            with pytest.raises(InvalidState, match="could not begin: ZeroDivisionError"):
+                server.start()
+        with server:
+            assert server.url
+
+
 def test_it_ends_and_leaves_nothing(data_directory: Path) -> None:
     """No thread, no socket, though a client is still connected; stopping twice is stopping once."""
     before = set(threading.enumerate())
