@@ -262,7 +262,9 @@ class Assembler:
         if not mark.is_news(number, event_ns):
             counters.stale += 1
             return
-        mark.number, mark.event_ns = number, event_ns
+        mark.number = number
+        if event_ns > mark.event_ns:  # a print that is reported late is older than one before it
+            mark.event_ns = event_ns
         if history:
             counters.stale += 1
             return

@@ -148,6 +148,16 @@ def test_prints_missed_while_away_are_told() -> None:
     assert [each.tradeid for each in told] == ["3", "4"]
 
 
+def test_prints_that_were_reported_late_are_told_once() -> None:
+    """The newest number may bear an older time; after a break nothing before it is told again."""
+    feed = Feed(Channel.TRADE)
+    pushes = prints((1, 1.0, 0), (2, 1.0, 9), (3, 1.0, 5))
+    assert [each.tradeid for each in feed.prints(pushes)] == ["1", "2", "3"]
+    again = feed.again()
+    assert again.prints(pushes) == []
+    assert [each.tradeid for each in again.prints(prints((1, 1.0, 10)))] == ["1"]
+
+
 def test_an_opend_that_numbers_anew_is_heard() -> None:
     """Smaller numbers with later times are news."""
     feed = Feed(Channel.TRADE)
