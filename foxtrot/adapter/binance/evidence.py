@@ -43,6 +43,10 @@ _OPEN = frozenset({-1000, -1001, -1006, -1007, -1008, -1016, -1034})
 """Codes after which an order may have been executed all the same."""
 
 _AT_THE_DOOR = frozenset({-1002, -1003, -1013, -1014, -1015, -1020, -1021, -1022, -1099, -2010})
+_IN_USE = "Duplicate order sent."
+"""The words, under -2010, for a client order id that an open order has: it may be this one, if
+something on the way sent it twice."""
+
 _TOO_MANY_ORDERS = -1015
 _TOO_MANY = frozenset({-1003, _TOO_MANY_ORDERS})
 _KEYS = frozenset({-1002, -1022, -2014, -2015})
@@ -196,7 +200,7 @@ def _refused(reply: Reply) -> Answer:
     if reply.status in (_LIMITED, _BANNED):
         return Refused(text, _hold_s(reply))
     definite = words.code in _AT_THE_DOOR or _is_about_the_request(words.code)
-    if not definite or words.code in _OPEN or reply.status >= 500:
+    if not definite or words.code in _OPEN or words.msg == _IN_USE or reply.status >= 500:
         return Doubtful(f"no proof: {text}")
     return Refused(text, _hold_s(reply) if words.code in _TOO_MANY else 0.0)
 

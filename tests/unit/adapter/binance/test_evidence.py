@@ -95,6 +95,11 @@ def test_the_venues_own_no_is_a_rejection(code: int) -> None:
     assert placed(refused(code, "It says why.")) == Refused(f"{code}: It says why.")
 
 
+def test_a_name_that_is_in_use_proves_that_an_order_lives() -> None:
+    """No name is sent twice from here: something on the way repeated it, and one is open."""
+    assert isinstance(placed(refused(-2010, "Duplicate order sent.")), Doubtful)
+
+
 @pytest.mark.parametrize("code", [-1000, -1001, -1006, -1007, -1008, -1016, -1034, -9999])
 @pytest.mark.parametrize("status", [400, 503, 504])
 def test_a_code_that_leaves_it_open_is_doubtful(code: int, status: int) -> None:
