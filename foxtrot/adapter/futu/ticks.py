@@ -222,7 +222,8 @@ class Assembler:
         if self._episodes.refuses(slot.topic, "book", bad):
             return False
         mark = slot.mark
-        if event_ns == mark.book_ns and mark.levels == (bids, asks):
+        same = event_ns == mark.book_ns and mark.levels == (bids, asks)
+        if same and not _hides(slot, bids, asks):
             self.counters.stale += 1
             return False
         mark.book_ns, mark.levels = event_ns, (bids, asks)
@@ -322,3 +323,8 @@ class Assembler:
     def _for_nobody(self, items: int = 1) -> None:
         self.counters.received += items
         self.counters.ignored += items
+
+
+def _hides(slot: Slot, bids: Levels, asks: Levels) -> bool:
+    """Whether ticks are told without this book: the quote was faster than the first book."""
+    return isinstance(slot, TickSlot) and slot.quoted and (slot.bids, slot.asks) != (bids, asks)

@@ -114,6 +114,17 @@ def test_nothing_is_told_twice_after_a_reconnect() -> None:
     assert (tick.last_price, tick.bid_price_1) == (613.0, 611.5)
 
 
+def test_a_quote_that_comes_before_the_book_leaves_no_tick_without_prices() -> None:
+    """After a reconnect in a quiet market: the book has not moved, and is shown all the same."""
+    feed = Feed(Channel.TICK)
+    feed(book(BIDS, ASKS), quote(612.0))
+    again = feed.again()
+    assert isinstance(last := again(quote(612.0), book(BIDS, ASKS))[-1], TickData)
+    assert (last.bid_price_1, last.ask_price_1) == (611.5, 612.0)
+    assert again(book(BIDS, ASKS), quote(612.0)) == []
+    assert again.balance == 0
+
+
 def test_a_book_that_moved_while_away_is_told() -> None:
     """Though the price has not moved."""
     feed = Feed(Channel.TICK)
