@@ -283,6 +283,6 @@ class Connection:
             async with asyncio.timeout(2 * _CLOSING_S):
                 await self._socket.close(code=code, message=reason.encode())
         transport = self._request.transport
-        if transport is not None:
-            transport.close()
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()  # who has not read it by now would have it kept for ever
         log.debug("simulated_connection_closed", connection=self.number, code=code)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import aiohttp
 import pytest
 
 from foxtrot.errors import ConfigurationError, UnknownSymbol
 from foxtrot.simulator import pulse
-from foxtrot.simulator.binance import SimulatedBinance, SimulatedBinanceThread
+from foxtrot.simulator.binance import Limits, SimulatedBinance, SimulatedBinanceThread
 
 
 def test_a_symbol_that_is_none_is_refused() -> None:
@@ -27,6 +28,30 @@ async def test_connections_end_cleanly(session: aiohttp.ClientSession) -> None:
     assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1001)
     with pytest.raises(aiohttp.ClientConnectorError):
         await session.get(venue.rest_url)
+
+
+async def test_a_stop_drops_who_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waited for him goes down with it, in place of being kept for ever."""
+    monkeypatch.setattr("foxtrot.simulator.binance_connection._CLOSING_S", 0.05)
+    head = (
+        b"GET /ws HTTP/1.1\r\nHost: venue\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    async with SimulatedBinance(["BTCUSDT"], rate_hz=0, limits=Limits.none()) as venue:
+        reader, writer = await asyncio.open_connection("127.0.0.1", venue.port)
+        writer.write(head)
+        async with asyncio.timeout(5):
+            await reader.readuntil(b"\r\n\r\n")
+        writer.transport.pause_reading()  # type: ignore[attr-defined] # it reads, too
+        venue.connections[0].write(bytes(32 << 20))
+    writer.transport.resume_reading()  # type: ignore[attr-defined]
+    read = 0
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(5):
+            while piece := await reader.read(1 << 20):
+                read += len(piece)
+    writer.close()
+    assert read < 32 << 20
 
 
 async def test_stop_does_not_wait_for_hanging_requests(
