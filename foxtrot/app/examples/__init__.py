@@ -1,1 +1,1 @@
-"""Strategies to read and to copy. They watch; none trades."""
+"""Strategies to read and to copy: TrendWatcher watches, MaCross and MarketMaker trade."""

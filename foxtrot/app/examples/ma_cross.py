@@ -65,6 +65,7 @@ class MaCross(Strategy):
             return
         wanted = self.volume if self.fast_average > self.slow_average else 0.0
         if wanted > self.pos:
-            self._order = self.buy(0, wanted - self.pos, type=OrderType.MARKET)
+            missing = round(wanted - self.pos, 10)  # 0.001 - 0.0007 is no multiple of any step
+            self._order = self.buy(0, missing, type=OrderType.MARKET)
         elif wanted < self.pos:
             self._order = self.sell(0, self.pos - wanted, type=OrderType.MARKET)

@@ -25,12 +25,12 @@ START_NS = int(dt.datetime(2026, 1, 5, 12, tzinfo=dt.UTC).timestamp()) * NS_PER_
 class Market:
     """A strategy that has its past, and minutes to come."""
 
-    def __init__(self, engine: MainEngine, past: list[float]) -> None:
+    def __init__(self, engine: MainEngine, past: list[float], volume: float = 2.0) -> None:
         self.adapter = engine.add_adapter(TradingAdapter)
         self.adapter.history = lambda request: self._bars(request, past)
         self.told = EventLog(engine.event_engine, EVENT_LOG)
         self.strategy = engine.add_strategy(
-            MaCross, "cross", [A], {"fast": 2, "slow": 4, "volume": 2.0}
+            MaCross, "cross", [A], {"fast": 2, "slow": 4, "volume": volume}
         )
         self.told.wait_type(EVENT_LOG)
         self.minutes = 0
@@ -119,6 +119,17 @@ def test_it_waits_for_its_order_to_end(engine: MainEngine) -> None:
     for number, price in enumerate((11, 12, 13)):
         market.adapter.quote(A, price, START_NS + number * MINUTE_NS)
     assert market.sides() == [Direction.LONG]
+
+
+def test_it_buys_the_rest_of_an_order_that_was_cut_off(engine: MainEngine) -> None:
+    """As people count: a venue refuses 0.00030000000000000003, which is no multiple of its step."""
+    market = Market(engine, [7, 8, 9, 10], volume=0.001)
+    market.second()
+    (vt_orderid,) = market.open_orders()
+    market.adapter.fill(vt_orderid, 0.0007, price=10.0)
+    market.adapter.cancel_all()
+    market.second()
+    assert [request.volume for request in market.adapter.sent.items] == [0.001, 0.0003]
 
 
 def test_its_variables_show_what_it_made(engine: MainEngine) -> None:
