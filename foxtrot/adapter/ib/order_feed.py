@@ -25,11 +25,18 @@ from foxtrot.adapter.ib.sdk import (
     RawOrderState,
 )
 from foxtrot.core.logs import get_logger
+from foxtrot.core.redaction import TEXT_LIMIT, scrub
 from foxtrot.execution.reports import FillReport, OrderRecord, OrderReport
 from foxtrot.gateway.trading import Accepted, Answer, Balances, Refused, TradingListener
 from foxtrot.model.objects import PositionData
 
 log = get_logger("foxtrot.ib.orders")
+
+OPEN_ORDER = "openOrder"
+"""The callback that shows an order."""
+
+_MOST_TOLD = 100
+"""Lines of what cannot be read that people are told in one session."""
 
 Asked = dict[OrderKey, list[asyncio.Future[Answer]]]
 """Who waits for an answer about an order."""
@@ -74,6 +81,9 @@ class OrderFeed:
         """Whether balances are being asked for: the answer tells them, not each of its rows."""
         self.line_down = ""
         """Why TWS cannot reach IB; empty while it can."""
+        self.unread = 0
+        """Messages that could not be read; a list that is taken meanwhile proves no absence."""
+        self._told_unread: set[str] = set()
         self._outgoing: list[OrderReport | FillReport] = []
         self._accounts_changed = False
 
@@ -86,7 +96,11 @@ class OrderFeed:
         if self.is_foreign(order.account):
             return
         name = self.name(order.orderRef, order.permId, contract)
-        slip = self.slips.opened(order_id, order, name, state.status, self.time_ns())
+        try:
+            slip = self.slips.opened(order_id, order, name, state.status, self.time_ns())
+        except ValueError as error:
+            self.tell_unread(contract, order, error)
+            raise
         self._took(slip)
 
     def orderStatus(
@@ -271,7 +285,27 @@ class OrderFeed:
 
     def missed(self, callback: str) -> None:
         """A message could not be read."""
-        self._listener.on_missed(f"a message of TWS could not be read ({callback})")
+        self.unread += 1
+        what = f"a message of TWS could not be read ({callback})"
+        if callback != OPEN_ORDER:  # it is told with its name
+            self._say_once(f"{what}; what it told is missing here: compare orders and fills")
+        if callback != OPEN_ORDER or self.listed is None:  # another list would bring it again
+            self._listener.on_missed(what)
+
+    def tell_unread(self, contract: RawContract, order: RawOrder, error: ValueError) -> None:
+        """An order cannot be read, so that nothing here shows it."""
+        name = f"{order.orderRef} ({order.permId}) in {contract.symbol}".lstrip()
+        self._say_once(
+            f"order {name} cannot be read, so it is not shown here; look at it in TWS: {error}"
+        )
+
+    def _say_once(self, text: str) -> None:
+        words = scrub(text, limit=TEXT_LIMIT)
+        if words in self._told_unread or len(self._told_unread) >= _MOST_TOLD:
+            return
+        self._told_unread.add(words)
+        log.error("order_news_unread", venue=self._adapter_name, reason=words)
+        self._say(f"{self._adapter_name}: {words}")
 
     def _send(self, news: OrderReport | FillReport) -> None:
         """Tell it after all that came in the same read: a fill's commission follows it."""

@@ -34,9 +34,15 @@ FRESH_S = 1.0
 
 
 class Lists:
-    """The open and the ended orders. One that ended while they were asked for is in both."""
+    """The open and the ended orders. One that ended while they were asked for is in both.
 
-    def __init__(self, still_open: Iterable[OrderReport], ended: Iterable[OrderReport]) -> None:
+    They are `whole` if nothing came with them that could not be read.
+    """
+
+    def __init__(
+        self, still_open: Iterable[OrderReport], ended: Iterable[OrderReport], *, whole: bool
+    ) -> None:
+        self.whole = whole
         self._by_venue_id: dict[str, OrderReport] = {}
         self._by_orderid: dict[str, OrderReport] = {}
         for report in (*still_open, *ended):
@@ -83,6 +89,8 @@ class OrderLists:
         """
         lists = await self.ask()
         found = lists.find(orderid, venue_id) or self._by_fills(orderid, venue_id)
+        if found is None and not lists.whole:
+            raise ValueError("it may be what could not be read of TWS's lists")
         return replace(found, symbol=symbol) if found is not None else None
 
     async def open(self) -> tuple[OrderReport, ...]:
@@ -123,13 +131,15 @@ class OrderLists:
         )
 
     async def _ask_all(self) -> Lists:
+        unread = self._feed.unread
         # In this order: what ends meanwhile is in the later list.
         still_open = await self._open.ask()
         rows = await self._client.ask_named(
             "completedOrders", lambda raw: raw.reqCompletedOrders(False)
         )
         await self._executions.ask()
-        return Lists(still_open, self._ended(cast("list[Completed]", rows)))
+        ended = tuple(self._ended(cast("list[Completed]", rows)))
+        return Lists(still_open, ended, whole=self._feed.unread == unread)
 
     async def _ask_open(self) -> tuple[OrderReport, ...]:
         feed, listed = self._feed, dict[int, Slip]()
@@ -161,9 +171,14 @@ class OrderLists:
 
     def _ended(self, rows: Iterable[Completed]) -> Iterable[OrderReport]:
         for contract, order, state in rows:
-            if not self._feed.is_foreign(order.account):
-                name = self._feed.name(order.orderRef, order.permId, contract)
+            if self._feed.is_foreign(order.account):
+                continue
+            name = self._feed.name(order.orderRef, order.permId, contract)
+            try:
                 yield order_mapping.completed_report(name, order, state)
+            except ValueError as error:
+                self._feed.unread += 1
+                self._feed.tell_unread(contract, order, error)
 
 
 class Shared(Generic[T]):

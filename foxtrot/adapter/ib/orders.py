@@ -134,7 +134,7 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
 
     def _on_unreadable(self, callback: str) -> None:
         self._counters.unreadable(callback)
-        self._listener.on_missed(f"a message of TWS could not be read ({callback})")
+        self._feed.missed(callback)
 
     @property
     def _feed(self) -> OrderFeed:

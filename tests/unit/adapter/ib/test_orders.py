@@ -7,7 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from foxtrot.adapter.ib import order_mapping
 from foxtrot.adapter.ib.contracts import Contracts
+from foxtrot.adapter.ib.sdk import RawOrder
 from foxtrot.errors import ConnectionClosed, VenueUnavailable
 from foxtrot.execution.reports import Known, OrderState, Unknown
 from foxtrot.gateway.trading import Accepted, Balances, Doubtful, NotSent, Refused
@@ -220,6 +222,73 @@ async def test_orders_of_others_are_shown_and_not_cancelled() -> None:
             assert isinstance(answer, Refused)
             assert words in answer.reason
         assert desk.gateway.desk.cancels() == []
+
+
+@pytest.fixture
+def strange_terms(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Names of orders whose terms cannot be believed."""
+    names, read = set[str](), order_mapping.terms
+
+    def terms(order: RawOrder) -> order_mapping.Terms:
+        if order.orderRef in names:
+            raise ValueError("1E+18 is no volume")
+        return read(order)
+
+    monkeypatch.setattr(order_mapping, "terms", terms)
+    return names
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_an_order_of_others_that_cannot_be_read_is_told_to_people(
+    strange_terms: set[str], ended: bool
+) -> None:
+    """Trading goes on; it is said once which order is not shown here, and why."""
+    async with desk_of() as desk:
+        theirs = desk.gateway.desk.place_by_hand("AAPL", 5, 40.0, client_id=9, order_ref="theirs")
+        if ended:
+            desk.gateway.desk.end("theirs")
+        strange_terms.add("theirs")
+        async with desk.session() as session:
+            assert await session.open_orders() == Known(())
+            assert await session.open_orders() == Known(())
+            (said,) = desk.told.said
+            assert said == (
+                f"IB: order theirs ({theirs.perm_id}) in AAPL cannot be read, so it is not shown"
+                " here; look at it in TWS: 1E+18 is no volume"
+            )
+            assert not desk.told.missed, "asking again would bring the same"
+            assert isinstance(await session.place(intent()), Accepted)
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_what_cannot_be_read_is_not_called_absent(
+    strange_terms: set[str], ended: bool
+) -> None:
+    """A list with an order in it that cannot be read proves of none that it never arrived."""
+    async with desk_of() as desk:
+        async with desk.session() as session:
+            await session.place(intent())
+        if ended:
+            desk.gateway.desk.end("fx-1")
+        desk.record_of(intent(), OrderState.IN_DOUBT)
+        strange_terms.add("fx-1")
+        async with desk.session() as session:
+            assert isinstance(await session.find(AAPL, "fx-1", ""), Unknown)
+            assert isinstance(await session.cancel(desk.records["fx-1"]), NotSent)
+            strange_terms.clear()
+            found = await session.find(AAPL, "fx-1", "")
+            assert isinstance(found, Known)
+            assert [each.orderid for each in found.items] == ["fx-1"]
+
+
+async def test_a_message_that_cannot_be_read_is_told_to_people_once() -> None:
+    """The library could not decode it: it may have been a fill, so all is asked for again."""
+    async with desk_of() as desk, desk.session() as session:
+        for _ in range(2):
+            session.client.inbox.unreadable("decode", None)
+        assert len(desk.told.missed) == 2
+        (said,) = desk.told.said
+        assert "a message of TWS could not be read (decode)" in said
 
 
 async def test_an_order_is_replaced_only_when_it_is_cancelled() -> None:
