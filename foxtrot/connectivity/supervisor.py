@@ -320,10 +320,11 @@ class Supervisor:
             await steps.step("sync", session.sync(), self.config.sync_timeout_s)
         except TimeoutError:
             raise ConnectTimeout(session.endpoint, self.config.sync_timeout_s) from None
+        # Watched from here on: what is asked for in vain has deadlines of its own, one by one.
+        group.create_task(self._part(lambda: self._watch(session, steps)))
         await self.streams.restore(steps)
         self._count_ready()
         self._settle()
-        group.create_task(self._part(lambda: self._watch(session, steps)))
         while True:
             await self.streams.next_change(steps)
             self._settle()

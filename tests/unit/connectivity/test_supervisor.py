@@ -300,6 +300,17 @@ def test_silence_without_an_answer_ends_the_session() -> None:
         assert isinstance(rig.told.errors.items[0], HeartbeatTimeout)
 
 
+def test_a_line_that_dies_while_streams_are_asked_for_is_found_by_a_probe() -> None:
+    """A thousand streams may take minutes to go unanswered; silence is found before that."""
+    with Rig(replace(PATIENT, idle_s=0.02, probe_s=0.02)) as rig:
+        rig.venue.plan("subscribe", HANG)
+        rig.venue.plan("probe", HANG)
+        rig.start("A")
+        rig.wait_state(S.READY)
+        assert isinstance(rig.told.errors.items[0], HeartbeatTimeout)
+        assert rig.states == [S.CONNECTING, S.SYNCING, S.RECONNECTING, S.SYNCING, S.READY]
+
+
 def test_data_during_an_unanswered_probe_is_a_sign_of_life() -> None:
     """A busy venue that ignores pings is not disconnected."""
     with Rig(replace(PATIENT, idle_s=0.02, probe_s=0.02)) as rig:
