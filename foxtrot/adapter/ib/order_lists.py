@@ -216,6 +216,6 @@ class Shared(Generic[T]):
 
 def since_ns(now_ns: int) -> int:
     """Since when TWS's lists are whole: the last midnight, here, where TWS is thought to run."""
-    now = dt.datetime.fromtimestamp(now_ns // NS_PER_S).astimezone()
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = dt.datetime.fromtimestamp(now_ns // NS_PER_S).astimezone().date()
+    midnight = dt.datetime.combine(today, dt.time()).astimezone()  # of its own offset from UTC
     return round(midnight.timestamp()) * NS_PER_S
