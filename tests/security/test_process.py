@@ -101,6 +101,17 @@ def test_no_code_is_taken_from_where_it_runs(seen: Seen) -> None:
     assert not seen.trap.exists()
 
 
+def test_no_code_is_taken_from_where_the_module_is_started(tmp_path: Path) -> None:
+    """`python -m foxtrot` imports no more from the working directory than `foxtrot` does."""
+    (tmp_path / "typer.py").write_text("raise SystemExit('trapped')\n")
+    command = [sys.executable, "-m", "foxtrot", "--version"]
+    ended = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=DEADLINE_S
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("foxtrot ")
+
+
 def test_nothing_listens_beyond_this_machine(seen: Seen) -> None:
     """The demo's venues, and whatever else it opens, are for this machine only."""
     assert seen.listening
