@@ -173,11 +173,6 @@ def test_a_stop_price_that_is_not_sent_moves_no_collar(desk: Desk) -> None:
     assert desk.ask(price=1000.0, stop_price=1000.0).startswith("price_collar:")
 
 
-def test_a_stop_price_that_does_not_count_moves_no_collar(desk: Desk) -> None:
-    """A limit order is collared by the market, whatever stands where a stop order has its stop."""
-    assert desk.ask(price=200.0, stop_price=200.0).startswith("price_collar:")
-
-
 @pytest.mark.parametrize("state", [StreamState.STALE, StreamState.FAILED])
 def test_prices_that_lie_stop_orders(desk: Desk, state: StreamState) -> None:
     """A stale or failed stream refuses orders of its symbol."""
