@@ -89,7 +89,6 @@ class MonitorServer:
         place = self._bind()
         self._port = place.getsockname()[1]
         self._begun.clear()
-        self._failure = None
         self._thread = threading.Thread(target=self._run, args=(place,), name=THREAD, daemon=True)
         self._thread.start()
         if self._begun.wait(_START_S) and self._failure is None:
@@ -116,7 +115,7 @@ class MonitorServer:
         thread.join(_STOP_S)
         if thread.is_alive():
             raise ShutdownTimeout("monitor", _STOP_S, [thread.name])
-        self._thread = self._server = None
+        self._thread = self._server = self._failure = None
 
     close = stop
 
