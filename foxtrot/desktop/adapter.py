@@ -25,7 +25,7 @@ from foxtrot.desktop.line import GatewayLine
 from foxtrot.desktop.names import foxtrot_exchanges
 from foxtrot.desktop.order_book import OrderBook
 from foxtrot.desktop.sessions import GatewaySession, GatewayTradingSession
-from foxtrot.errors import ConfigurationError
+from foxtrot.errors import ConfigurationError, FoxtrotError, UnexpectedError
 from foxtrot.gateway.base import BaseAdapter, Progress
 from foxtrot.gateway.capabilities import Capabilities
 from foxtrot.gateway.connect_fields import WHERE, Setting, wrong
@@ -127,15 +127,31 @@ class GatewayAdapter(BaseAdapter):
         return GatewayTradingSession(self, self.account_counters, listener)
 
     async def fetch_history(self, request: HistoryRequest, progress: Progress) -> list[BarData]:
-        """Fetch bars in the gateway's turn."""
+        """Fetch bars in the gateway's turn.
+
+        Raises:
+            UnexpectedError: The gateway raised what is its own; the log says where.
+        """
         asked = to_vnpy(request)
+        try:
+            bars = await self._bars(lambda gateway: gateway.query_history(asked))
+            progress(1, 1)
+            return [to_foxtrot(bar, BarData) for bar in bars]
+        except FoxtrotError:
+            raise
+        except Exception as error:  # boundary: a gateway may raise anything, and return None
+            self.log.exception("gateway_failed")
+            what = f"{type(error).__name__} in query_history of {self.gateway_class.__name__}"
+            raise UnexpectedError(what) from None
+
+    async def _bars(
+        self, query: Callable[[BaseGateway], list[their_objects.BarData]]
+    ) -> list[their_objects.BarData]:
         line = await self.hold()
         try:
-            bars = await line.call_patiently(lambda gateway: gateway.query_history(asked))
+            return await line.call_patiently(query)
         finally:
             await self.let_go(line)
-        progress(1, 1)
-        return [to_foxtrot(bar, BarData) for bar in bars]
 
     @property
     def account(self) -> str:

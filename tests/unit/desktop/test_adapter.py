@@ -16,7 +16,7 @@ from vnpy.trader import constant  # noqa: E402
 
 from foxtrot import MainEngine  # noqa: E402
 from foxtrot.desktop.adapter import INFERRED, GatewayAdapter, as_foxtrot_adapter  # noqa: E402
-from foxtrot.errors import ConfigurationError  # noqa: E402
+from foxtrot.errors import ConfigurationError, UnexpectedError  # noqa: E402
 from foxtrot.model.constants import (  # noqa: E402
     ConnectionState,
     Direction,
@@ -283,6 +283,24 @@ def test_history_is_the_gateways(bench: Bench) -> None:
     asked = HistoryRequest("AAPL", Exchange.SMART, start, None, Interval.HOUR)
     (bar,) = bench.engine.query_history(asked, "PLAIN")
     assert (bar.vt_symbol, bar.datetime, bar.interval) == ("AAPL.SMART", start, Interval.HOUR)
+
+
+@pytest.mark.parametrize("failure", [KeyError("AAPL"), None], ids=["raises", "returns None"])
+def test_a_history_that_the_gateway_fails_at_is_an_error_of_foxtrot(
+    bench: Bench, failure: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asked catches one kind of error, whatever a gateway raises."""
+
+    def fails(gateway: PlainGateway, req: Any) -> None:
+        if failure is not None:
+            raise failure
+
+    monkeypatch.setattr(bench.gateway_class, "query_history", fails)
+    bench.ready()
+    start = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
+    asked = HistoryRequest("AAPL", Exchange.SMART, start, None, Interval.HOUR)
+    with pytest.raises(UnexpectedError, match="in query_history of Gateway"):
+        bench.engine.query_history(asked, "PLAIN")
 
 
 def test_settings_reach_the_gateway_in_its_types(
