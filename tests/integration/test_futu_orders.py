@@ -282,3 +282,14 @@ def test_a_wrong_password_ends_trading_and_is_not_tried_again(books: FutuBooks) 
         reason = rig.wait_state(ConnectionState.FAILED, session=TRADING).reason
         assert "密码" in reason
         assert books.sim.desk.unlocks == 1
+
+
+def test_an_opend_that_is_unlocked_by_hand_alone_trades_all_the_same(books: FutuBooks) -> None:
+    """One with a window refuses every password: orders wait for who sits before it."""
+    words = "请使用右上角解锁按钮解锁交易，GUI版本OpenD已屏蔽解锁接口"
+    books.sim.faults.inject("error_ack", request="unlock", body=words)
+    with trading(books, MANY) as rig:
+        rig.trade(TENCENT)
+        assert "解锁" in rig.refused(rig.send(volume=VOLUME))
+        books.sim.accounts.unlocked = True
+        rig.rest(volume=VOLUME)

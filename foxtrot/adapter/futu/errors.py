@@ -40,6 +40,8 @@ _NO_QUOTA = ("额度不足", "quota")
 _TOO_SOON = ("订阅时间过短", "at least 1 minute", "at least one minute")
 _UNKNOWN = ("未知股票", "unknown stock", "unknown security", "invalid code", "股票代码错误")
 _LOCKED = ("解锁", "密码", "password", "unlock")
+_BY_HAND = ("屏蔽解锁", "disabled the unlock")
+"""An OpenD with a window lets nobody unlock trading but who sits before it."""
 _NO_RIGHT = ("权限", "permission", "no right", "not authorized", "不支持", "not support")
 _NOT_UP = (
     "未登录",
@@ -109,6 +111,8 @@ def _meaning(proto: int, words: str) -> tuple[type[VenueError], str]:
         return PermissionDenied, "`foxtrot futu quota` says what uses it"
     if _any(_TOO_SOON, words):
         return VenueUnavailable, ""
+    if proto == Proto.Trd_UnlockTrade and _any(_BY_HAND, words):
+        return PermissionDenied, "`password` is of no use with this OpenD"
     if proto == Proto.Trd_UnlockTrade:
         return AuthenticationError, "look at `password`: it is the trade password, not the login's"
     if _any(_LOCKED, words):

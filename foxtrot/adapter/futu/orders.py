@@ -22,6 +22,7 @@ from foxtrot.errors import (
     Action,
     AuthenticationError,
     FoxtrotError,
+    PermissionDenied,
     VenueUnavailable,
 )
 from foxtrot.execution.reports import (
@@ -155,17 +156,22 @@ class OrderSession(FutuSession, BaseOrderSession[Venue]):
         """Unlock trading: whoever restarts OpenD locks it, so each session does it anew."""
         password = self._venue.settings.password
         if password is None:
-            advice = "no `password` is set: orders are refused until somebody unlocks OpenD"
-            log.warning("trading_not_unlocked", venue=self._venue.name, reason=advice)
+            self._not_unlocked("no `password` is set")
             return
         c2s = c2s_of(Proto.Trd_UnlockTrade)
         c2s.unlock, c2s.securityFirm = True, account.firm
         c2s.pwdMD5 = hashlib.md5(password.reveal().encode(), usedforsecurity=False).hexdigest()
         try:
             await self.client.ask(Proto.Trd_UnlockTrade, c2s)
+        except PermissionDenied as refusal:  # it may be unlocked, which nobody can ask
+            self._not_unlocked(refusal.text)
         except AuthenticationError as error:
             shown = f"{error.text}; the password was {password}"
             raise AuthenticationError(error.venue, error.code, shown) from None
+
+    def _not_unlocked(self, why: str) -> None:
+        advice = f"{why}: orders are refused until somebody unlocks OpenD"
+        log.warning("trading_not_unlocked", venue=self._venue.name, reason=advice)
 
     async def _learn_contracts(self) -> None:
         """Have the contracts of positions told: without, none can be closed."""

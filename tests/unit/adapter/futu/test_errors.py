@@ -29,6 +29,8 @@ from foxtrot.errors import (
         (Proto.Qot_RequestHistoryKL, "历史K线额度不足，请求失败", PermissionDenied),
         (Proto.Qot_GetStaticInfo, "未知股票 NOPE", UnknownSymbol),
         (Proto.Trd_UnlockTrade, "anything at all", AuthenticationError),
+        (Proto.Trd_UnlockTrade, "GUI版本OpenD已屏蔽解锁接口", PermissionDenied),
+        (Proto.Trd_UnlockTrade, "OpenD has disabled the unlock interface", PermissionDenied),
         (Proto.Trd_PlaceOrder, "请先解锁交易", PermissionDenied),
         (Proto.Trd_GetOrderFillList, "模拟交易不支持成交数据", PermissionDenied),
         (Proto.Trd_GetOrderFillList, "Simulated trade does not support deals", PermissionDenied),
