@@ -39,7 +39,8 @@ _TOO_OFTEN = ("频率太高", "frequency", "too frequent", "too many requests", 
 _NO_QUOTA = ("额度不足", "quota")
 _TOO_SOON = ("订阅时间过短", "at least 1 minute", "at least one minute")
 _UNKNOWN = ("未知股票", "unknown stock", "unknown security", "invalid code", "股票代码错误")
-_LOCKED = ("解锁", "密码", "password", "unlock")
+_PASSWORD = ("密码", "password")
+_LOCKED = ("解锁", "unlock", *_PASSWORD)
 _BY_HAND = ("屏蔽解锁", "disabled the unlock")
 """An OpenD with a window lets nobody unlock trading but who sits before it."""
 _NO_RIGHT = ("权限", "permission", "no right", "not authorized", "不支持", "not support")
@@ -111,10 +112,8 @@ def _meaning(proto: int, words: str) -> tuple[type[VenueError], str]:
         return PermissionDenied, "`foxtrot futu quota` says what uses it"
     if _any(_TOO_SOON, words):
         return VenueUnavailable, ""
-    if proto == Proto.Trd_UnlockTrade and _any(_BY_HAND, words):
-        return PermissionDenied, "`password` is of no use with this OpenD"
     if proto == Proto.Trd_UnlockTrade:
-        return AuthenticationError, "look at `password`: it is the trade password, not the login's"
+        return _still_locked(words)
     if _any(_LOCKED, words):
         return PermissionDenied, "set `password`, or unlock trading in OpenD's window"
     if _any(_NOT_UP, words):
@@ -122,6 +121,15 @@ def _meaning(proto: int, words: str) -> tuple[type[VenueError], str]:
     if _any(_NO_RIGHT, words):
         return (SubscriptionRefused if streams else PermissionDenied), ""
     return VenueError, ""
+
+
+def _still_locked(words: str) -> tuple[type[VenueError], str]:
+    """Why trading was not unlocked; in doubt the password is wrong, as a second try may cost it."""
+    if _any(_BY_HAND, words):
+        return PermissionDenied, "`password` is of no use with this OpenD"
+    if _any(_NOT_UP, words) and not _any(_PASSWORD, words):
+        return VenueUnavailable, ""
+    return AuthenticationError, "look at `password`: it is the trade password, not the login's"
 
 
 def no_handshake(endpoint: str, error: FoxtrotError) -> ConnectError:
