@@ -270,14 +270,16 @@ class FrameRouter:
         slot.mark.tick = tick = slot.tick(ticker.closeTime * mapping.NS_PER_MS, time.time_ns())
         self._put(Event(EVENT_TICK, tick, slot.topic, slot.lane))
 
-    def snapshot(self, symbol: str, book: mapping.DepthSnapshot, event_ms: int = 0) -> bool:
-        """A whole book, fetched or kept by someone else; False if another is needed."""
+    def snapshot(
+        self, symbol: str, book: mapping.DepthSnapshot, event_ms: int = 0, asked: int = 0
+    ) -> bool:
+        """A book of `asked` levels, fetched or kept by someone else; False if another is needed."""
         slot = self.depths.get(symbol)
         if slot is None:
             return True
         if self._episodes.refuses(slot.source.symbol, "snapshot", mapping.bad_book(book)):
             return False
-        if not slot.book.snapshot(book.lastUpdateId, book.bids, book.asks):
+        if not slot.book.snapshot(book.lastUpdateId, book.bids, book.asks, asked):
             return False
         if self._episodes.refuses(
             slot.source.symbol, "snapshot", _CROSSED if slot.book.crossed() else ""
@@ -391,6 +393,12 @@ class FrameRouter:
         elif slot.book.crossed():
             slot.book.invalidate()
             self._episodes.refuses(slot.source.symbol, "depth", _CROSSED)
+            self._ask_book(update.s)
+        elif not slot.book.reaches(self._levels):
+            slot.book.invalidate()
+            slot.book.difference(update.U, update.u, update.b, update.a)
+            self._counters.held += 1
+            log.debug("book_left_its_snapshot", venue=self._venue, symbol=update.s)
             self._ask_book(update.s)
         else:
             self._push_depth(slot, update.E)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from enum import Enum
+from math import inf
 
 from foxtrot.model.objects import Levels
 
@@ -62,6 +63,7 @@ class OrderBook:
         self._bids, self._asks = Side(), Side()
         self._waiting: list[tuple[int, int, Change, Change]] = []
         self._last_id = self._olds = 0
+        self._lowest, self._highest = 0.0, inf
         self.valid = False
 
     def difference(self, first_id: int, last_id: int, bids: Change, asks: Change) -> Outcome:
@@ -81,12 +83,21 @@ class OrderBook:
         self._apply(last_id, bids, asks)
         return Outcome.APPLIED
 
-    def snapshot(self, last_id: int, bids: Change, asks: Change) -> bool:
-        """Start from a snapshot; False if it is older than what waits: another is needed."""
+    def snapshot(self, last_id: int, bids: Change, asks: Change, asked: int = 0) -> bool:
+        """Start from a snapshot; False if it is older than what waits: another is needed.
+
+        Args:
+            last_id: The update that it was made after.
+            bids: Best first.
+            asks: Best first.
+            asked: How many levels a side were asked for: one that has as many may go on. 0 if all.
+        """
         newer = [change for change in self._waiting if change[1] > last_id]
         if newer and newer[0][0] > last_id + 1:
             return False
         self._bids, self._asks = Side(bids), Side(asks)
+        self._lowest = bids[-1][0] if 0 < asked <= len(bids) else 0.0
+        self._highest = asks[-1][0] if 0 < asked <= len(asks) else inf
         self._last_id, self._olds, self.valid, self._waiting = last_id, 0, True, []
         # All of them, also past a gap: those wait for the next snapshot.
         return Outcome.GAP not in [self.difference(*change) for change in newer]
@@ -99,6 +110,13 @@ class OrderBook:
     def best(self, levels: int) -> tuple[Levels, Levels]:
         """The best `levels` bids and asks, best first."""
         return tuple(self._bids.levels[: -levels - 1 : -1]), tuple(self._asks.levels[:levels])
+
+    def reaches(self, levels: int) -> bool:
+        """Whether the best `levels` are known: beyond its snapshot only what changed since is."""
+        bids, asks = self._bids.prices, self._asks.prices
+        low = bids[-levels] if len(bids) >= levels else 0.0
+        high = asks[levels - 1] if len(asks) >= levels else inf
+        return self._lowest <= low and high <= self._highest
 
     def crossed(self) -> bool:
         """Whether the best bid is at or above the best ask: the book cannot be right."""

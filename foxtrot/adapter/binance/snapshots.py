@@ -177,7 +177,7 @@ class Snapshots:
         except UnknownSymbol as error:
             await self._lose(StreamKey(Channel.DEPTH, symbol, Exchange.BINANCE), error)
             return True
-        return self._frames.snapshot(symbol, book)
+        return self._frames.snapshot(symbol, book, asked=BOOK_LEVELS)
 
     async def _tickers(
         self, symbols: Sequence[str], unlisted: dict[str, UnknownSymbol]

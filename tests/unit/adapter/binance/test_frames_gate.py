@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from foxtrot.adapter.binance import mapping
-from foxtrot.model.objects import TickData
+from foxtrot.model.objects import DepthData, TickData
 from tests.support.binance_frames import AT_MS, Routed, candle, day, depth, quote, snapshot, trade
 
 # -- never older ------------------------------------------------------------------------------
@@ -125,6 +125,21 @@ def test_a_rejected_quote_is_logged_once_per_episode(
 
 
 # -- books ------------------------------------------------------------------------------------
+
+
+def test_a_market_that_leaves_the_snapshot_asks_for_another(routed: Routed) -> None:
+    """Of the levels beyond it only those that changed since are known: they are not told as all."""
+    bids = [(100.0 - n, 1.0) for n in range(20)]
+    asks = [(101.0 + n, 1.0) for n in range(20)]
+    assert routed.router.snapshot("BTCUSDT", mapping.DepthSnapshot(9, bids, asks), asked=20)
+    events = len(routed.events)
+    routed(depth(10, 10, "100.0", "0"))
+    assert (len(routed.events), routed.gaps) == (events, ["BTCUSDT"])
+    assert routed.counts == {"held": 1}
+    bids.append((80.0, 500.0))
+    assert routed.router.snapshot("BTCUSDT", mapping.DepthSnapshot(9, bids, asks), asked=21)
+    assert isinstance(routed.last, DepthData)
+    assert routed.last.bids == tuple(bids[1:])
 
 
 def test_a_gap_asks_for_a_snapshot_and_hides_the_levels(routed: Routed) -> None:

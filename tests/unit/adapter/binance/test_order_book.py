@@ -29,6 +29,29 @@ def test_a_snapshot_is_shown_best_first() -> None:
     assert book.best(5) == (tuple(BIDS), tuple(ASKS))
 
 
+def test_a_book_does_not_reach_beyond_its_snapshot() -> None:
+    """What rests there is told only when it changes, so that nobody knows the next best price."""
+    book = OrderBook()
+    assert book.snapshot(7, BIDS, ASKS, asked=2)
+    assert book.reaches(2)
+    assert not book.reaches(3)
+    book.difference(8, 8, [(99.0, 0.0), (90.0, 1.0)], [])
+    assert book.reaches(1)
+    assert not book.reaches(2)
+    book.difference(9, 9, [(98.5, 1.0)], [(101.0, 0.0), (110.0, 1.0)])
+    assert not book.reaches(2)
+    book.difference(10, 10, [], [(101.5, 1.0)])
+    assert book.reaches(2)
+
+
+def test_a_book_that_was_shown_whole_reaches_everywhere() -> None:
+    """The venue gave fewer levels than were asked for: there are no others."""
+    book = OrderBook()
+    assert book.snapshot(7, BIDS, ASKS, asked=3)
+    book.difference(8, 8, [(99.0, 0.0), (98.0, 0.0)], [])
+    assert book.reaches(20)
+
+
 def test_best_gives_no_more_levels_than_asked() -> None:
     """The number of levels is a bound for each side of its own."""
     assert at(7).best(1) == ((BIDS[0],), (ASKS[0],))
