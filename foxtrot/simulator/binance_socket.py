@@ -14,11 +14,12 @@ from foxtrot.simulator.binance_api import Venue as ApiVenue
 from foxtrot.simulator.binance_connection import Connection
 from foxtrot.simulator.binance_keys import Credentials
 from foxtrot.simulator.binance_orders import METHODS, Asker
-from foxtrot.simulator.binance_params import refusal
+from foxtrot.simulator.binance_params import number_of, refusal
 from foxtrot.simulator.binance_payloads import encode
 from foxtrot.simulator.binance_user import UserStreams
 
 PATH = "/ws-api/v3"
+_NUMBER_MAX = 10**9
 _PUBLIC = {
     "ping": "/api/v3/ping",
     "time": "/api/v3/time",
@@ -76,8 +77,8 @@ class ApiCommands:
         params = {name: _text(raw) for name, raw in call.params.items()}
         self._venue.seen.requested("WS", call.method, params)
         if call.method == "userDataStream.unsubscribe":
-            number = params.get("subscriptionId")
-            self._venue.users.unsubscribe(self._connection, int(number) if number else None)
+            number = number_of(params, "subscriptionId", -1, low=0, high=_NUMBER_MAX)
+            self._venue.users.unsubscribe(self._connection, None if number < 0 else number)
             return b"{}"
         if call.method == "userDataStream.subscribe":
             raise refusal(-1099, "Not found, authenticated, or authorized.")

@@ -71,6 +71,8 @@ async def test_the_answer_goes_before_the_report(listener: Trader) -> None:
 async def test_one_stream_per_account_and_connection(listener: Trader) -> None:
     """A second one is refused, until the first was given back."""
     assert (await listener.call(SUBSCRIBE)).error == (400, -2035)
+    wrong = await listener.call("userDataStream.unsubscribe", subscriptionId="mine")
+    assert wrong.error == (400, -1100)
     assert (await listener.call("userDataStream.unsubscribe", subscriptionId=0)).body == {}
     assert (await listener.call(SUBSCRIBE)).body == {"subscriptionId": 1}
     assert (await listener.call("userDataStream.subscribe")).error == (400, -1099)
