@@ -178,8 +178,8 @@ class SimulatedBinance(SimulatedVenue):
         for name in streams:
             connection.streams[name] = None
             self._listeners.setdefault(name, {})[connection.number] = connection
-            if self._publisher.open(name):
-                self.wake(name.partition("@")[0].upper())
+            for symbol in self._publisher.open(name):
+                self.wake(symbol)
         if self._blast is not None:
             self._blast.begin(connection)
 
@@ -228,7 +228,7 @@ class SimulatedBinance(SimulatedVenue):
                 continue
             for each in frames:
                 connection.deliver(stream, each)
-        if frames:
+        if frames and symbol:
             self._note_last(symbol, channel)
 
     def _note_last(self, symbol: str, channel: str) -> None:

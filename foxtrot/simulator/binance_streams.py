@@ -28,6 +28,10 @@ PERIODS_MS = {
 }
 """Each channel and how often it speaks at most; 0 means with every update."""
 
+ALL = "!miniTicker@arr"
+"""The stream of the statistics of all symbols; it speaks once a second, of those that moved."""
+
+_ALL_MS = PERIODS_MS["miniTicker"]
 _PARTIAL = re.compile(r"depth(5|10|20)(@100ms)?")
 
 
@@ -66,7 +70,7 @@ def parse_stream(name: str) -> tuple[str, str] | None:
 
 
 Emit = Callable[[str, str, str, bytes], None]
-"""Takes (stream, symbol, channel, frame)."""
+"""Takes (stream, symbol, channel, frame); the symbol is empty if it is about many."""
 
 
 class Publisher:
@@ -80,18 +84,26 @@ class Publisher:
     def __init__(self, market: Market, emit: Emit) -> None:
         self._market, self._emit = market, emit
         self._streams: dict[str, dict[str, _Stream]] = {}
+        self._all: _Stream | None = None
+        self._moved: dict[str, None] = {}
 
-    def open(self, name: str) -> bool:
-        """Begin a stream; False for a name the venue does not know, which stays silent."""
+    def open(self, name: str) -> tuple[str, ...]:
+        """Begin a stream; returns what it is about, nothing for a name that stays silent."""
+        if name == ALL:
+            self._all = self._all or _Stream(name)
+            return tuple(self._market.listings)
         parsed = parse_stream(name)
         if parsed is None or parsed[0] not in self._market.listings:
-            return False
+            return ()
         symbol, channel = parsed
         self._streams.setdefault(symbol, {}).setdefault(channel, _Stream(name))
-        return True
+        return (symbol,)
 
     def close(self, name: str) -> None:
         """End a stream that nobody listens to any more."""
+        if name == ALL:
+            self._all = None
+            self._moved.clear()
         parsed = parse_stream(name)
         if parsed is None:
             return
@@ -113,6 +125,21 @@ class Publisher:
             stream.cell = cell
             for frame in self._frames(channel, stream, step, event_ms):
                 self._emit(stream.name, step.symbol, channel, frame)
+        if self._all is not None:
+            self._publish_all(self._all, step, event_ms, at_once=at_once)
+
+    def _publish_all(self, stream: _Stream, step: Step, event_ms: int, *, at_once: bool) -> None:
+        self._moved[step.symbol] = None
+        cell = step.time_ms // _ALL_MS
+        if cell == stream.cell and not at_once:
+            return
+        stream.cell = cell
+        rows = [
+            wire.mini_ticker_event(symbol, self._market.day(symbol), event_ms)
+            for symbol in self._moved
+        ]
+        self._moved.clear()
+        self._emit(stream.name, "", "miniTicker", b"[%b]" % b",".join(rows))
 
     def _frames(self, channel: str, stream: _Stream, step: Step, event_ms: int) -> list[bytes]:
         symbol, market = step.symbol, self._market

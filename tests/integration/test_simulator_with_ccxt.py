@@ -109,6 +109,17 @@ async def test_best_prices_are_watched_and_unwatched(
     assert sim.subscriptions() == set()
 
 
+async def test_all_tickers_are_watched_if_no_symbols_are_named(
+    sim: SimulatedBinance, client: ccxt.pro.binance
+) -> None:
+    """One stream tells of every market there is, though nobody has asked for any of them."""
+    seen: set[str] = set()
+    async with asyncio.timeout(DEADLINE_S):
+        while seen != set(client.symbols):
+            seen |= set(await client.watch_tickers())
+    assert sim.subscriptions() == {"!miniTicker@arr"}
+
+
 async def test_the_ticker_is_watched_and_unwatched(
     sim: SimulatedBinance, client: ccxt.pro.binance
 ) -> None:

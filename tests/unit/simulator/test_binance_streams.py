@@ -34,8 +34,8 @@ def test_a_stream_name_is_symbol_and_channel(name: str, parsed: tuple | None) ->
 class Desk:
     """A publisher with its market, and what it sent."""
 
-    def __init__(self) -> None:
-        self.market = Market.of(["BTCUSDT"], seed=5, now_ms=START)
+    def __init__(self, *symbols: str) -> None:
+        self.market = Market.of(symbols or ("BTCUSDT",), seed=5, now_ms=START)
         self.sent: list[dict] = []
         self.publisher = Publisher(self.market, self.take)
 
@@ -81,6 +81,20 @@ def test_an_unknown_stream_is_accepted_and_silent() -> None:
     desk.publisher.close("xyzusdt@bookTicker")
     desk.publisher.close("nonsense")
     assert desk.run(10) == []
+
+
+def test_the_stream_of_all_symbols_speaks_once_a_second_of_those_that_moved() -> None:
+    """What `watch_tickers` of an SDK listens to, if it is given no symbols."""
+    desk = Desk("BTCUSDT", "ETHUSDT")
+    assert desk.publisher.open("!miniTicker@arr") == ("BTCUSDT", "ETHUSDT")
+    desk.run(1)
+    frames = desk.run(100)
+    assert len(frames) == 10
+    assert {(row["e"], row["s"]) for frame in frames for row in frame} == {
+        ("24hrMiniTicker", "BTCUSDT")
+    }
+    desk.publisher.close("!miniTicker@arr")
+    assert desk.run(20) == []
 
 
 def test_a_closed_stream_is_silent() -> None:
