@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
+from foxtrot.core.redaction import TEXT_LIMIT, scrub
 from foxtrot.errors import Action, ErrorClass, FoxtrotError, VenueUnavailable
 from foxtrot.execution.reports import Known, Unknown
 from foxtrot.gateway.session import BaseSession
@@ -49,8 +50,7 @@ class BaseOrderSession(BaseSession[VenueT]):
         except FoxtrotError as error:
             return self._unknown(error)
         except ValueError as error:
-            log.warning("answer_not_believed", venue=self._venue.name, reason=str(error))
-            return self._unknown(self._unbelievable())
+            return self._unknown(self._unbelievable(error))
 
     def _unknown(self, error: FoxtrotError) -> Unknown:
         """No answer; where asking on would hammer or help nothing, the session ends too."""
@@ -64,5 +64,6 @@ class BaseOrderSession(BaseSession[VenueT]):
         """Whether nothing more should be asked for now; one symbol that is gone is no reason."""
         return error.action is Action.STOP and error.error_class is not ErrorClass.SYMBOL
 
-    def _unbelievable(self) -> VenueUnavailable:
-        return VenueUnavailable(self._venue.name, "", "an answer cannot be believed")
+    def _unbelievable(self, error: ValueError) -> VenueUnavailable:
+        words = scrub(str(error), limit=TEXT_LIMIT)
+        return VenueUnavailable(self._venue.name, "", f"an answer cannot be believed: {words}")

@@ -115,8 +115,8 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
         try:
             await self._lists.ask()
             await self._ask_holdings()
-        except ValueError:
-            raise self._unbelievable() from None
+        except ValueError as error:
+            raise self._unbelievable(error) from None
 
     async def run(self) -> None:
         """Wait for the loss of the connection; look up meanwhile what the account holds."""

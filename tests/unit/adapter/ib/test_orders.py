@@ -281,6 +281,20 @@ async def test_what_cannot_be_read_is_not_called_absent(
             assert [each.orderid for each in found.items] == ["fx-1"]
 
 
+async def test_a_session_that_cannot_begin_says_what_it_does_not_believe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A fill is never passed over: what is wrong with it is said, so that somebody can look."""
+    async with desk_of() as desk:
+        async with desk.session() as session:
+            await session.place(intent())
+            desk.gateway.desk.fill("fx-1")
+        monkeypatch.setattr(order_mapping, "_LARGEST", Decimal(10))
+        async with desk.session(sync=False) as session:
+            with pytest.raises(VenueUnavailable, match=r"cannot be believed: 50\.0 is no price"):
+                await session.sync()
+
+
 async def test_a_message_that_cannot_be_read_is_told_to_people_once() -> None:
     """The library could not decode it: it may have been a fill, so all is asked for again."""
     async with desk_of() as desk, desk.session() as session:
