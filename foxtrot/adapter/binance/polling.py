@@ -14,7 +14,7 @@ from foxtrot.core.logs import get_logger
 from foxtrot.errors import Action, UnknownSymbol, VenueError
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.gateway.episodes import Episodes
-from foxtrot.model.constants import Channel, Exchange, Interval, StreamState
+from foxtrot.model.constants import Channel, Exchange, Interval, Lane, StreamState
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import Source
 
@@ -127,7 +127,7 @@ class PollingSession(BinanceSession):
             reason = mapping.bad_rest_ticker(ticker)
             if not self._episodes.refuses(source.symbol, "tick", reason):
                 mark.tick = mapping.tick_of_rest(ticker, source, recv_ns)
-                self._venue.port.on_tick(mark.tick)
+                self._venue.port.on_tick(mark.tick, self._lane(key))
 
     def _give_up(self, key: StreamKey, error: UnknownSymbol) -> None:
         if self._keys.pop(key, None) is not None:
@@ -142,7 +142,8 @@ class PollingSession(BinanceSession):
         reason = mapping.bad_book(book)
         if not self._episodes.refuses(source.symbol, "depth", reason):
             best = tuple(book.bids[:levels]), tuple(book.asks[:levels])
-            self._venue.port.on_depth(mapping.depth(source, 0, time.time_ns(), best))
+            depth = mapping.depth(source, 0, time.time_ns(), best)
+            self._venue.port.on_depth(depth, self._lane(key))
 
     async def _trades(self, key: StreamKey) -> None:
         params: dict[str, str | int] = {"symbol": key.symbol, "limit": _TRADES_AT_ONCE}
@@ -186,6 +187,10 @@ class PollingSession(BinanceSession):
             bar = mapping.bar_of_row(row, source, interval, rows[-1][0])
             mark.at = end if bar.closed else max(mark.at, mapping.first_number(row[0]))
             self._venue.port.on_bar(bar)
+
+    def _lane(self, key: StreamKey) -> Lane:
+        request = self._venue.port.request_of(key)
+        return Lane.LATEST if request is None or request.conflate else Lane.BOUNDED
 
     def _source(self, key: StreamKey) -> Source | None:
         """The source, if the stream is still wanted now that the answer is here."""

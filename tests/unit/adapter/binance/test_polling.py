@@ -19,9 +19,10 @@ from foxtrot.adapter.binance.session import Venue
 from foxtrot.adapter.binance.settings import BinanceSettings
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.gateway.counters import FeedCounters
-from foxtrot.model.constants import Channel, Exchange, Interval, StreamState
+from foxtrot.model.constants import Channel, Exchange, Interval, Lane, StreamState
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import BarData, DepthData, MarketTradeData, TickData
+from foxtrot.model.requests import SubscribeRequest
 from tests.support.clock import ManualClock
 
 DEADLINE_S = 10.0
@@ -61,8 +62,21 @@ class Port:
         self.clock = ManualClock()
         self.told: list[object] = []
         self.errors: list[errors.FoxtrotError] = []
-        self.on_tick = self.on_depth = self.on_market_trade = self.on_bar = self.told.append
+        self.on_market_trade = self.on_bar = self.told.append
         self.on_error = self.errors.append
+        self.lanes: list[Lane] = []
+        self.conflate = True
+
+    def on_tick(self, item: object, lane: Lane = Lane.LATEST) -> None:
+        """Take what may be conflated, and where it is put."""
+        self.told.append(item)
+        self.lanes.append(lane)
+
+    on_depth = on_tick
+
+    def request_of(self, key: StreamKey) -> SubscribeRequest:
+        """What the user asked for."""
+        return SubscribeRequest(key.symbol, key.exchange, key.channel, conflate=self.conflate)
 
 
 class PolledVenue:
@@ -171,6 +185,18 @@ async def test_a_polled_stream_was_heard_with_its_last_answer(
     await polled(session, venue, TICK, prints)
     assert before_ns <= venue.marks.heard_ns(TICK) <= venue.marks.heard_ns(prints)
     assert venue.marks.heard_ns(unwanted) == 0
+
+
+@pytest.mark.parametrize(("conflate", "lane"), [(True, Lane.LATEST), (False, Lane.BOUNDED)])
+async def test_who_wants_every_tick_gets_every_tick_of_polling_too(
+    session: PollingSession, venue: PolledVenue, conflate: bool, lane: Lane
+) -> None:
+    """A slow consumer is given them in order, not the newest alone; books likewise."""
+    venue.port.conflate = conflate
+    venue.will_answer("ticker/24hr", [ticker()])
+    venue.will_answer("depth", mapping.DepthSnapshot(1, [(100.0, 1.0)], [(101.0, 1.0)]))
+    await polled(session, venue, TICK, DEPTH)
+    assert venue.port.lanes == [lane, lane]
 
 
 async def test_what_was_not_asked_for_is_ignored(
