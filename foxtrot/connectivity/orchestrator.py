@@ -21,7 +21,8 @@ from foxtrot.errors import FoxtrotError, StreamingError, UnknownSymbol, VenueErr
 from foxtrot.model.constants import StreamState
 from foxtrot.model.health import StreamKey
 
-NS_PER_S = 1_000_000_000
+_LEAST_WAIT_S = 0.001
+"""A timer may come a moment before its time: whoever looks then looks again, but not at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class SubscriptionOrchestrator:
         """Wait until something is to be done, and do it."""
         await self._wait_changed()
         self._changed.clear()
-        self.book.retry_due(self._clock.time_ns())
+        self.book.retry_due(self._clock.monotonic(), self._clock.time_ns())
         await self._close_difference(session)
 
     def doubt(self, reason: str) -> None:
@@ -140,8 +141,8 @@ class SubscriptionOrchestrator:
         self._changed.set()
 
     async def _wait_changed(self) -> None:
-        due_ns = self.book.next_retry_ns()
-        wait_s = None if due_ns is None else max(due_ns - self._clock.time_ns(), 0) / NS_PER_S
+        due_at = self.book.next_retry_at()
+        wait_s = None if due_at is None else max(due_at - self._clock.monotonic(), _LEAST_WAIT_S)
         try:
             async with asyncio.timeout(wait_s):
                 await self._changed.wait()
@@ -197,10 +198,10 @@ class SubscriptionOrchestrator:
 
     def _fail(self, refused: Mapping[StreamKey, FoxtrotError]) -> None:
         now_ns = self._clock.time_ns()
-        retry_ns = now_ns + int(self._config().refused_retry_s * NS_PER_S)
+        retry_at = self._clock.monotonic() + self._config().refused_retry_s
         for key, error in refused.items():
             hopeless = isinstance(error, UnknownSymbol)
-            news = self.book.refused(key, str(error), now_ns, None if hopeless else retry_ns)
+            news = self.book.refused(key, str(error), now_ns, None if hopeless else retry_at)
             if news:
                 self._log.warning("subscription_refused", stream=str(key), **labels(error))
                 self._listener.on_error(error)

@@ -20,15 +20,15 @@ class Entry:
     """State of one wanted stream.
 
     `failures` counts attempts that were not answered; a refused stream is asked for again at
-    `retry_ns`, or with the next session if that is None. A stream that stood still is doubtful: it
-    counts as STALE until it brings something.
+    `retry_at` (monotonic seconds), or with the next session if that is None. A stream that stood
+    still is doubtful: it counts as STALE until it brings something.
     """
 
     state: StreamState
     since_ns: int
     reason: str = ""
     failures: int = 0
-    retry_ns: int | None = None
+    retry_at: float | None = None
     doubtful: bool = False
 
     @property
@@ -99,7 +99,7 @@ class SubscriptionManager:
             self._early.pop(key, None)
 
     def refused(
-        self, key: StreamKey, reason: str, now_ns: int, retry_ns: int | None = None
+        self, key: StreamKey, reason: str, now_ns: int, retry_at: float | None = None
     ) -> bool:
         """The venue will not give this stream; returns whether that is news."""
         self._early.pop(key, None)
@@ -107,7 +107,7 @@ class SubscriptionManager:
         if entry is None:
             return False
         self._wanted[key] = Entry(
-            StreamState.FAILED, now_ns, reason, 0, retry_ns, entry.state is StreamState.STALE
+            StreamState.FAILED, now_ns, reason, 0, retry_at, entry.state is StreamState.STALE
         )
         return entry.reason != reason
 
@@ -143,17 +143,17 @@ class SubscriptionManager:
             if entry.state is StreamState.FAILED:
                 self._wanted[key] = Entry(StreamState.PENDING, now_ns, entry.reason)
 
-    def retry_due(self, now_ns: int) -> None:
+    def retry_due(self, now: float, now_ns: int) -> None:
         """What was refused for a while is pending again when its time has come."""
         for key, entry in self._wanted.items():
-            if entry.retry_ns is not None and entry.retry_ns <= now_ns:
+            if entry.retry_at is not None and entry.retry_at <= now:
                 self._wanted[key] = Entry(
                     StreamState.PENDING, now_ns, entry.reason, doubtful=entry.doubtful
                 )
 
-    def next_retry_ns(self) -> int | None:
-        """When the next refused stream is to be asked for again."""
-        times = (entry.retry_ns for entry in self._wanted.values())
+    def next_retry_at(self) -> float | None:
+        """When the next refused stream is to be asked for again, in monotonic seconds."""
+        times = (entry.retry_at for entry in self._wanted.values())
         return min((at for at in times if at is not None), default=None)
 
     def entry(self, key: StreamKey) -> Entry | None:

@@ -215,7 +215,7 @@ def refused_for_ever(patch: pytest.MonkeyPatch) -> None:
     refused = SubscriptionManager.refused
 
     def broken(
-        self: SubscriptionManager, key: StreamKey, reason: str, now_ns: int, retry_ns: int | None
+        self: SubscriptionManager, key: StreamKey, reason: str, now_ns: int, retry_at: float | None
     ) -> bool:
         return refused(self, key, reason, now_ns)
 

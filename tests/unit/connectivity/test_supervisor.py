@@ -416,6 +416,22 @@ def test_a_short_pause_is_no_absence() -> None:
 # ------------------------------------------------------------------ refusals
 
 
+def test_a_refused_stream_comes_back_though_the_clock_is_set_back() -> None:
+    """How long it waits is no matter of the wall clock, which may go back by an hour."""
+    clock = SleepyClock()
+    with Rig(replace(PATIENT, refused_retry_s=0.05), clock) as rig:
+        rig.venue.refused[tick("BAD")] = VenueUnavailable("FAKE", "", "not now")
+        rig.start("BAD")
+        rig.wait_state(S.DEGRADED)
+
+        def set_back() -> None:
+            rig.venue.refused.clear()
+            clock.slept_s = -3_600.0
+
+        rig.call(set_back)
+        rig.wait_state(S.READY)
+
+
 def test_a_refused_stream_degrades_and_is_asked_for_once(rig: Rig) -> None:
     """One bad symbol harms no other, is named, and is no reason to ask again."""
     bad, error = tick("BAD"), UnknownSymbol("FAKE", "-1121", "no such symbol")
