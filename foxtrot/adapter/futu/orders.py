@@ -188,6 +188,8 @@ class OrderSession(FutuSession, BaseOrderSession[Venue]):
             answer = await self.balances()
             if isinstance(answer, Balances):
                 self._listener.on_balances(answer)
+            elif answer.error is None:  # it may be had the next time
+                self._whole.feed.changed.set()
             await asyncio.sleep(BALANCES_S)
 
     @property
