@@ -83,6 +83,8 @@ class IbClient:
         self.lost: asyncio.Future[FoxtrotError] = asyncio.get_running_loop().create_future()
         self.accounts: tuple[str, ...] = ()
         self.server_version = 0
+        self.line_down = ""
+        """Why TWS cannot reach IB; empty while it can. It may say so right behind its welcome."""
         self.read: Callable[[bytes], None] = _unread
         """Takes what the socket brings; the SDK's own reader unless a faster one is set."""
         self._raw: RawClient | None = None
@@ -362,6 +364,10 @@ class IbClient:
         if req_id < 0:
             say = log.warning if effect in _LOUD else log.debug
             say("tws_says", venue=self._venue, client_id=self.client_id, code=code, text=text)
+        if effect is Effect.LINE_DOWN:
+            self.line_down = f"{code}: {scrub(text, limit=TEXT_LIMIT)}"
+        elif effect in (Effect.LINE_BACK, Effect.LINE_BACK_EMPTY):
+            self.line_down = ""
         if code == TOO_MANY_MESSAGES:
             self._pace.violated(PaceScope.MESSAGES)
         if effect is Effect.CLOSED:

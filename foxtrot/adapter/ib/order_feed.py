@@ -79,8 +79,6 @@ class OrderFeed:
         """What a list that is under way has shown, by the slip's identity."""
         self.counting = False
         """Whether balances are being asked for: the answer tells them, not each of its rows."""
-        self.line_down = ""
-        """Why TWS cannot reach IB; empty while it can."""
         self.unread = 0
         """Messages that could not be read; a list that is taken meanwhile proves no absence."""
         self._told_unread: set[str] = set()
@@ -207,7 +205,7 @@ class OrderFeed:
         if slip is not None:
             self._take_error(slip, code, text)
         elif req_id <= 0:
-            self._take_line(code, text)
+            self._take_line(code)
 
     def _take_error(self, slip: Slip, code: int, text: str) -> None:
         words, proof = evidence.words(code, text), evidence.proof_of(code)
@@ -234,12 +232,8 @@ class OrderFeed:
         if new is not None and not asked and not slip.has_ended:
             self._listener.on_missed(f"what error {code} means for {slip.orderid}")
 
-    def _take_line(self, code: int, text: str) -> None:
-        effect = effect_of(code)
-        if effect is Effect.LINE_DOWN:
-            self.line_down = evidence.words(code, text)
-        elif effect in (Effect.LINE_BACK, Effect.LINE_BACK_EMPTY):
-            self.line_down = ""
+    def _take_line(self, code: int) -> None:
+        if effect_of(code) in (Effect.LINE_BACK, Effect.LINE_BACK_EMPTY):
             self._listener.on_missed("TWS was without IB for a while")
 
     # -- the account ------------------------------------------------------------------------

@@ -176,8 +176,8 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
     async def _place(self, intent: OrderIntent, until: float) -> Answer:
         request, sent = intent.request, list[Slip]()
         try:
-            if self._feed.line_down:
-                return NotSent(f"TWS cannot reach IB ({self._feed.line_down})")
+            if self.client.line_down:
+                return NotSent(f"TWS cannot reach IB ({self.client.line_down})")
             async with asyncio.timeout_at(until):
                 contracts = self._venue.contracts
                 found = await contracts.resolve(self.client, request.symbol, request.exchange)
@@ -221,8 +221,8 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
     async def _cancel(self, record: OrderRecord, until: float) -> Answer:
         slip: Slip | Answer | None = None
         try:
-            if self._feed.line_down:
-                return NotSent(f"TWS cannot reach IB ({self._feed.line_down})")
+            if self.client.line_down:
+                return NotSent(f"TWS cannot reach IB ({self.client.line_down})")
             async with asyncio.timeout_at(until):
                 slip = await self._slip_of(record)
                 return await self._cancel_now(slip) if isinstance(slip, Slip) else slip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from typing import cast
 
 import pytest
 
@@ -14,7 +15,9 @@ from foxtrot.errors import ConnectionClosed, VenueUnavailable
 from foxtrot.execution.reports import Known, OrderState, Unknown
 from foxtrot.gateway.trading import Accepted, Balances, Doubtful, NotSent, Refused
 from foxtrot.model.constants import OrderType
-from tests.support.ib_trading import AAPL, SMART, desk_of, intent
+from foxtrot.simulator.ib import SimulatedIb
+from tests.support.ib_door import WELCOME, Door, frame, standing
+from tests.support.ib_trading import AAPL, SMART, Desk, desk_of, intent
 
 
 async def test_an_order_is_accepted_filled_and_its_fee_known() -> None:
@@ -351,6 +354,17 @@ async def test_while_tws_has_lost_ib_nothing_is_sent_and_then_all_is_asked() -> 
         desk.gateway.faults.inject("notice", code=1102, body="Connectivity restored")
         await desk.told.until(lambda: desk.told.missed)
         assert isinstance(await session.place(intent()), Accepted)
+
+
+async def test_a_line_that_is_down_from_the_start_stops_orders_too() -> None:
+    """TWS says 2110 right behind its welcome, before anybody else listens."""
+    lost = frame(4, 2, -1, 2110, "Connectivity is broken", "")
+    async with standing(Door(welcome=WELCOME + lost)) as door:
+        desk = Desk(cast("SimulatedIb", door))
+        desk.patience_s = 0.2
+        async with desk.session(sync=False) as session:
+            answer = await session.place(intent())
+            assert answer == NotSent("TWS cannot reach IB (2110: Connectivity is broken)")
 
 
 async def test_a_cancel_is_sent_again_while_the_answer_to_the_first_is_awaited() -> None:
