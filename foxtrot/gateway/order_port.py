@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
 from typing import ClassVar
 
@@ -113,6 +114,7 @@ class OrderPort(Publisher, Listener, ABC):
             TypeError: It is not an OrderRequest.
         """
         check_type(request, OrderRequest)
+        request = _plain(request)
         with correlated("order"):
             desk, refusal = self._desk, self._cannot_send(request)
             if desk is None or refusal:
@@ -139,7 +141,8 @@ class OrderPort(Publisher, Listener, ABC):
             return ""
         asked = record.intent.request
         left = float(record.volume - record.traded)
-        request = msgspec.structs.replace(asked, price=price or asked.price, volume=volume or left)
+        changed = msgspec.structs.replace(asked, price=price or asked.price, volume=volume or left)
+        request = _plain(changed)
         with correlated("order"):
             return f"{self.adapter_name}.{desk.modify(orderid, request)}"
 
@@ -283,6 +286,21 @@ class OrderPort(Publisher, Listener, ABC):
             return journal
 
         return await aside(work, f"journal-{account}")
+
+
+def _plain(request: OrderRequest) -> OrderRequest:
+    """The request in Python's own numbers: numpy's floats can be neither written down nor sent."""
+    given: dict[str, object] = {
+        "volume": request.volume,
+        "price": request.price,
+        "stop_price": request.stop_price,
+    }
+    odd = {
+        field: float(value)
+        for field, value in given.items()
+        if isinstance(value, Real) and type(value) not in (float, int, bool)
+    }
+    return msgspec.structs.replace(request, **odd) if odd else request
 
 
 def check_type(request: object, kind: type) -> None:

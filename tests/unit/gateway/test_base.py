@@ -520,6 +520,23 @@ def test_an_order_is_refused_in_words_and_as_an_event(house: House) -> None:
     assert not order.is_active()
 
 
+class Figure(float):
+    """A float as numpy makes them: no journal can write it, and its repr is no number."""
+
+    def __repr__(self) -> str:
+        return f"np.float64({float(self)!r})"
+
+
+def test_an_order_may_be_made_of_numpys_numbers(house: House) -> None:
+    """They are the numbers that they look like; the guard could not judge them."""
+    price, volume = Figure(1.5), Figure(2.0)
+    request = OrderRequest("A", Exchange.BINANCE, Direction.LONG, OrderType.LIMIT, volume, price)
+    house.adapter.send_order(request)
+    order = house.log.wait_type(EVENT_ORDER)
+    assert isinstance(order, OrderData)
+    assert repr((order.price, order.volume)) == "(1.5, 2.0)"
+
+
 def test_what_an_adapter_without_trading_is_asked_does_no_harm(house: House) -> None:
     """vnpy's code may call these on any gateway."""
     house.adapter.cancel_order(CancelRequest("1", "A", Exchange.BINANCE))
