@@ -27,7 +27,8 @@ def test_what_is_held_is_asked_for_until_it_is_told(unknown: Unknown, asked: int
     """A fill changes it, and the first question fails: it is asked again, unless for nothing."""
 
     async def play() -> None:
-        told, answers = list[Balances](), [unknown, Balances()]
+        told = list[Balances]()
+        answers: list[Balances | Unknown] = [unknown, Balances()]
         venue = SimpleNamespace(settings=SimpleNamespace(endpoint="127.0.0.1:1"))
         listener = cast("TradingListener", SimpleNamespace(on_balances=told.append))
         session = OrderSession(cast("Venue", venue), FeedCounters(), listener, lambda orderid: None)
