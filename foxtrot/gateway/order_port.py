@@ -34,6 +34,7 @@ from foxtrot.model.requests import CancelRequest, OrderRequest
 
 log = get_logger("foxtrot.gateway")
 
+_PYTHONS: frozenset[type] = frozenset({float, int, bool})
 _KEPT_NS = 30 * 86_400 * NS_PER_S
 """How long the journal keeps orders that ended; venues list fills for less."""
 
@@ -298,7 +299,7 @@ def _plain(request: OrderRequest) -> OrderRequest:
     odd = {
         field: float(value)
         for field, value in given.items()
-        if isinstance(value, Real) and type(value) not in (float, int, bool)
+        if type(value) not in _PYTHONS and isinstance(value, Real)
     }
     return msgspec.structs.replace(request, **odd) if odd else request
 
