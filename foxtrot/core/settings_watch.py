@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from foxtrot.core import strict_json
+from foxtrot.core.aside import aside
 from foxtrot.core.logs import get_logger
 from foxtrot.core.redaction import scrub
 from foxtrot.core.settings import Changes, Settings, changes
@@ -64,15 +65,18 @@ class SettingsWatcher:
 
     async def _look(self) -> None:
         try:
-            fresh = await asyncio.to_thread(self._read)
+            fresh = await aside(self._read, "settings")
         except ConfigurationError as error:
             self._fail(error)
+            return
+        except RuntimeError as error:  # there is no thread to be had
+            self._fail(ConfigurationError(self._where, "", f"cannot be looked at now: {error}"))
             return
         if fresh is not None:
             self._take(fresh)
 
     def _read(self) -> Settings | None:
-        """Return the settings if the file's content is new; runs in a worker thread."""
+        """Return the settings if the file's content is new; on a thread that a disk may keep."""
         try:
             data = strict_json.read(self._path)
         except ConfigurationError as error:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from foxtrot.core import strict_json
+from foxtrot.core.bridge import AsyncThreadBridge
 from foxtrot.core.settings import Changes, Settings
 from foxtrot.core.settings_watch import SettingsWatcher
 from foxtrot.errors import ConfigurationError
@@ -250,3 +252,45 @@ def test_the_watch_leaves_no_thread(path: Path) -> None:
     for thread in left:
         thread.join(TIMEOUT_S)
     assert not any(thread.is_alive() for thread in left)
+
+
+def test_a_disk_that_hangs_holds_up_no_end(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read that does not return keeps neither the bridge from stopping nor the process alive."""
+    reading, go = threading.Event(), threading.Event()
+    owner = _Owner()
+    watcher = SettingsWatcher(path, owner.on_change, owner.on_error)
+
+    def hang(path: Path) -> bytes:
+        reading.set()
+        go.wait(TIMEOUT_S)
+        return b"{}"
+
+    monkeypatch.setattr(strict_json, "read", hang)
+    bridge = AsyncThreadBridge("test-bridge")
+    bridge.start()
+    try:
+        bridge.submit(watcher.watch(), name="settings.watch")
+        assert reading.wait(TIMEOUT_S)
+        bridge.stop(timeout=2.0)
+        assert not [t for t in threading.enumerate() if t.name.startswith("test-bridge")]
+    finally:
+        go.set()
+        bridge.stop()
+
+
+async def test_a_look_for_which_there_is_no_thread_is_survived(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine out of threads is told once; the watch goes on when it has some again."""
+    owner, start = _Owner(), threading.Thread.start
+
+    def exhausted(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", exhausted)
+    async with _watching(path, owner):
+        assert await owner.error() == "cannot be looked at now: can't start new thread"
+        monkeypatch.setattr(threading.Thread, "start", start)
+        path.write_text(_polling(2))
+        _, difference = await owner.change()
+    assert difference == Changes(applied=("polling.interval",))
