@@ -14,7 +14,7 @@ from foxtrot.simulator.ib_connection import Connection
 from foxtrot.simulator.ib_contracts import Universe
 from foxtrot.simulator.ib_dispatch import Handlers, Room
 from foxtrot.simulator.ib_limits import INVALID, text_of
-from foxtrot.simulator.market import Market
+from foxtrot.simulator.market import Market, Step
 
 
 class Venue(Protocol):
@@ -41,8 +41,9 @@ class AccountRoom(Room):
         self._venue, self._cash = venue, dict(cash)
         self.accounts = {name: self._opened(name) for name in names}
         self._positions: dict[int, Connection] = {}
-        self._updates: dict[int, tuple[Connection, IbAccount]] = {}
+        self._updates: dict[int, tuple[Connection, str]] = {}
         self._asked: dict[tuple[int, int], tuple[Connection, asked.Asked]] = {}
+        self._told_s = 0
 
     def reset(self) -> None:
         """Every account is as it was in the beginning."""
@@ -72,20 +73,30 @@ class AccountRoom(Room):
         for key in [key for key in self._asked if key[0] == connection.number]:
             del self._asked[key]
 
+    def step(self, step: Step) -> None:
+        """The market moved: once a second, profits are told anew."""
+        second = step.time_ms // 1_000
+        if second == self._told_s:
+            return
+        self._told_s = second
+        for connection, request in tuple(self._asked.values()):
+            if isinstance(request, (asked.ReqPnL, asked.ReqPnLSingle)):
+                self._tell(connection, request)
+
     def changed(self, account: IbAccount, name: str) -> None:
         """Tell of a position that has changed, and of what changes with it."""
         holding = account.holdings[name]
         for connection in tuple(self._positions.values()):
             connection.deliver(_position(account, holding))
         for connection, owner in tuple(self._updates.values()):
-            if owner is account:
+            if owner == account.name:
                 connection.deliver(_portfolio(account, holding))
         self.revalued(account)
 
     def revalued(self, account: IbAccount) -> None:
         """Tell of the account's values, for example after a deposit."""
         for connection, owner in tuple(self._updates.values()):
-            if owner is account:
+            if owner == account.name:
                 self._send_values(connection, account)
         for connection, request in tuple(self._asked.values()):
             self._tell(connection, request)
@@ -111,7 +122,7 @@ class AccountRoom(Room):
         account = self._named(connection, request, request.account)
         if account is None:
             return
-        self._updates[connection.number] = (connection, account)
+        self._updates[connection.number] = (connection, account.name)
         if not self._lies(connection, request):
             self._send_values(connection, account)
             for holding in account.positions():

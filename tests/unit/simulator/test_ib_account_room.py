@@ -105,6 +105,35 @@ async def test_questions_with_an_id_are_answered_with_it(sim: SimulatedIb, trade
     assert await trader.told() == []
 
 
+async def test_profit_is_told_again_when_the_market_has_moved(
+    sim: SimulatedIb, trader: Trader
+) -> None:
+    """Once a second, though nobody trades; values and summaries wait for a trade."""
+    await trader.told(lambda: trader.client.reqPnL(3, "DU1", ""))
+    await trader.told(lambda: trader.client.reqPnLSingle(4, "DU1", "", 265598))
+    await trader.told(lambda: trader.client.reqAccountSummary(5, "All", "NetLiquidation"))
+    start_ms = sim.market.now_ms("AAPL") // 1_000 * 1_000 + 1_000
+    for step, bid in enumerate((300, 301, 302)):
+        sim.market.set_quote("AAPL", bid, start_ms + step * 400)
+    ((_, _, unrealized, _),) = rows(calls := await trader.told(), "pnl")
+    assert unrealized == pytest.approx(999, abs=1)
+    assert [name for name, _ in calls] == ["pnl", "pnlSingle"]
+    sim.market.set_quote("AAPL", 200, start_ms + 1_000)
+    assert [name for name, _ in await trader.told()] == ["pnl", "pnlSingle"]
+
+
+async def test_values_are_told_of_an_account_that_began_anew(
+    sim: SimulatedIb, trader: Trader
+) -> None:
+    """Who follows an account goes on following it when the venue has forgotten its orders."""
+    await trader.told(lambda: trader.client.reqAccountUpdates(True, "DU1"))
+    sim.desk.forget_orders()
+    sim.desk.deposit(1_000)
+    assert ("CashBalance", "1001000.00", "USD", "DU1") in rows(
+        await trader.told(), "updateAccountValue"
+    )
+
+
 async def test_an_account_that_is_not_there_is_an_error(trader: Trader) -> None:
     """321, and nothing is subscribed."""
     calls = await trader.told(lambda: trader.client.reqPnL(3, "DU9", ""))
