@@ -10,7 +10,7 @@ import itertools
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, KeysView, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Final, TypeVar
@@ -182,10 +182,11 @@ class Journal:
         ]
         return sorted(fills, key=lambda fill: (fill.ts_ns, fill.trade_id))
 
-    def trade_keys(self, since_ns: int = 0) -> set[tuple[str, str]]:
-        """(symbol, trade id) of every fill since then, so that none is told twice."""
-        fills = self._fills(rows.FILLS_SINCE, since_ns)
-        return {(fill.symbol, fill.trade_id) for fill in fills if fill.ts_ns >= since_ns}
+    def trade_keys(self, since_ns: int = 0) -> KeysView[tuple[str, str]]:
+        """(symbol, trade id) of every fill since then, oldest first, so that none is told twice."""
+        fills = sorted(self._fills(rows.FILLS_SINCE, since_ns), key=lambda fill: fill.ts_ns)
+        keys = ((fill.symbol, fill.trade_id) for fill in fills if fill.ts_ns >= since_ns)
+        return dict.fromkeys(keys).keys()
 
     def symbols_of_interest(self, since_ns: int = 0) -> set[tuple[str, Exchange]]:
         """(symbol, exchange) of every open order, and of every order or fill since then."""

@@ -186,7 +186,7 @@ class Life:
         journal = WatchedJournal.open(self.directory, ACCOUNT, clock=self.clock)
         journal.life = self
         records = journal.open_records()
-        self.before = journal.trade_keys()
+        self.before = set(journal.trade_keys())
         self.retold = {
             (each.symbol, each.trade_id)
             for each in journal.fills_of(record.orderid for record in records)

@@ -117,6 +117,14 @@ def test_fills_are_found_by_order(opened: Opener) -> None:
     assert journal.fills_of([]) == []
 
 
+def test_trade_keys_come_oldest_first(opened: Opener) -> None:
+    """Who has room for some of them keeps the newest, which a venue may show again."""
+    journal = opened()
+    numbers = [3, 9, 1, 12, 6, 11]
+    journal.record([], [fill("a", number) for number in numbers])
+    assert [int(key) for _, key in journal.trade_keys()] == sorted(numbers)
+
+
 def test_trade_keys_are_for_not_telling_a_fill_twice(opened: Opener) -> None:
     """A trade id counts within its symbol, and since a time."""
     journal = opened()
