@@ -103,6 +103,8 @@ class OrderSession(BinanceSession, BaseOrderSession[Venue]):
         if self.pushes:
             await self._ask_stream("ping", {})
             return
+        if self._client.held_back:  # the silence is ours
+            return
         await self._client.get("ping", weight=limits.PING_WEIGHT)
         self._counters.received += 1
 

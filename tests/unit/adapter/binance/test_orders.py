@@ -57,6 +57,12 @@ class Door:
         self.asked: list[tuple[str, dict[str, str | int]]] = []
         self.answer: Ask = lambda path, params: []
         self.reply: Reply | Exception = Reply(200, {}, b"")
+        self.held_back = 0
+
+    async def get(self, path: str, *, weight: int) -> object:
+        """An answer to what needs no signature."""
+        self.asked.append((path, {}))
+        return {}
 
     async def ask_signed(
         self, path: str, params: Mapping[str, str | int] | None = None, *, weight: int
@@ -116,6 +122,16 @@ def trade(number: int) -> dict[str, object]:
         "symbol": "BTCUSDT", "id": number, "orderId": 7, "price": "100", "qty": "0.1",
         "time": NOW // 1_000_000, "isBuyer": True,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("held_back", "asked"), [(0, [("ping", {})]), (1, [])])
+async def test_a_polled_account_that_waits_for_the_budget_is_not_held_for_dead(
+    session: OrderSession, door: Door, held_back: int, asked: object
+) -> None:
+    """The silence is ours; a probe would only wait in the same line, and end the session."""
+    door.held_back = held_back
+    await session.probe()
+    assert door.asked == asked
 
 
 async def test_fills_are_read_page_by_page(
