@@ -29,6 +29,9 @@ _PRODUCTS: Mapping[int, Product] = MappingProxyType(
 )
 """Qot_Common.SecurityType; a fund that is traded is an ETF."""
 
+_BY_PIECE = frozenset({Product.OPTION, Product.FUTURES})
+"""Traded by the piece: what OpenD calls their lot is how much of the underlying one is worth."""
+
 _TICK = 0.01
 """Where OpenD tells no price step."""
 
@@ -97,14 +100,17 @@ def instrument(
 ) -> Instrument:
     """A contract as it was asked for, with what OpenD says of it."""
     symbol, exchange = name
-    lot, step = max(int(static.lotSize), 1), price_step if 0 < price_step < PRICE_LIMIT else _TICK
+    product = _PRODUCTS.get(static.secType, Product.EQUITY)
+    told = max(int(static.lotSize), 1)
+    lot, size = (1, told) if product in _BY_PIECE else (told, 1)
+    step = price_step if 0 < price_step < PRICE_LIMIT else _TICK
     data = ContractData(
         adapter_name,
         symbol,
         exchange,
         name=static.name or symbol,
-        product=_PRODUCTS.get(static.secType, Product.EQUITY),
-        size=1.0,
+        product=product,
+        size=float(size),
         pricetick=step,
         min_volume=float(lot),
         volume_step=float(lot),

@@ -143,3 +143,12 @@ def test_a_step_that_no_price_can_have_is_not_told(step: float) -> None:
     static = SimpleNamespace(lotSize=0, secType=3, name="", exchType=1)
     found = instrument("FUTU", TENCENT, Security(1, "00700"), static, step, None)
     assert (found.data.pricetick, found.data.min_volume) == (0.01, 1.0)
+
+
+def test_an_option_is_traded_by_the_piece() -> None:
+    """What OpenD calls its lot is the multiplier: an order for one contract is one contract."""
+    static = SimpleNamespace(lotSize=100, secType=8, name="", exchType=5)
+    name = ("AAPL261218C200000", Exchange.SMART)
+    found = instrument("FUTU", name, Security(11, name[0]), static, 0.01, None)
+    assert (found.data.min_volume, found.data.volume_step, found.lot_size) == (1.0, 1.0, 1)
+    assert (found.data.size, found.data.product) == (100.0, Product.OPTION)
