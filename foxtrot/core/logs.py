@@ -245,10 +245,12 @@ _PROCESSORS: list[Processor] = [
 
 
 def _traceback(error: BaseException) -> str:
-    text = "".join(traceback.format_exception(error)).rstrip()
+    text = scrub("".join(traceback.format_exception(error)).rstrip(), keep_newlines=True)
+    if len(text) > _TRACEBACK_LIMIT:  # who called stands first, what was raised stands last
+        half = _TRACEBACK_LIMIT // 2
+        text = f"{text[:half]}\n…\n{text[-half:]}"
     # Indented, so that a line inside a foreign text cannot pose as a log line.
-    lines = scrub(text, limit=_TRACEBACK_LIMIT, keep_newlines=True).splitlines()
-    return "\n".join(f"  | {line}" for line in lines)
+    return "\n".join(f"  | {line}" for line in text.splitlines())
 
 
 def _clean(value: object, depth: int) -> object:

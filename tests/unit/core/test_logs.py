@@ -270,6 +270,29 @@ def test_a_host_sees_no_secret_of_the_sdks(caplog: pytest.LogCaptureFixture) -> 
     assert all(record.exc_info is None for record in caplog.records)
 
 
+def test_what_was_raised_is_shown_however_long_its_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The last line says what went wrong; a thousand calls above it must not push it out."""
+
+    def ping(left: int) -> None:
+        if not left:
+            raise ValueError("the point of it")
+        pong(left - 1)
+
+    def pong(left: int) -> None:
+        ping(left)
+
+    try:
+        ping(400)
+    except ValueError:
+        logs.get_logger("foxtrot.x").exception("failed")
+    trace = caplog.records[0].foxtrot["exception"]
+    assert trace.startswith("  | Traceback (most recent call last):")
+    assert trace.endswith("\n  | ValueError: the point of it")
+    assert len(trace) < 40_000
+
+
 def test_a_forged_line_stays_inside_its_traceback() -> None:
     """A line feed in an error's text cannot pose as a log line of its own."""
     stream = io.StringIO()
