@@ -282,11 +282,12 @@ class Dispatcher:
 
     def _wake(self) -> None:
         self._idle = False
-        self._wakeup.ring()
-        if self._ended:
-            # This put overlapped with the end. The flag makes each such put come here.
-            self._idle = True
-            self._sweep()
+        if not self._ended:
+            self._wakeup.ring()
+            return
+        # This put overlapped with the end. The flag makes each such put come here.
+        self._idle = True
+        self._sweep()
 
     # ------------------------------------------------------------------ dispatcher
 

@@ -390,6 +390,14 @@ def test_stop_ends_a_flood(any_engine: EventEngine) -> None:
     assert books.received == books.delivered + books.conflated + books.dropped
 
 
+def test_an_engine_may_be_stopped_in_a_put_before_it_was_started(engine: EventEngine) -> None:
+    """An inline handler that ends everything harms no producer; its event is counted."""
+    engine.register("last", lambda event: engine.stop(), inline=True)
+    engine.put(Event("last"))
+    health = engine.health()
+    assert (health.received, health.dropped, health.queued) == (1, 1, 0)
+
+
 def test_stops_from_many_threads_all_return(engine: EventEngine) -> None:
     """Whoever stops the engine finds it stopped when the call returns."""
     engine.start()
