@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from foxtrot.adapter.ib.instruments import UNSET
 from foxtrot.adapter.ib.sdk import RawContract
 from foxtrot.gateway.trading import Balances
 from foxtrot.model.constants import Direction, Exchange
@@ -88,7 +89,7 @@ class Holdings:
             return None
         known = self._held.get(contract.conId)
         held = known or _Held(self._name_of(contract))
-        price = _believed(cost) / _multiplier(contract)
+        price = _if_set(cost) / _multiplier(contract)
         after = (_believed(volume), price if volume else 0.0)
         if known is not None and (held.volume, held.price) == after:
             return None
@@ -108,9 +109,10 @@ class Holdings:
         held = self._held.get(contract.conId)
         if account != self._account or held is None or held.volume != _believed(volume):
             return None  # the position itself is told by `moved`
-        if held.pnl == _believed(pnl):
+        gained = _if_set(pnl)
+        if held.pnl == gained:
             return None
-        held.pnl = pnl
+        held.pnl = gained
         return self._position(held)
 
     def worth(self, key: str, value: str, currency: str, account: str) -> bool:
@@ -163,6 +165,10 @@ def _believed(number: float) -> float:
     if not math.isfinite(number) or abs(number) >= _LARGEST:
         raise ValueError("a number of the account cannot be believed")
     return number
+
+
+def _if_set(number: float) -> float:
+    return 0.0 if UNSET < number < math.inf else _believed(number)
 
 
 def _multiplier(contract: RawContract) -> float:
