@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from foxtrot.connectivity.backoff import delay_s
+from foxtrot.core.cancellation import heed_cancellation
 from foxtrot.core.logs import correlated, get_logger, recalled, remember
 from foxtrot.core.settings import RiskLimits
 from foxtrot.engine import risk
@@ -379,6 +380,9 @@ async def _history(adapter: BaseAdapter, request: HistoryRequest, name: str) -> 
                 return await adapter.fetch_history(request, lambda done, total: None)
         except TimeoutError:
             reason = "no answer in time"
+        except asyncio.CancelledError:  # an SDK may do that from inside
+            heed_cancellation()
+            reason = "the request was cancelled from inside"
         except FoxtrotError as error:
             # Not connected yet is a state that ends, too.
             if error.action in (Action.STOP, Action.DROP) and not isinstance(error, InvalidState):
