@@ -17,7 +17,7 @@ from foxtrot.simulator.binance_keys import ApiKey, Credentials, Keys
 from foxtrot.simulator.binance_limits import WeightGate
 from foxtrot.simulator.binance_orders import Asker, Operation
 from foxtrot.simulator.binance_orders import Venue as OrdersVenue
-from foxtrot.simulator.binance_params import refusal
+from foxtrot.simulator.binance_params import check_names
 from foxtrot.simulator.binance_seen import Seen
 from foxtrot.simulator.faults import Fault
 
@@ -133,13 +133,20 @@ class Api:
             return _canned_reply(canned)
         return reply if faults.quiet else self._spoilt(request, reply)
 
+    def too_heavy(self, weight: int) -> Reply | None:
+        """Count what a request weighs; the answer to it if that is too much."""
+        refused = self._gate.charge(weight, self._venue.now_ms())
+        if refused is None:
+            return None
+        body = msgspec.json.encode({"code": -1003, "msg": refused.message})
+        headers = {"Retry-After": str(refused.retry_after_s)}
+        return Reply(status=refused.status, body=body, headers=headers)
+
     def _answer(self, request: Request) -> Reply:
         operation, now_ms = request.operation, self._venue.now_ms()
-        refused = self._gate.charge(operation.weight(request.params), now_ms)
+        refused = self.too_heavy(operation.weight(request.params))
         if refused is not None:
-            body = msgspec.json.encode({"code": -1003, "msg": refused.message})
-            headers = {"Retry-After": str(refused.retry_after_s)}
-            return Reply(status=refused.status, body=body, headers=headers)
+            return refused
         try:
             key = self._let_in(request, now_ms)
             asker = Asker(self._venue.accounts[key.account], key.may_trade)
@@ -154,13 +161,7 @@ class Api:
 
     def _let_in(self, request: Request, now_ms: int) -> ApiKey:
         params = request.params
-        unknown = [name for name in params if name not in request.operation.params]
-        if unknown:
-            raise refusal(
-                -1104,
-                f"Not all sent parameters were read; read '{len(params) - len(unknown)}' "
-                f"parameter(s) but was sent '{len(params)}'.",
-            )
+        check_names(params, request.operation.params)
         trading = request.operation.trading
         return self._venue.keys.check(request.shown, params, now_ms, trading=trading)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 import msgspec
@@ -39,6 +39,21 @@ def refusal(code: int, message: str, status: int = 400, data: object = None) -> 
     error = {"code": code, "msg": message}
     body = msgspec.json.encode(error if data is None else {**error, "data": data})
     return _KINDS[status](text=body.decode(), content_type="application/json")
+
+
+def check_names(params: Params, known: Collection[str]) -> None:
+    """Whether a request has no parameter that is not read.
+
+    Raises:
+        web.HTTPException: -1104.
+    """
+    read = sum(name in known for name in params)
+    if read < len(params):
+        raise refusal(
+            -1104,
+            f"Not all sent parameters were read; read '{read}' parameter(s) "
+            f"but was sent '{len(params)}'.",
+        )
 
 
 def symbol_of(venue: Listed, params: Params) -> str:

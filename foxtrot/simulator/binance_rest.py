@@ -13,6 +13,7 @@ from foxtrot.simulator.binance_limits import Limits
 from foxtrot.simulator.binance_params import (
     SYMBOL,
     Params,
+    check_names,
     moment_of,
     number_of,
     refusal,
@@ -64,14 +65,7 @@ def answer(venue: Venue, endpoint: Endpoint, request: web.Request) -> bytes:
         web.HTTPException: The refusal, with Binance's error body.
     """
     params = request.query
-    unknown = [name for name in params if name not in endpoint.params]
-    if unknown:
-        read = len(params) - len(unknown)
-        raise refusal(
-            -1104,
-            f"Not all sent parameters were read; read '{read}' parameter(s) "
-            f"but was sent '{len(params)}'.",
-        )
+    check_names(params, endpoint.params)
     if endpoint.signed and not request.headers.get("X-MBX-APIKEY"):
         raise refusal(-2014, "API-key format invalid.", status=401)
     body = endpoint.answer(venue, params)

@@ -14,18 +14,23 @@ from foxtrot.simulator.binance_api import Venue as ApiVenue
 from foxtrot.simulator.binance_connection import Connection
 from foxtrot.simulator.binance_keys import Credentials
 from foxtrot.simulator.binance_orders import METHODS, Asker
-from foxtrot.simulator.binance_params import number_of, refusal
+from foxtrot.simulator.binance_params import check_names, number_of, refusal
 from foxtrot.simulator.binance_payloads import encode
 from foxtrot.simulator.binance_user import UserStreams
 
 PATH = "/ws-api/v3"
 _NUMBER_MAX = 10**9
+_OF_ANY = {"apiKey", "returnRateLimits"}
+"""Parameters that every request may have."""
+
 _PUBLIC = {
     "ping": "/api/v3/ping",
     "time": "/api/v3/time",
     "exchangeInfo": "/api/v3/exchangeInfo",
     "depth": "/api/v3/depth",
     "trades.recent": "/api/v3/trades",
+    "trades.historical": "/api/v3/historicalTrades",
+    "trades.aggregate": "/api/v3/aggTrades",
     "klines": "/api/v3/klines",
     "avgPrice": "/api/v3/avgPrice",
     "ticker.24hr": "/api/v3/ticker/24hr",
@@ -67,25 +72,30 @@ class ApiCommands:
         if call.method in METHODS:
             return self._ask(call)
         try:
-            result = self._answer(call)
+            reply = self._answer(call)
         except web.HTTPException as error:
-            return self._say(call.id, _failed(error))
-        self._say(call.id, Reply(body=result))
+            reply = _failed(error)
+        self._say(call.id, reply)
 
-    def _answer(self, call: _Call) -> bytes:
+    def _answer(self, call: _Call) -> Reply:
         """The answer to what needs no key."""
         params = {name: _text(raw) for name, raw in call.params.items()}
         self._venue.seen.requested("WS", call.method, params)
         if call.method == "userDataStream.unsubscribe":
             number = number_of(params, "subscriptionId", -1, low=0, high=_NUMBER_MAX)
             self._venue.users.unsubscribe(self._connection, None if number < 0 else number)
-            return b"{}"
+            return Reply(body=b"{}")
         if call.method == "userDataStream.subscribe":
             raise refusal(-1099, "Not found, authenticated, or authorized.")
         if call.method not in _PUBLIC:
             raise refusal(-1020, "This operation is not supported.")
-        body = rest.ENDPOINTS[_PUBLIC[call.method]].answer(self._venue, params)
-        return body if isinstance(body, bytes) else encode(body)
+        endpoint = rest.ENDPOINTS[_PUBLIC[call.method]]
+        refused = self._api.too_heavy(endpoint.weight(params))
+        if refused is not None:
+            return refused
+        check_names(params, endpoint.params | _OF_ANY)
+        body = endpoint.answer(self._venue, params)
+        return Reply(body=body if isinstance(body, bytes) else encode(body))
 
     def _ask(self, call: _Call) -> None:
         """Send a signed request through the door."""

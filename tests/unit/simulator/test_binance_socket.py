@@ -19,6 +19,38 @@ async def test_public_requests_need_no_key(trader: Trader, connect) -> None:
     assert (await stream.json())["error"]["code"] == -1121
 
 
+async def test_trades_of_the_past_can_be_asked_for(trader: Trader, connect) -> None:
+    """One by one, and as aggregates."""
+    trader.sim.tick("BTCUSDT", 50)
+    stream = await connect("/ws-api/v3")
+    params = {"symbol": "BTCUSDT", "limit": 3, "returnRateLimits": False}
+    for method, price in (("trades.historical", "price"), ("trades.aggregate", "p")):
+        await stream.socket.send_json({"id": 1, "method": method, "params": params})
+        assert len([row[price] for row in (await stream.json())["result"]]) == 3
+
+
+@pytest.mark.parametrize("limits", [Limits(weight_per_minute=120)])
+async def test_public_requests_weigh_what_they_weigh_by_rest(connect) -> None:
+    """Too much of it is refused with 429, and when to come back is in the error."""
+    stream = await connect("/ws-api/v3")
+    ask, reply = {"id": 1, "method": "exchangeInfo"}, {"status": 200}
+    for _ in range(13):  # twice as many as fit into a minute: one may end meanwhile
+        if reply["status"] == 200:
+            await stream.socket.send_json(ask)
+            reply = await stream.json()
+    assert reply["status"] == 429
+    assert reply["error"]["code"] == -1003
+    assert reply["error"]["data"]["retryAfter"] > reply["error"]["data"]["serverTime"]
+
+
+async def test_a_parameter_that_is_none_is_refused(connect) -> None:
+    """As by REST: it is not left out in silence."""
+    stream = await connect("/ws-api/v3")
+    params = {"symbol": "BTCUSDT", "depth": 5}
+    await stream.socket.send_json({"id": 1, "method": "depth", "params": params})
+    assert (await stream.json())["error"]["code"] == -1104
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"id": {}}', '{"params": 1}'])
 async def test_what_is_no_request_is_answered(connect, text: str) -> None:
     """-1135, and the connection stands."""
