@@ -267,7 +267,8 @@ def _misfit(request: OrderRequest, contract: ContractData | None) -> str:
     for field in ("price", "stop_price"):
         value = getattr(request, field)
         if not problem and value:
-            problem = _off_step(field, exact(value), contract.pricetick)
+            step = contract.least_pricetick or contract.pricetick
+            problem = _off_step(field, exact(value), step)
     notional = (_own_price(request) or Decimal(0)) * volume
     if not problem and notional and notional < exact(contract.min_notional):
         least_notional = f"{exact(contract.min_notional):f}"

@@ -364,7 +364,11 @@ class AccountData(msgspec.Struct, frozen=True, gc=False):
 
 
 class ContractData(_Owned, frozen=True, gc=False):
-    """What can be traded, and in which steps. Volumes in base units."""
+    """What can be traded, and in which steps. Volumes in base units.
+
+    Where the price step depends on the price, `pricetick` is that of the moment when it was asked
+    for, and `least_pricetick` the finest of all; else that is 0.
+    """
 
     name: str
     product: Product
@@ -384,6 +388,7 @@ class ContractData(_Owned, frozen=True, gc=False):
     option_expiry: dt.datetime | None = None
     option_portfolio: str | None = None
     option_index: str | None = None
+    least_pricetick: float = 0.0
 
 
 class QuoteData(_Owned, frozen=True, gc=False):

@@ -35,6 +35,9 @@ _BY_PIECE = frozenset({Product.OPTION, Product.FUTURES})
 _TICK = 0.01
 """Where OpenD tells no price step."""
 
+_LEAST_TICK: Mapping[int, float] = MappingProxyType({QotMarket.HK: 0.001})
+"""Where the step depends on the price, the finest: OpenD refuses a price that has another."""
+
 
 class RawStatic(Protocol):
     """What is read of Qot_Common.SecurityStaticBasic."""
@@ -116,6 +119,7 @@ def instrument(
         volume_step=float(lot),
         net_position=True,
         history_data=True,
+        least_pricetick=_LEAST_TICK.get(security.market, 0.0),
     )
     source = Source.of(symbol, exchange, adapter_name, data.name)
     return Instrument(security, data, source, lot, step, listed_at)

@@ -106,6 +106,13 @@ def test_a_price_as_a_person_writes_it_is_on_the_step(desk: Desk) -> None:
         assert desk.ask(price=price) == ""
 
 
+def test_a_price_of_another_band_has_another_step(desk: Desk) -> None:
+    """In Hong Kong the step depends on the price: a stop far below may be finer than the market."""
+    desk.contract = msgspec.structs.replace(CONTRACT, pricetick=0.2, least_pricetick=0.001)
+    assert desk.ask(price=99.9) == ""
+    assert desk.ask(price=99.9995).startswith("price: 99.9995 is not a multiple of the step 0.001")
+
+
 def test_an_unknown_contract_is_refused(desk: Desk) -> None:
     """Without the contract nothing can be checked, so nothing is sent."""
     desk.contract = None

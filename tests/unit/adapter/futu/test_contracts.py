@@ -45,6 +45,7 @@ async def test_a_contract_has_lot_and_step_and_is_told_once(venue: SimulatedFutu
         ("00700.SEHK", 100.0, 0.5)
     ]
     assert contracts.get(*TENCENT) is found
+    assert found.data.least_pricetick == 0.001
 
 
 async def test_one_unknown_name_costs_no_other(venue: SimulatedFutu) -> None:
