@@ -210,6 +210,7 @@ class GatewayAdapter(BaseAdapter):
 
     async def _connected(self) -> GatewayLine:
         self.heard = asyncio.Event()  # whoever waits for the one before must not hear of this one
+        self.book.give_up_sending()
         line = GatewayLine(self.gateway_class, self.adapter_name, self.event_engine, self._told)
         await line.open(dict(self._setting))
         return line

@@ -46,21 +46,29 @@ class OrderBook:
         self._fills: dict[tuple[str, str], FillReport] = {}
         self._accounts: dict[str, AccountData] = {}
         self._positions: dict[str, PositionData] = {}
-        self._sending = 0
+        self._sending: set[str] = set()
         self._held: list[OrderReport | FillReport] = []
 
     # -- names ------------------------------------------------------------------------------
 
-    def sending(self) -> None:
-        """An order is about to be sent."""
-        self._sending += 1
+    def sending(self, orderid: str) -> None:
+        """An order of ours is about to be sent."""
+        self._sending.add(orderid)
 
     def named(self, venue_id: str, orderid: str) -> None:
         """The gateway calls an order of ours `venue_id`; empty: it took none."""
         if venue_id:
             self._names[venue_id] = orderid
             _bound(self._names)
-        self._sending -= 1
+        self._sending.discard(orderid)
+        self._take_held()
+
+    def give_up_sending(self) -> None:
+        """The gateway is another one: a call of the one before may hang for ever."""
+        self._sending.clear()
+        self._take_held()
+
+    def _take_held(self) -> None:
         held, self._held = self._held, []
         for report in held:
             self._take(report)

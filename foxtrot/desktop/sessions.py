@@ -225,7 +225,7 @@ class GatewayTradingSession(GatewaySession):
         except FoxtrotError as error:
             return NotSent(str(error))
         future = self.line.post(lambda gateway: gateway.send_order(request))
-        self._book.sending()
+        self._book.sending(intent.orderid)
         future.add_done_callback(self._naming(intent.orderid))
         sent = await self._in_time(future)
         if isinstance(sent, NotSent | Doubtful):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +13,7 @@ from tests.support.desktop import require
 
 require("vnpy")
 
-from vnpy.trader import constant  # noqa: E402
+from vnpy.trader import constant, object  # noqa: E402
 
 from foxtrot import MainEngine  # noqa: E402
 from foxtrot.desktop.adapter import INFERRED, GatewayAdapter, as_foxtrot_adapter  # noqa: E402
@@ -224,6 +225,26 @@ def test_a_gateway_that_hangs_is_replaced(bench: Bench) -> None:
     bench.gateway.tick(97.0, 100.0)
     bench.wait(EVENT_TICK, lambda tick: tick.bid_price_1 == 97.0)
     assert 1.0 not in [tick.bid_price_1 for tick in bench.log.of(EVENT_TICK)]  # type: ignore[attr-defined]
+
+
+def test_after_a_send_that_hangs_other_orders_are_still_told(bench: Bench) -> None:
+    """What waits for the name of an order that is being sent does not wait for one that hangs."""
+    adapter = bench.adapter
+    adapter.configure({})
+    told = {"symbol": "MSFT", "exchange": constant.Exchange.SMART, "orderid": "77"}
+
+    async def scene() -> bool:
+        line = await adapter.hold()
+        adapter.book.sending("fx-1")  # which never returns, so that the gateway is given up
+        await adapter.let_go(line)
+        line = await adapter.hold()
+        order = object.OrderData("PLAIN", status=constant.Status.NOTTRADED, **told)
+        bench.gateway.on_order(order)
+        await asyncio.sleep(0)
+        await adapter.let_go(line)
+        return adapter.book.order("77") is not None
+
+    assert bench.engine.bridge.run(scene(), 10)
 
 
 def test_a_gateway_that_tells_nothing_is_not_ready(bench: Bench) -> None:
