@@ -53,6 +53,8 @@ class Holdings:
     ) -> None:
         self._adapter_name, self._account, self._name_of = adapter_name, account, name_of
         self._held: dict[int, _Held] = {}
+        self._misnamed: list[_Held] = []
+        """What was told before its exchange was known: nothing is held under that name."""
         self._values: dict[tuple[str, str], float] = {}
 
     @property
@@ -75,7 +77,17 @@ class Holdings:
         for con_id in gone:
             self._held[con_id] = _Held(self._held[con_id].name)
         for row in shown:
+            self._name_placeless(row[1])
             self.moved(*row)
+
+    def _name_placeless(self, contract: RawContract) -> None:
+        held = self._held.get(contract.conId)
+        if held is None or held.name[1] is not Exchange.GLOBAL:
+            return
+        name = self._name_of(contract)
+        if name != held.name:
+            self._misnamed.append(_Held(held.name))
+            held.name = name
 
     def moved(
         self, account: str, contract: RawContract, volume: float, cost: float
@@ -146,7 +158,8 @@ class Holdings:
 
     def balances(self) -> Balances:
         """All of it; positions that were closed with a volume of 0."""
-        return Balances(self.accounts(), tuple(map(self._position, self._held.values())))
+        held = (*self._misnamed, *self._held.values())
+        return Balances(self.accounts(), tuple(map(self._position, held)))
 
     def _position(self, held: _Held) -> PositionData:
         symbol, exchange = held.name

@@ -37,3 +37,27 @@ def test_a_position_without_a_volume_is_not_believed(holdings: Holdings, volume:
     """How much is held has to be known."""
     with pytest.raises(ValueError, match="cannot be believed"):
         holdings.listed([(ACCOUNT, AAPL, volume, 100.0)])
+
+
+def test_a_position_is_called_by_its_exchange_once_that_is_known() -> None:
+    """A future bought in TWS's window comes without one; under that name nobody could close it."""
+    name, future = ("ES-20261218-USD-FUT", Exchange.GLOBAL), SimpleNamespace(conId=7, multiplier="")
+    contract = cast("RawContract", future)
+    names = [name]
+    holdings = Holdings("IB", ACCOUNT, lambda _: names[0])
+    assert holdings.moved(ACCOUNT, contract, 1.0, 5_000.0) is not None
+
+    names[0] = name[0], Exchange.CME
+    for _ in range(2):
+        holdings.listed([(ACCOUNT, contract, 1.0, 5_000.0)])
+        told = {each.exchange: each.volume for each in holdings.balances().positions}
+        assert told == {Exchange.GLOBAL: 0.0, Exchange.CME: 1.0}
+    assert holdings.names() == [names[0]]
+
+
+def test_a_position_keeps_the_name_that_it_was_told_by(holdings: Holdings) -> None:
+    """That somebody names the contract otherwise later does not make two positions of one."""
+    holdings.listed([(ACCOUNT, AAPL, 10.0, 100.0)])
+    holdings._name_of = lambda _: ("265598", Exchange.SMART)
+    holdings.listed([(ACCOUNT, AAPL, 10.0, 100.0)])
+    assert [each.symbol for each in holdings.balances().positions] == ["AAPL-USD-STK"]
