@@ -1,4 +1,4 @@
-"""Which symbols Binance trades, loaded once and kept over reconnects."""
+"""Which symbols Binance trades, kept over reconnects."""
 
 from __future__ import annotations
 
@@ -23,21 +23,27 @@ class Contracts:
         self._adapter_name = adapter_name
         self._contracts: dict[str, ContractData] = {}
         self._sources: dict[str, Source] = {}
+        self.due_at = 0.0
+        """When to load them anew, in monotonic seconds."""
 
     def load(self, infos: Iterable[Mapping[str, object]]) -> list[ContractData]:
-        """Take exchangeInfo's symbols; returns the contracts that can be traded."""
-        unreadable = 0
+        """Take exchangeInfo's symbols; returns the contracts that are new or have changed.
+
+        What is halted now is kept if it was known: a halt ends, and its streams are wanted then.
+        """
+        unreadable, news = 0, []
         for info in infos:
             try:
                 contract = mapping.contract(info, self._adapter_name)
             except msgspec.ValidationError:
                 unreadable += 1
                 continue
-            if contract is not None:
+            if contract is not None and contract != self._contracts.get(contract.symbol):
                 self._contracts[contract.symbol] = contract
+                news.append(contract)
         if unreadable:
             log.warning("contracts_unreadable", venue=self._adapter_name, count=unreadable)
-        return list(self._contracts.values())
+        return news
 
     def get(self, symbol: str) -> ContractData | None:
         """The contract of `symbol`, if it is traded here."""

@@ -12,8 +12,10 @@ from foxtrot.adapter.binance.client import BinanceClient
 from foxtrot.adapter.binance.contracts import Contracts
 from foxtrot.adapter.binance.marks import Mark
 from foxtrot.adapter.binance.settings import BinanceSettings
+from foxtrot.connectivity.diagnostics import labels
 from foxtrot.connectivity.pacing import RollingWindow
-from foxtrot.errors import FoxtrotError, UnknownSymbol, VenueUnavailable
+from foxtrot.core.logs import get_logger
+from foxtrot.errors import FoxtrotError, RateLimited, UnknownSymbol, VenueUnavailable
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.gateway.marks import BaseMarks
@@ -23,7 +25,11 @@ from foxtrot.model.constants import Interval
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import Source
 
+log = get_logger("foxtrot.binance.session")
+
 T = TypeVar("T")
+
+_CONTRACTS_LAST_S = 3600.0
 
 
 class Venue(BaseVenue[BinanceSettings, Contracts, Mark]):
@@ -55,10 +61,26 @@ class Venue(BaseVenue[BinanceSettings, Contracts, Mark]):
         return BinanceClient(self.settings, self.config, self.weights, self.name)
 
     async def load_contracts(self, client: BinanceClient) -> None:
-        """Load the contracts, unless that was done before, and push them."""
-        if len(self.contracts):
+        """Load the contracts, unless that was done within the hour, and push what is new.
+
+        Symbols are listed, and their steps change, while foxtrot runs.
+
+        Raises:
+            FoxtrotError: They cannot be had, and there are none from before; or nothing may be
+                asked for a while.
+        """
+        now = self.port.clock.monotonic()
+        if len(self.contracts) and now < self.contracts.due_at:
             return
-        for contract in self.contracts.load(await client.load_markets()):
+        try:
+            markets = await client.load_markets()
+        except FoxtrotError as error:
+            if not len(self.contracts) or isinstance(error, RateLimited):
+                raise
+            log.warning("contracts_not_refreshed", venue=self.name, **labels(error))
+            return
+        self.contracts.due_at = now + _CONTRACTS_LAST_S
+        for contract in self.contracts.load(markets):
             self.port.on_contract(contract)
 
     async def tickers(
@@ -136,7 +158,7 @@ class BinanceSession(BaseSession[Venue]):
         await self._client.open()
 
     async def sync(self) -> None:
-        """Load the contracts the first time."""
+        """Load the contracts, if they are not of late."""
         await self._venue.load_contracts(self._client)
 
     async def close(self) -> None:
