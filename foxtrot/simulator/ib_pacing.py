@@ -21,6 +21,9 @@ class HistoryPace:
         self._contracts: dict[str, Window] = {}
         self._all = Window(_IN_ALL, _IN_ALL_S)
 
+    def __repr__(self) -> str:
+        return f"<HistoryPace remembered={len(self._asked)}>"
+
     def admit(self, contract: str, what: str, identity: str, now_s: float) -> bool:
         """Count a request; False if it came too fast. BID_ASK counts twice.
 
@@ -32,10 +35,16 @@ class HistoryPace:
         """
         key = f"{contract} {what}"
         same = f"{key} {identity}"
-        before_s = self._asked.get(same, float("-inf"))
+        before_s = self._asked.pop(same, float("-inf"))
         self._asked[same] = now_s
+        self._forget(now_s - _SAME_S)
         if key not in self._contracts:
             self._contracts[key] = Window(_PER_CONTRACT, _PER_CONTRACT_S)
         times = 2 if what == "BID_ASK" else 1
         in_all = [self._all.admit(now_s) for _ in range(times)]
         return self._contracts[key].admit(now_s) and all(in_all) and now_s >= before_s + _SAME_S
+
+    def _forget(self, until_s: float) -> None:
+        """Drop the requests that any may follow; the oldest come first."""
+        while self._asked[oldest := next(iter(self._asked))] <= until_s:
+            del self._asked[oldest]

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from foxtrot.simulator.log import log
 from foxtrot.simulator.market import Market, Step
 from foxtrot.simulator.rooms import Room
+from foxtrot.simulator.seen import KEPT
 from foxtrot.simulator.socket_connection import SocketConnection, SocketLimits
 from foxtrot.simulator.venue import SimulatedVenue, last_turns
 
@@ -25,7 +26,7 @@ class SocketVenue(SimulatedVenue, Generic[C]):
 
     Attributes:
         limits: The rules for clients.
-        violations: What a client did that no client should ever do.
+        violations: What a client did that no client should ever do; the first ones.
     """
 
     limits: SocketLimits
@@ -71,7 +72,8 @@ class SocketVenue(SimulatedVenue, Generic[C]):
 
     def violated(self, connection: C, problem: str) -> None:
         """A client broke a rule that no client should ever break."""
-        self.violations.append(f"{connection.path}: {problem}")
+        if len(self.violations) < KEPT:
+            self.violations.append(f"{connection.path}: {problem}")
         log.error("simulated_client_violates", connection=connection.path, problem=problem)
 
     def shut(self, seconds: float) -> None:

@@ -53,6 +53,18 @@ async def test_a_stop_ends_who_does_not_read(monkeypatch: pytest.MonkeyPatch) ->
     deaf.close()
 
 
+async def test_the_first_violations_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that goes on asking for what is not offered does not fill the memory."""
+    monkeypatch.setattr("foxtrot.simulator.socket_venue.KEPT", 3)
+    async with SimulatedIb(("AAPL",), rate_hz=0) as sim, raw(sim) as client:
+        for number in range(5):
+            client.send(50_000 + number)
+        await client.settled()
+        assert [each[-16:] for each in sim.violations] == [
+            f"{50_000 + number} is unknown" for number in range(3)
+        ]
+
+
 async def test_its_market_moves_by_itself() -> None:
     """At its rate, and only what somebody asked for."""
     async with SimulatedIb(("AAPL", "MSFT"), rate_hz=200) as sim, raw(sim) as client:

@@ -12,6 +12,14 @@ def test_the_same_request_needs_fifteen_seconds() -> None:
     assert asked == [True, False, False, True]
 
 
+def test_only_what_matters_is_remembered() -> None:
+    """A client that asks for days on end does not fill the memory."""
+    pace = HistoryPace()
+    for at_s in range(1_000):
+        pace.admit("AAPL", "TRADES", f"until {at_s}", at_s)
+    assert repr(pace) == "<HistoryPace remembered=15>"
+
+
 def test_a_contract_has_five_requests_in_two_seconds() -> None:
     """The sixth is too many; other data of the same contract is counted apart."""
     pace = HistoryPace()
