@@ -93,10 +93,10 @@ _EXCH_TYPES: Mapping[int, Exchange] = MappingProxyType(
         7: Exchange.AMEX,
         14: Exchange.SSE,
         15: Exchange.SZSE,
-        16: Exchange.SZSE,
+        16: Exchange.SSE,
     }
 )
-"""Qot_Common.ExchType: main board, GEM, HKEX, NYSE, Nasdaq, pink sheets, AMEX, SH, SZ, ChiNext."""
+"""Qot_Common.ExchType: main board, GEM, HKEX, NYSE, Nasdaq, pink sheets, AMEX, SH, SZ, STAR."""
 
 _BY_MARKET: Mapping[QotMarket, Exchange] = MappingProxyType(
     {

@@ -64,5 +64,5 @@ def test_a_contract_nobody_named_has_the_exchange_that_lists_it() -> None:
     assert exchange_of(QotMarket.US, 5) is Exchange.NASDAQ
     assert exchange_of(QotMarket.US, 0) is Exchange.SMART
     assert exchange_of(QotMarket.HK, 3) is Exchange.SEHK
-    assert exchange_of(QotMarket.SZ, 16) is Exchange.SZSE
+    assert exchange_of(QotMarket.SH, 16) is Exchange.SSE
     assert exchange_of(99, 0) is None
