@@ -145,15 +145,15 @@ class StrategyRunner:
         self._finish()
 
     def _finish(self) -> None:
-        with self._lock:
+        with self._lock:  # to the end: who takes the name over owns streams under the same name
             self._over, self.strategy.trading = True, False
             for future in self._loading:
                 future.cancel()
             self._loading.clear()
-        for type_, handler in self._registered.items():
-            self.engine.unregister(type_, handler)
-        for request in self._wanted:
-            self.engine.unsubscribe(request, self.adapter_name, self._owner)
+            for type_, handler in self._registered.items():
+                self.engine.unregister(type_, handler)
+            for request in self._wanted:
+                self.engine.unsubscribe(request, self.adapter_name, self._owner)
 
     def _fail(self, where: str, error: BaseException) -> None:
         orders = self.strategy.on_error
@@ -192,13 +192,13 @@ class StrategyRunner:
 
     def listen(self, request: SubscribeRequest) -> None:
         """Subscribe, and hand what comes to the method of its channel."""
-        if self._over:
-            return
-        self.engine.subscribe(request, self.adapter_name, self._owner)
+        with self._lock:
+            if self._over:
+                return
+            self.engine.subscribe(request, self.adapter_name, self._owner)
+            self._wanted |= {request}
         type_, name = _CHANNELS[request.channel]
         method = getattr(self.strategy, name)
-        with self._lock:
-            self._wanted |= {request}
         hand_on = self._on_bar if request.channel is Channel.BAR else self._on_market
         self._register(type_ + request.vt_symbol, partial(hand_on, method))
 

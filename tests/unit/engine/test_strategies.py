@@ -11,7 +11,7 @@ from foxtrot.engine.strategy import Strategy
 from foxtrot.errors import ConfigurationError
 from foxtrot.model.constants import Exchange
 from foxtrot.model.objects import OrderData
-from foxtrot.model.requests import CancelRequest
+from foxtrot.model.requests import CancelRequest, SubscribeRequest
 from tests.support.events import WAIT_S
 from tests.support.trading_adapter import TradingAdapter
 
@@ -60,6 +60,59 @@ def test_a_taken_name_is_refused(engine: MainEngine, adapter: TradingAdapter) ->
         engine.add_strategy(Cross, "c", ["B.BINANCE"])
     first.stop()
     assert engine.add_strategy(Cross, "c", A) is engine.get_strategy("c")
+
+
+def test_a_stream_that_is_asked_for_while_a_strategy_ends_is_given_back(
+    engine: MainEngine, adapter: TradingAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked for on another thread: nobody else would ever give it back."""
+    subscribe, strategy = engine.subscribe, engine.add_strategy(Cross, "c", A)
+    adapter.settle()
+    ended = threading.Event()
+
+    def stop() -> None:
+        strategy.stop()
+        ended.set()
+
+    stopping = threading.Thread(target=stop)
+
+    def while_it_ends(request: SubscribeRequest, adapter_name: str, owner: str) -> None:
+        subscribe(request, adapter_name, owner)
+        stopping.start()
+        ended.wait(0.2)
+
+    monkeypatch.setattr(engine, "subscribe", while_it_ends)
+    strategy.subscribe("B.BINANCE")
+    monkeypatch.undo()
+    stopping.join(WAIT_S)
+    adapter.settle()
+    assert adapter.subscriptions() == ()
+
+
+def test_who_takes_over_the_name_of_a_strategy_that_ends_keeps_its_streams(
+    engine: MainEngine, adapter: TradingAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However little after the end of the other: what that one gives back is its own alone."""
+    give_back, added = engine.unsubscribe, threading.Event()
+
+    def take_over() -> None:
+        engine.add_strategy(Cross, "c", A)
+        added.set()
+
+    successor = threading.Thread(target=take_over)
+
+    def while_another_comes(request: SubscribeRequest, adapter_name: str, owner: str) -> None:
+        successor.start()
+        added.wait(0.2)
+        give_back(request, adapter_name, owner)
+
+    first = engine.add_strategy(Cross, "c", A)
+    monkeypatch.setattr(engine, "unsubscribe", while_another_comes)
+    first.stop()
+    monkeypatch.undo()
+    successor.join(WAIT_S)
+    assert engine.get_strategy("c") is not first
+    assert [each.vt_symbol for each in adapter.subscriptions()] == A
 
 
 @pytest.mark.parametrize("vt_symbol", ["A", "A.", ".BINANCE", "A.NOWHERE", ""])
