@@ -145,7 +145,8 @@ class StreamSession(IbSession):
             await asyncio.sleep(again_at - asyncio.get_running_loop().time())
         async with line.pace(self._venue.pace):
             number = self.client.new_request_id()
-            await self._give_back(line, self._release(line))
+            await self._give_back(line, line.request_id)
+            self._release(line)  # not before: whoever ends the stream meanwhile gives it back
             line.slot.begin()
             self._by_id[number] = line
             self._ticks.add(number, line.slot)

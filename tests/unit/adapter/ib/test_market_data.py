@@ -87,6 +87,23 @@ def test_each_stream_is_asked_for_and_given_back() -> None:
     played(play)
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_a_stream_that_is_given_back_while_it_is_renewed_leaves_none_behind(turns: int) -> None:
+    """Whatever waits for its turn at that moment: a line that TWS still counts is lost."""
+    book = key(channel=Channel.DEPTH)
+
+    async def play(tws: Tws, session: StreamSession) -> None:
+        await session.subscribe([book])
+        tws.say(frame(12, 1, tws.id_of(DEPTH), 9, 1, 0, 10.0, 5))  # fits no book: it is renewed
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await session.unsubscribe([book])
+        await asyncio.sleep(5.0)
+        assert tws.count(CANCEL_DEPTH) == tws.count(DEPTH)
+
+    played(play)
+
+
 def test_ticks_are_told_to_the_engine() -> None:
     """The first tick is whole, and the newest is remembered for whoever asks."""
 
