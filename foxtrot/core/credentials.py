@@ -238,8 +238,11 @@ def _read_private(path: str, label: str, place: _Place) -> bytes:
     if problem:
         os.close(handle)
         raise place.error(f"{label}: {problem}")
-    with open(handle, "rb") as file:
-        data = file.read(FILE_LIMIT + 1)
+    try:
+        with open(handle, "rb") as file:
+            data = file.read(FILE_LIMIT + 1)
+    except OSError as error:
+        raise place.error(f"{label}: cannot be read: {error.strerror}") from None
     if len(data) > FILE_LIMIT:
         raise place.error(f"{label}: is larger than {FILE_LIMIT // 1024} KiB")
     return data

@@ -1,6 +1,7 @@
 """References are resolved, and a Secret shows itself to nobody."""
 
 import copy
+import errno
 import io
 import json
 import os
@@ -12,6 +13,7 @@ from types import ModuleType
 
 import pytest
 
+from foxtrot.core import credentials
 from foxtrot.core.credentials import FILE_LIMIT, Secret, is_reference, resolve
 from foxtrot.core.redaction import scrub
 from foxtrot.errors import CredentialError
@@ -143,6 +145,20 @@ def test_a_secret_in_the_place_of_a_name_is_not_repeated() -> None:
 
 
 # --- file: ----------------------------------------------------------------------------------------
+
+
+def test_a_file_on_a_broken_disk_is_told_as_a_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the disk says while it is read names the reference, as every other trouble does."""
+
+    def broken(handle: int, mode: str) -> io.BytesIO:
+        os.close(handle)
+        raise OSError(errno.EIO, "Input/output error")
+
+    reference = _private(tmp_path / "secret")
+    monkeypatch.setattr(credentials, "open", broken, raising=False)
+    assert _refused(reference) == f"{reference}: cannot be read: Input/output error"
 
 
 def test_a_private_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
