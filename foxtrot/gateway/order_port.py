@@ -208,7 +208,9 @@ class OrderPort(Publisher, Listener, ABC):
             return f"not_ready: {reason}"
         if not self.account:
             return "no_account: connect was given no keys, or read_only: there is market data only"
-        return "" if self._desk is not None else "not_ready: trading is about to start"
+        # `connect` may have named another account, which the desk of now does not trade.
+        there = self._desk is not None and self._desk is self._desks.get(self.account)
+        return "" if there else "not_ready: trading is about to start"
 
     def _refuse(self, request: OrderRequest, refusal: str) -> str:
         """Tell that an order was refused before it became one."""

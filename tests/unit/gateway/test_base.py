@@ -23,6 +23,7 @@ from foxtrot.errors import (
 )
 from foxtrot.gateway.base import stream_key
 from foxtrot.gateway.capabilities import Capabilities
+from foxtrot.gateway.connect_fields import Setting
 from foxtrot.gateway.trading import TradingSession
 from foxtrot.model.constants import (
     Channel,
@@ -535,6 +536,44 @@ def test_an_order_may_be_made_of_numpys_numbers(house: House) -> None:
     order = house.log.wait_type(EVENT_ORDER)
     assert isinstance(order, OrderData)
     assert repr((order.price, order.volume)) == "(1.5, 2.0)"
+
+
+def test_after_a_connect_to_another_account_no_order_goes_to_the_one_before(
+    tmp_path: Path,
+) -> None:
+    """Not even while the loop has yet to hear of it: paper trading and a real account differ."""
+
+    class Trader(FakeAdapter):
+        account = ""  # type: ignore[assignment]
+        capabilities = msgspec.structs.replace(
+            FakeAdapter.capabilities, orders=frozenset({OrderType.LIMIT})
+        )
+
+        def configure(self, setting: Setting) -> None:
+            self.account = str(setting["account"])  # type: ignore[misc]
+
+        def make_trading_session(self, listener: object) -> TradingSession:
+            return ScriptedSession()
+
+    with MainEngine(settings={"journal.directory": str(tmp_path)}) as engine:
+        log, adapter = EventLog(engine.event_engine), engine.add_adapter(Trader)
+        adapter.connect({"account": "real"})
+        log.wait_type(
+            EVENT_CONNECTION,
+            where=lambda s: (s.session, s.state) == ("trading", S.READY),  # type: ignore[attr-defined]
+        )
+        spot = (Exchange.BINANCE, "A", Product.SPOT, 1.0, 0.1)
+        adapter.on_contract(ContractData("FAKE", "A", *spot))
+        busy = threading.Event()
+        engine.bridge.call_soon(busy.wait, WAIT_S)
+        adapter.connect({"account": "paper"})
+        adapter.send_order(
+            OrderRequest("A", Exchange.BINANCE, Direction.LONG, OrderType.LIMIT, 2.0, 1.5)
+        )
+        busy.set()
+        order = log.wait_type(EVENT_ORDER)
+    assert isinstance(order, OrderData)
+    assert order.reason == "local:not_ready: trading is about to start"
 
 
 def test_what_an_adapter_without_trading_is_asked_does_no_harm(house: House) -> None:
