@@ -21,8 +21,11 @@ NO_DEFINITION = "No security definition has been found for the request"
 _RIGHTS = {"C": "C", "CALL": "C", "P": "P", "PUT": "P", "": "", "0": "", "?": ""}
 _KINDS = frozenset({"STK", "CASH", "IND", "FUT", "OPT"})
 _OTHER_KINDS = frozenset(
-    {"BAG", "BOND", "CFD", "CMDTY", "CONTFUT", "CRYPTO", "EVENT", "FOP", "FUND", "NEWS", "WAR"}
+    {"BAG", "BOND", "CFD", "CMDTY", "CRYPTO", "EVENT", "FOP", "FUND", "NEWS", "WAR"}
 )
+CONTINUOUS = "CONTFUT"
+"""What the nearest future is called by who does not care which one it is."""
+
 _SAMPLES = 16
 _DERIVED = {"STK": ("CFD", "OPT", "BAG"), "IND": ("FUT", "OPT"), "CASH": (), "ROOT": ("FUT", "FOP")}
 
@@ -100,6 +103,8 @@ class Universe:
         """
         if query.con_id:
             found = [item for item in (self._by_id.get(query.con_id),) if item is not None]
+        elif query.sec_type == CONTINUOUS:
+            found = self._nearest(query)
         else:
             _check_kind(query.sec_type)
             found = [item for item in self.contracts.values() if _fits(item, query)]
@@ -112,6 +117,14 @@ class Universe:
         if not rows:
             raise UnknownSymbol("simulator", "200", NO_DEFINITION)
         return rows
+
+    def _nearest(self, query: ContractQuery) -> list[IbContract]:
+        futures = msgspec.structs.replace(query, sec_type="FUT")
+        live = (item for item in self.contracts.values() if not item.expired)
+        chain = sorted(
+            (item for item in live if _fits(item, futures)), key=lambda item: item.expiry
+        )
+        return [msgspec.structs.replace(item, sec_type=CONTINUOUS) for item in chain[:1]]
 
     def one(self, query: ContractQuery, *, include_expired: bool = False) -> Row:
         """The one contract that is meant, for data and orders.

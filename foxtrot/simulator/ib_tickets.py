@@ -12,7 +12,7 @@ import msgspec
 from foxtrot.errors import OrderRejected, UnknownSymbol
 from foxtrot.simulator import ib_requests as asked
 from foxtrot.simulator.accounts import Reason, Side, Ticket, TimeInForce
-from foxtrot.simulator.ib_contracts import Row, Universe
+from foxtrot.simulator.ib_contracts import CONTINUOUS, Row, Universe
 from foxtrot.simulator.ib_limits import INVALID, text_of
 from foxtrot.simulator.ib_order_payloads import ZONE
 from foxtrot.simulator.ib_orders import Execution, IbOrder, Terms
@@ -104,7 +104,7 @@ def read_order(
         row = universe.one(request.contract)
     except UnknownSymbol as error:
         raise refusal(int(error.code), error.text) from None
-    if row.contract.sec_type == "IND":
+    if row.contract.sec_type == "IND" or request.contract.sec_type == CONTINUOUS:
         text = "Order rejected - reason:The contract is not available for trading"
         raise refusal(_REJECTED, text)
     side = _SIDES.get(request.action)

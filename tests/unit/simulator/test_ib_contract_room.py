@@ -106,6 +106,25 @@ async def test_the_sdk_finds_its_way_from_a_stock_to_an_option(
     assert troubles(caplog) == []
 
 
+async def test_the_sdk_knows_a_future_without_its_month(caplog: pytest.LogCaptureFixture) -> None:
+    """The continuous one is the nearest, with its bars; it cannot be traded."""
+    async with SimulatedIb(rate_hz=0) as venue, connected(venue.port, fetch=False) as desk:
+        sdk, ib = load(), desk.ib
+        front, after = venue.universe.futures("ES")[:2]
+        endless = sdk.ContFuture("ES", "CME")
+        (one,) = await asyncio.wait_for(ib.reqContractDetailsAsync(endless), DEADLINE_S)
+        assert (one.contract.conId, one.contract.secType) == (front.con_id, "CONTFUT")
+        assert one.contract.localSymbol == front.local_symbol != after.local_symbol
+        ask = ib.reqHistoricalDataAsync(endless, "", "1 D", "1 hour", "TRADES", False)
+        assert len(await asyncio.wait_for(ask, DEADLINE_S)) >= 24
+        for contract in (endless, one.contract):
+            ib.placeOrder(contract, sdk.MarketOrder("BUY", 1))
+            await desk.settled()
+            assert desk.codes[-1] == 201
+        assert venue.desk.held() == []
+    assert troubles(caplog) == []
+
+
 async def test_the_sdk_is_told_of_lists_that_are_short_here(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
