@@ -22,6 +22,8 @@ log = get_logger("foxtrot.binance.polling")
 
 _SYMBOLS_AT_ONCE = 100
 _TRADES_AT_ONCE = 500
+_BARS_AT_ONCE = 10
+"""So many weigh no more than one, and several may end where a round has to wait for the budget."""
 
 
 class PollingSession(BinanceSession):
@@ -172,7 +174,8 @@ class PollingSession(BinanceSession):
 
     async def _bars(self, key: StreamKey) -> None:
         interval = Interval(key.detail)
-        rows = await self._venue.candles(self._client, key.symbol, interval, {"limit": 2})
+        page = {"limit": _BARS_AT_ONCE}
+        rows = await self._venue.candles(self._client, key.symbol, interval, page)
         source = self._source(key)
         if source is None:
             return

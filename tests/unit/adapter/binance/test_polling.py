@@ -116,8 +116,12 @@ class PolledVenue:
     async def book(self, client: object, symbol: str, levels: int) -> object:
         return await self._get("depth")
 
-    async def candles(self, *_: object) -> object:
-        return await self._get("klines")
+    async def candles(self, *asked: object) -> object:
+        bars = await self._get("klines")
+        page = asked[-1]
+        assert isinstance(bars, list)
+        assert isinstance(page, dict)
+        return bars[-page["limit"] :]
 
     def converted(self, answer: object, kind: object, path: str) -> object:
         return answer
@@ -247,6 +251,20 @@ async def test_a_bar_is_told_closed_once(session: PollingSession, venue: PolledV
     told = await polled(session, venue, BAR)
     bars = [(each.datetime.minute - 20, each.closed) for each in told if isinstance(each, BarData)]
     assert bars == [(1, False)] * 3 + [(1, True)] + [(2, False)] * 3
+
+
+async def test_no_bar_is_lost_between_two_rounds(
+    session: PollingSession, venue: PolledVenue
+) -> None:
+    """Several may have ended where the weight budget held a round back."""
+    bars = [bar(minute) for minute in range(6)]
+    venue.will_answer("klines", bars[:2], bars)
+    told = await polled(session, venue, BAR)
+    minutes = [each.datetime.minute - 20 for each in told if isinstance(each, BarData)]
+    assert minutes == [1, 1, 2, 3, 4, 5]
+    assert [each.closed for each in told if isinstance(each, BarData)] == (
+        [False] + [True] * 4 + [False]
+    )
 
 
 @pytest.mark.parametrize("closed", [True, False])
