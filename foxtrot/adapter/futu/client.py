@@ -140,9 +140,11 @@ class FutuClient:
             self._reader.cipher = self._rsa
         address = await self._address()
         self._refuse_lost()
-        self._network = network
-        _, attempt = network.connect(address, self._line, timeout_s * 2, False, False)
-        self._raw_id = attempt.conn_id
+        try:
+            _, attempt = network.connect(address, self._line, timeout_s * 2, False, False)
+        except OSError as error:  # such as no descriptor that is free
+            raise not_connected(self._settings.endpoint, error.strerror or "") from None
+        self._network, self._raw_id = network, attempt.conn_id
         problem = await self._connected
         if problem:
             raise not_connected(self._settings.endpoint, problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import queue
 import socket
@@ -137,6 +138,23 @@ async def test_a_name_without_an_address_is_told_as_such(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(socket, "gethostbyname", unknown)
     assert isinstance(await failing(11111, host="opend.invalid"), NameResolutionError)
+
+
+async def test_a_machine_without_a_socket_to_spare_is_a_failed_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever asks has to know one kind of error alone; the words are the system's."""
+
+    def full(*args: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    async def load() -> SimpleNamespace:
+        return SimpleNamespace(connect=full)
+
+    monkeypatch.setattr(client_module, "load", load)
+    error = await failing(11111)
+    assert type(error) is ConnectError
+    assert "too many open files" in str(error)
 
 
 async def test_it_is_opened_once(venue: SimulatedFutu) -> None:
