@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import queue
 import threading
 import time
@@ -17,6 +16,7 @@ from vnpy.trader.gateway import BaseGateway
 
 from foxtrot.core.event_engine import EventEngine
 from foxtrot.core.logs import get_logger
+from foxtrot.errors import StreamingError
 
 log = get_logger("foxtrot.desktop")
 
@@ -39,29 +39,38 @@ class Caller:
     """
 
     def __init__(self, name: str) -> None:
-        self._calls: queue.Queue[tuple[Future[object], Callable[[], object]] | None]
-        self._calls = queue.Queue(_WAITING)
+        self._calls: queue.SimpleQueue[tuple[Future[object], Callable[[], object]] | None]
+        self._calls = queue.SimpleQueue()
         self._began = 0.0
         self._thread = threading.Thread(target=self._run, name=f"foxtrot-{name}", daemon=True)
         self._thread.start()
 
     def post(self, call: Callable[[], T]) -> Future[T]:
-        """Run `call` in its turn; one whose future is cancelled before that never runs."""
+        """Run `call` in its turn; one whose future is cancelled before that never runs.
+
+        Where too many wait the future comes back cancelled.
+        """
         future: Future[T] = Future()
-        try:
-            self._calls.put_nowait((future, call))  # type: ignore[arg-type]
-        except queue.Full:
+        if self._calls.qsize() < _WAITING:
+            self._calls.put((future, call))  # type: ignore[arg-type]
+        else:
             future.cancel()
         return future
 
     async def run(self, call: Callable[[], T]) -> T:
-        """Run `call` in its turn; returns or raises what it does."""
-        return await asyncio.wrap_future(self.post(call))
+        """Run `call` in its turn; returns or raises what it does.
+
+        Raises:
+            StreamingError: Too many calls wait for their turn.
+        """
+        future = self.post(call)
+        if future.cancelled():  # which must not look like a cancellation of who asks
+            raise StreamingError("too many calls wait for the gateway, which does not return")
+        return await asyncio.wrap_future(future)
 
     def stop(self) -> None:
         """End after the calls that wait; one that never returns keeps its thread."""
-        with contextlib.suppress(queue.Full):
-            self._calls.put_nowait(None)
+        self._calls.put(None)
 
     @property
     def busy_s(self) -> float:

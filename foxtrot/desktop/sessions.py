@@ -56,6 +56,7 @@ _SHARE = 0.9
 """Of the time that the desk gives a verb."""
 
 _LEAST_POLL_S = 5.0
+_BUSY = "the gateway was busy with another call"
 
 
 class Port(Protocol):
@@ -271,12 +272,14 @@ class GatewayTradingSession(GatewaySession):
 
     async def _in_time(self, future: Future[object]) -> object:
         """What the call returns; NotSent if it never ran, Doubtful if nobody knows what it did."""
+        if future.cancelled():
+            return NotSent(_BUSY)
         try:
             async with asyncio.timeout(self._port.verb_s * _SHARE / 2):
                 return await asyncio.wrap_future(future)
         except TimeoutError:
             if future.cancelled():
-                return NotSent("the gateway was busy with another call")
+                return NotSent(_BUSY)
             return Doubtful("the gateway does not return from the call")
         except Exception as error:  # boundary: a gateway may raise anything, at any moment
             log.exception("gateway_failed", venue=self._port.adapter_name)

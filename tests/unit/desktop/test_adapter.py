@@ -210,6 +210,19 @@ def test_an_order_behind_a_call_that_blocks_is_not_sent(bench: Bench) -> None:
     bench.gateway.go_on.set()
 
 
+def test_an_order_behind_too_many_calls_is_not_sent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A queue that is full takes no more: the order is refused, and not left without an answer."""
+    bench.ready()
+    bench.gateway.busy.clear()
+    bench.gateway.go_on.clear()
+    assert bench.gateway.busy.wait(5)
+    monkeypatch.setattr("foxtrot.desktop.line._WAITING", 0)
+    order = bench.wait_order(bench.send(), Status.REJECTED)
+    assert "busy with another call" in order.reason
+
+
 def test_a_gateway_that_hangs_is_replaced(bench: Bench) -> None:
     """A gateway whose calls do not return is given up, and another one is made."""
     bench.ready()
