@@ -397,7 +397,8 @@ class _Lease(Generic[C]):
         self.ended.set_result(None)
 
     def _on_lost(self, lost: asyncio.Future[FoxtrotError]) -> None:
-        self.fail(lost.result())
+        if not self.ended.done():  # it was lost as the body ended: who has his answer keeps it
+            self.fail(lost.result())
 
     def _raise_cause(self, error: BaseException | None) -> None:
         """Put the cause in the place of the cancellation, unless others cancelled as well."""

@@ -223,6 +223,26 @@ async def test_a_cancellation_from_outside_is_stronger_than_a_loss(rig: Rig) -> 
         await task
 
 
+@pytest.mark.parametrize("first", ["answer", "loss"])
+async def test_a_loss_that_comes_with_the_answer_cancels_nobody(rig: Rig, first: str) -> None:
+    """Who has the answer keeps it, who has not hears why; a bare cancellation would say nothing."""
+    answer, holding = asyncio.get_running_loop().create_future(), asyncio.Event()
+
+    async def ask() -> object:
+        async with rig.pool.acquire("history"):
+            holding.set()
+            return await answer
+
+    asking = asyncio.ensure_future(ask())
+    await asyncio.wait_for(holding.wait(), WAIT_S)
+    happenings = [lambda: answer.set_result("the bars"), rig.lines[0].cut]
+    for happen in happenings if first == "answer" else reversed(happenings):
+        happen()
+    (outcome,) = await asyncio.gather(asking, return_exceptions=True)
+    assert outcome == ("the bars" if first == "answer" else CUT)
+    assert not asking.cancelling()
+
+
 async def test_what_nobody_uses_is_closed_when_asked(rig: Rig) -> None:
     """What is in use stays, and the next question gets a fresh connection."""
     async with rig.pool.acquire("history") as used:
