@@ -9,7 +9,7 @@ import typer
 from foxtrot.app import futu, ib
 from foxtrot.app.futu import FutuPlace, OpendPlace
 from foxtrot.app.ib import IbPlace
-from foxtrot.app.options import BarLength, Csv, End, Json, Start, query, show
+from foxtrot.app.options import AskedJson, BarLength, Csv, End, Start, query, show
 from foxtrot.app.past import write_csv
 from foxtrot.app.place import placed
 
@@ -18,14 +18,14 @@ futu_commands = typer.Typer(help="Look at Futu: an OpenD, its contracts, its quo
 
 
 @ib_commands.command("ids")
-def ib_ids(json: Json = False) -> None:
+def ib_ids(json: AskedJson = False) -> None:
     """Say which process of this user has which client id."""
     show(ib.ids(json=json))
 
 
 @ib_commands.command("status")
 @placed
-def ib_status(place: IbPlace, json: Json = False) -> None:
+def ib_status(place: IbPlace, json: AskedJson = False) -> None:
     """Connect to a TWS under an id that does not trade, and say what it answers."""
     show(ib.status(place, json=json))
 
@@ -37,7 +37,7 @@ def ib_contracts(
         str, typer.Argument(help="Begin of a symbol, or a word of a name.", show_default=False)
     ],
     place: IbPlace,
-    json: Json = False,
+    json: AskedJson = False,
 ) -> None:
     """Search for contracts, and say how to name them here."""
     show(ib.contracts(place, pattern, json=json))
@@ -60,7 +60,7 @@ def ib_history(
 
 @futu_commands.command("status")
 @placed
-def futu_status(place: FutuPlace, json: Json = False) -> None:
+def futu_status(place: FutuPlace, json: AskedJson = False) -> None:
     """Connect to an OpenD, and say how it is, its accounts, and which of them would be traded."""
     show(futu.status(place, json=json))
 
@@ -70,7 +70,7 @@ def futu_status(place: FutuPlace, json: Json = False) -> None:
 def futu_contracts(
     symbols: Annotated[list[str], typer.Argument(help="00700.SEHK AAPL", show_default=False)],
     place: OpendPlace,
-    json: Json = False,
+    json: AskedJson = False,
 ) -> None:
     """Say what OpenD knows of contracts: name, lot, price step; or why there is none."""
     show(futu.contracts(place, symbols, json=json))
@@ -78,7 +78,7 @@ def futu_contracts(
 
 @futu_commands.command("quota")
 @placed
-def futu_quota(place: OpendPlace, json: Json = False) -> None:
+def futu_quota(place: OpendPlace, json: AskedJson = False) -> None:
     """Say what is used of OpenD's quotas of subscriptions and of the past, and what is left."""
     show(futu.quota(place, json=json))
 

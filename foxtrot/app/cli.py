@@ -15,6 +15,7 @@ import typer
 from foxtrot.app import brokers
 from foxtrot.app.monitor import completed, place_of
 from foxtrot.app.options import (
+    AskedJson,
     BarLength,
     Config,
     Csv,
@@ -165,7 +166,7 @@ def simulate(
         bool, typer.Option("--full-speed", help="Flood who subscribes to quotes.")
     ] = False,
     seconds: Seconds = None,
-    json: Json = False,
+    json: AskedJson = False,
     key: Annotated[
         str | None, typer.Option("--key", help="Of the simulated Binance; never a real one.")
     ] = None,

@@ -20,6 +20,7 @@ Seconds = Annotated[
     float | None, typer.Option("--seconds", min=0, help="End by itself after so long.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line; always so when piped.")]
+AskedJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Symbols = Annotated[
     str | None, typer.Option("--symbols", help="Such as BTCUSDT,ETHUSDT.", show_default=False)
 ]
@@ -38,7 +39,9 @@ BarLength = Annotated[
 ]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Write there; or to stdout.")]
 Host = Annotated[str, typer.Option("--host", help="Where it runs; or this machine.")]
-Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="Its API port.")]
+Port = Annotated[
+    int, typer.Option("--port", min=0, max=65_535, help="Its API port.", show_default=False)
+]
 Remote = Annotated[bool, typer.Option("--allow-remote", help="Let it be another machine.")]
 Account = Annotated[str, typer.Option("--account", help="If the login has several.")]
 World = Annotated[str, typer.Option("--environment", help="paper, live or simulated.")]
