@@ -27,6 +27,7 @@ from foxtrot.model.objects import AccountData, ContractData, PositionData
 
 log = get_logger("foxtrot.binance.account")
 
+_MOST = Decimal(10) ** 18
 _GOING_AWAY = 1001
 _KINDS_REMEMBERED = 100
 _EMPTY = msgspec.Raw(b"")
@@ -296,6 +297,7 @@ class Ledger:
 
 def _believed(holdings: Iterable[Holding]) -> dict[str, Holding]:
     for each in (found := {each.asset: each for each in holdings}).values():
-        if not (each.free.is_finite() and each.locked.is_finite()):
-            raise ValueError(f"{each.asset}: a balance is not a number")
+        for amount in (each.free, each.locked):
+            if not amount.is_finite() or not -_MOST < amount < _MOST:
+                raise ValueError(f"{each.asset}: a balance cannot be believed")
     return found

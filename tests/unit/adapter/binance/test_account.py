@@ -65,8 +65,9 @@ def test_after_an_answer_the_clock_of_the_venue_may_be_another(ledger: Ledger) -
     assert not ledger.overtaken([held("BTC", "4")], 21)
 
 
-def test_a_balance_that_is_no_number_is_not_believed(ledger: Ledger) -> None:
-    """NaN is nobody's balance."""
+@pytest.mark.parametrize("amount", ["NaN", "Infinity", "1e400", "-1e400", "1e1000000"])
+def test_a_balance_that_is_no_number_is_not_believed(ledger: Ledger, amount: str) -> None:
+    """NaN is nobody's balance, nor is one that no float can hold."""
     with pytest.raises(ValueError, match="BTC"):
-        ledger.pushed([held("BTC", "NaN")], 12)
+        ledger.pushed([held("BTC", amount)], 12)
     assert amounts(ledger)["BTC"] == 1.0
