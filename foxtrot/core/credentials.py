@@ -279,7 +279,7 @@ def _from_keyring(target: str, place: _Place) -> tuple[str, str]:
         import keyring  # only who uses it needs it installed
     except ImportError:
         raise place.error(
-            f"{label}: the keyring package is not installed; run: pip install foxtrot[keyring]"
+            f"{label}: the keyring package is not installed; run: pip install keyring"
         ) from None
     # Whoever unlocks a keyring is asked by the operating system; that wait is the user's.
     problem = ""

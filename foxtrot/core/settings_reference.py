@@ -79,7 +79,7 @@ A setting that is a secret names the place where the secret is:
 |---|---|
 | `env:NAME` | in the environment variable `NAME` |
 | `file:/path` | in a file that belongs to you, mode 0600, at most 64 KiB, no symbolic link |
-| `keyring:SERVICE/NAME` | in the system's keyring; needs `pip install foxtrot[keyring]` |
+| `keyring:SERVICE/NAME` | in the system's keyring; needs `pip install keyring` |
 
 A secret that is written out works too, with a warning in the log. Secrets are shown nowhere.
 """

@@ -238,7 +238,7 @@ def test_a_keyring_entry_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_missing_keyring_package_gives_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says what to install."""
     monkeypatch.setitem(sys.modules, "keyring", None)
-    assert _refused("keyring:binance/key").endswith("run: pip install foxtrot[keyring]")
+    assert _refused("keyring:binance/key").endswith("run: pip install keyring")
 
 
 def test_a_missing_keyring_entry_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
