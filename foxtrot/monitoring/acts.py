@@ -41,6 +41,10 @@ class HaltRequest(BaseModel):
     reason: str = Field(default="asked to over HTTP", min_length=1, max_length=200)
 
 
+_IN_A_HURRY = HaltRequest()
+"""Who halts need not say why."""
+
+
 class ModeRequest(BaseModel):
     """How a venue, or one symbol of it, is to be served: null leaves it to the settings again."""
 
@@ -128,7 +132,7 @@ def acting(acts: Acts) -> APIRouter:
     router = APIRouter(tags=["actions"])
 
     @router.post("/halt", **shows(Done, 409, 413))
-    async def halt(request: HaltRequest) -> Response:
+    async def halt(request: HaltRequest = _IN_A_HURRY) -> Response:
         """Block new orders everywhere at once, and cancel every open order of ours."""
         return _done(await acts.halt(request.reason))
 

@@ -35,6 +35,12 @@ def test_a_halt_blocks_cancels_and_is_shown(monitored: Monitored) -> None:
     assert monitored.get("/api/v1/health").data["status"] == "ok"
 
 
+def test_who_halts_in_a_hurry_need_not_say_why(monitored: Monitored) -> None:
+    """`curl -X POST .../halt` is enough."""
+    assert monitored.post("/api/v1/halt").status == 200
+    assert monitored.engine.halted == "asked to over HTTP"
+
+
 def test_an_account_in_a_reason_is_not_given_away() -> None:
     """Whoever typed it: what is shown has passed the veil."""
     venue = {"adapter": "ib", "connect": {"account": "DU7654321"}}
