@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from foxtrot.core.directories import data_directory
 from foxtrot.core.event_engine import EventEngine
 from foxtrot.core.logs import correlated, get_logger, remember
 from foxtrot.core.settings import FeatureFlags
-from foxtrot.errors import NotSupported
+from foxtrot.errors import JournalUnavailable, NotSupported
 from foxtrot.execution.journal import Durability, Journal
 from foxtrot.execution.reports import refused_order
 from foxtrot.gateway.capabilities import Capabilities
@@ -285,7 +286,8 @@ class OrderPort(Publisher, Listener, ABC):
 
         def work() -> Journal:
             journal = Journal.open(place, account, durability=durability, clock=self.clock)
-            journal.prune(forget_ns)
+            with contextlib.suppress(JournalUnavailable):  # logged; cancels need no room on a disk
+                journal.prune(forget_ns)
             return journal
 
         return await aside(work, f"journal-{account}")

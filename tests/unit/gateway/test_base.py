@@ -17,10 +17,12 @@ from foxtrot.errors import (
     ConfigurationError,
     ConnectionClosed,
     InvalidState,
+    JournalUnavailable,
     NotSupported,
     UnknownSymbol,
     WrongThread,
 )
+from foxtrot.execution.journal import Journal
 from foxtrot.gateway.base import stream_key
 from foxtrot.gateway.capabilities import Capabilities
 from foxtrot.gateway.connect_fields import Setting
@@ -538,30 +540,39 @@ def test_an_order_may_be_made_of_numpys_numbers(house: House) -> None:
     assert repr((order.price, order.volume)) == "(1.5, 2.0)"
 
 
+class Trader(FakeAdapter):
+    """Trades on the account that `connect` names, at a venue that answers everything."""
+
+    account = ""  # type: ignore[assignment]
+    capabilities = msgspec.structs.replace(
+        FakeAdapter.capabilities, orders=frozenset({OrderType.LIMIT})
+    )
+
+    def configure(self, setting: Setting) -> None:
+        self.account = str(setting["account"])  # type: ignore[misc]
+
+    def make_trading_session(self, listener: object) -> TradingSession:
+        return ScriptedSession()
+
+
+def wait_trading(log: EventLog, state: S) -> str:
+    """Wait until trading is in a state; why it is."""
+    status = log.wait_type(
+        EVENT_CONNECTION,
+        where=lambda s: (s.session, s.state) == ("trading", state),  # type: ignore[attr-defined]
+    )
+    assert isinstance(status, ConnectionStatus)
+    return status.reason
+
+
 def test_after_a_connect_to_another_account_no_order_goes_to_the_one_before(
     tmp_path: Path,
 ) -> None:
     """Not even while the loop has yet to hear of it: paper trading and a real account differ."""
-
-    class Trader(FakeAdapter):
-        account = ""  # type: ignore[assignment]
-        capabilities = msgspec.structs.replace(
-            FakeAdapter.capabilities, orders=frozenset({OrderType.LIMIT})
-        )
-
-        def configure(self, setting: Setting) -> None:
-            self.account = str(setting["account"])  # type: ignore[misc]
-
-        def make_trading_session(self, listener: object) -> TradingSession:
-            return ScriptedSession()
-
     with MainEngine(settings={"journal.directory": str(tmp_path)}) as engine:
         log, adapter = EventLog(engine.event_engine), engine.add_adapter(Trader)
         adapter.connect({"account": "real"})
-        log.wait_type(
-            EVENT_CONNECTION,
-            where=lambda s: (s.session, s.state) == ("trading", S.READY),  # type: ignore[attr-defined]
-        )
+        wait_trading(log, S.READY)
         spot = (Exchange.BINANCE, "A", Product.SPOT, 1.0, 0.1)
         adapter.on_contract(ContractData("FAKE", "A", *spot))
         busy = threading.Event()
@@ -574,6 +585,21 @@ def test_after_a_connect_to_another_account_no_order_goes_to_the_one_before(
         order = log.wait_type(EVENT_ORDER)
     assert isinstance(order, OrderData)
     assert order.reason == "local:not_ready: trading is about to start"
+
+
+def test_a_disk_without_room_to_tidy_the_journal_keeps_nobody_from_trading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is old stays in it; open orders can be cancelled, and the file is nobody else's."""
+
+    def full(journal: Journal, before_ns: int) -> int:
+        raise JournalUnavailable(str(journal.path), "the disk is full; make space")
+
+    monkeypatch.setattr(Journal, "prune", full)
+    with MainEngine(settings={"journal.directory": str(tmp_path)}) as engine:
+        log, adapter = EventLog(engine.event_engine), engine.add_adapter(Trader)
+        adapter.connect({"account": "real"})
+        wait_trading(log, S.READY)
 
 
 def test_what_an_adapter_without_trading_is_asked_does_no_harm(house: House) -> None:
