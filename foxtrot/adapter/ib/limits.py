@@ -256,14 +256,21 @@ class IbPaceManager:
         return math.inf
 
     def _pump_history(self, now: float) -> float:
-        """Nobody overtakes where all share; who only waits for its like lets the others pass."""
-        must_yield, wake_at = self._must_yield(now), math.inf
+        """Nobody overtakes where all share; who only waits for its like lets the others pass.
+
+        So does who waits under a hard limit, in which long bars have no part.
+        """
+        hard_wait, wake_at = self._must_yield(now), math.inf
         for waiter in tuple(self._asking):
             is_hard = self._history.is_hard(waiter.ask, now)
-            if waiter.future.done() or (is_hard and must_yield):
+            if waiter.future.done() or (is_hard and hard_wait):
                 continue
             if (at := self._history.shared_at(waiter.ask, now)) > now:
-                return min(wake_at, at)
+                wake_at = min(wake_at, at)
+                if not is_hard:
+                    return wake_at
+                hard_wait = True
+                continue
             if (at := self._history.own_at(waiter.ask, now)) > now:
                 wake_at = min(wake_at, at)
                 continue

@@ -201,6 +201,29 @@ def test_bars_of_a_minute_are_not_held_to_sixty_in_ten_minutes() -> None:
     played(play())
 
 
+def test_ticks_that_wait_for_ten_minutes_hold_up_no_bars_of_a_minute() -> None:
+    """A large download of ticks is no reason for a chart of days to wait; ticks keep their turn."""
+
+    async def play() -> None:
+        turns, at, began = pace(), dict[str, float](), now()
+
+        async def ask(name: str, bar: str) -> None:
+            async with turns.historical(name, "TRADES", bar, name):
+                at[name] = now() - began
+
+        ticks = [f"ticks {number}" for number in range(63)]
+        asking = [asyncio.ensure_future(ask(each, "ticks")) for each in ticks]
+        await asyncio.sleep(5.0)
+        await ask("days", "1 day")
+        assert at["days"] < 6.0
+        await asyncio.gather(*asking)
+        assert [each for each in at if each in ticks] == ticks
+        assert at["ticks 59"] < 5.0
+        assert 600.0 < at["ticks 60"] < 603.0
+
+    played(play())
+
+
 def test_a_pacing_violation_pauses_history_and_a_second_one_for_longer() -> None:
     """Another program on the account has used it up: ask nothing for 15 s, then 30 s."""
 
