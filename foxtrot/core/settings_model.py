@@ -5,6 +5,7 @@ The schema, the reference in docs/ and the texts of errors are derived from thes
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
@@ -49,6 +50,16 @@ def _printable(text: str) -> str:
     if not text.isprintable() or any(char.isspace() for char in text):
         raise PydanticCustomError("problem", "must be a symbol without spaces, such as BTCUSDT")
     return text
+
+
+def _directory(text: str) -> str:
+    path = os.path.expanduser(text)
+    if text and (not os.path.isabs(path) or "\0" in path):
+        raise PydanticCustomError(
+            "problem",
+            "must be an absolute path, or one that begins with ~/; empty: the data directory",
+        )
+    return path
 
 
 StreamedChannel = Literal["tick", "depth", "trade", "bar"]
@@ -271,11 +282,11 @@ class FeatureFlags(BaseModel):
         ge=0.1,
         le=120,
     )
-    journal_directory: str = Field(
+    journal_directory: Annotated[str, AfterValidator(_directory)] = Field(
         default="",
         alias="journal.directory",
-        description="Where the order journals are kept, and how far a roll-out has come; empty: "
-        "the user's data directory.",
+        description="Where the order journals are kept, and how far a roll-out has come: an "
+        "absolute path, or one that begins with ~/; empty: the user's data directory.",
         max_length=1024,
         json_schema_extra={"applies": Applies.ON_RESTART.value},
     )

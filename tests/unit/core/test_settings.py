@@ -115,6 +115,21 @@ def test_strategies_say_class_symbols_parameters_and_limits() -> None:
     assert dict(entry.params) == {"fast": 10, "sides": ("long",)}
 
 
+@pytest.mark.parametrize("place", ["journals", "./journals", "~nobody-of-this-name/x", "/a\0b"])
+def test_a_journal_that_moves_with_the_shell_is_refused(place: str) -> None:
+    """Started from another directory, the program would know none of its open orders."""
+    problem = "must be an absolute path, or one that begins with ~/; empty: the data directory"
+    assert _refused({"journal.directory": place}) == f"journal.directory: {problem}"
+
+
+def test_a_journal_may_be_in_the_home_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """~ is the user's home, and no directory of that name."""
+    monkeypatch.setenv("HOME", "/home/me")
+    for written, meant in (("~/j", "/home/me/j"), ("/srv/j", "/srv/j"), ("", "")):
+        flags = Settings.parse({"journal.directory": written}).flags
+        assert flags.journal_directory == meant
+
+
 def test_settings_cannot_be_changed() -> None:
     """A reload makes new settings; the old ones stay what they were."""
     settings = Settings.parse(_venue(connect={"a": 1}))
