@@ -72,10 +72,12 @@ def run(composition: Composition, options: Options) -> None:
             output.attach(engine)
             _watch(engine)
             with switch(engine), monitoring(engine, options.monitor):
-                composition.start(engine)
-                _turn(composition, engine, output, stop)
-                if options.cancel_on_exit:
-                    _cancel_all(engine)
+                try:
+                    composition.start(engine)
+                    _turn(composition, engine, output, stop)
+                finally:  # a screen that cannot be drawn must not leave orders behind
+                    if options.cancel_on_exit:
+                        _cancel_all(engine)
         output.finish(engine)
 
 

@@ -32,3 +32,36 @@ def test_thresholds_are_watched_without_a_monitor() -> None:
         [sys.executable, "-c", EMPTY], capture_output=True, text=True, timeout=25, check=True
     )
     assert "watched: Watch" in ended.stdout
+
+
+BROKEN = """
+from foxtrot.app.output import JsonOutput
+
+def gone(*_):
+    raise OSError("the terminal is gone")
+
+JsonOutput.show = gone
+
+class Traded(Empty):
+    def open(self, stack):
+        self.engine = super().open(stack)
+        return self.engine
+
+traded = Traded()
+try:
+    run(traded, Options(json=True, cancel_on_exit=True))
+except OSError as error:
+    print(f"{error}; halted as {traded.engine.halted}")
+"""
+
+
+def test_orders_are_cancelled_at_the_end_whatever_ends_it() -> None:
+    """A terminal that goes away while it is drawn on leaves no order behind, either."""
+    ended = subprocess.run(
+        [sys.executable, "-c", EMPTY + BROKEN],
+        capture_output=True,
+        text=True,
+        timeout=25,
+        check=True,
+    )
+    assert "the terminal is gone; halted as the program ends" in ended.stdout
