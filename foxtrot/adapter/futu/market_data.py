@@ -250,14 +250,16 @@ class StreamSession(FutuSession):
             await self._servers_back.wait()
             self._servers_back.clear()
             self._watch.outage = ""
+            refused: dict[StreamKey, FoxtrotError] = {}
+            unanswered: set[StreamKey] = set()
             async with self._moves:
                 for some in _batches(self._slots):
-                    try:
-                        await self._subscribe(some, sub_types(some[0]))
-                    except VenueError as error:  # found one by one by who watches
-                        log.info("streams_not_renewed", venue=self._venue.name, **labels(error))
+                    await self._ask(some, refused, unanswered)
+            for key, error in refused.items():
+                await self._give_up(key, str(error))
             for key in tuple(self._slots):
-                self.report(key, StreamState.ACTIVE, "OpenD has its quote servers again")
+                if key not in unanswered:  # those are left to who watches
+                    self.report(key, StreamState.ACTIVE, "OpenD has its quote servers again")
 
     # -- giving back ------------------------------------------------------------------------
 

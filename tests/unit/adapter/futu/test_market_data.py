@@ -212,6 +212,24 @@ def test_streams_are_stale_while_opend_lacks_its_servers() -> None:
     assert counters.control == 2
 
 
+def test_a_stream_that_an_outage_has_cost_is_not_called_active_and_costs_no_other() -> None:
+    """OpenD forgot all of them and refuses one: that one has failed, the other is pushed."""
+
+    async def play(opend: Opend, session: StreamSession) -> None:
+        await session.subscribe([TENCENT, ALIBABA])
+        await asyncio.sleep(1.0)
+        opend.servers(up=False)
+        await asyncio.sleep(10.0)
+        opend.forget()
+        opend.refusals["09988"] = "没有HK.09988的行情权限"
+        opend.servers(up=True)
+        await asyncio.sleep(1.0)
+        assert (opend.states(TENCENT)[-1], opend.states(ALIBABA)[-1]) == ("active", "failed")
+        assert opend.pushed == {("00700", 1), ("00700", 2)}
+
+    played(StreamSession, play)
+
+
 def test_a_stream_goes_on_where_an_earlier_session_left_it() -> None:
     """Prints and bars of the time between are asked for, and told before the next push."""
 
