@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
+import stat
 from pathlib import Path
 
 from foxtrot.core.redaction import scrub
@@ -43,12 +45,15 @@ def make_private(directory: Path) -> None:
     """Make `directory` a place that only this user may enter, and what is missing above it too.
 
     Raises:
-        OSError: It cannot be made, or belongs to somebody else.
+        OSError: It cannot be made, belongs to somebody else, or is for all, as /tmp is.
     """
     for place in (*reversed(directory.parents), directory):
         if not place.exists():
             place.mkdir(mode=0o700, exist_ok=True)
-    if directory.stat().st_mode & 0o077:
+    mode = directory.stat().st_mode
+    if mode & stat.S_ISVTX:  # root may close it to everybody else, and must not
+        raise PermissionError(errno.EPERM, "it is shared with others; name a directory in it")
+    if mode & 0o077:
         directory.chmod(0o700)
 
 

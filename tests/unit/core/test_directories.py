@@ -54,6 +54,17 @@ def test_a_directory_that_others_may_read_is_closed_to_them(tmp_path: Path) -> N
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
 
 
+def test_a_directory_that_all_share_is_left_to_them(tmp_path: Path) -> None:
+    """Run as root with its data in /tmp, it would take /tmp from everybody else."""
+    shared = tmp_path / "tmp"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    with pytest.raises(PermissionError, match="shared with others; name a directory in it"):
+        make_private(shared)
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o1777
+    make_private(shared / "own")
+
+
 def test_a_private_file_is_replaced_whole(tmp_path: Path) -> None:
     """For this user alone, whatever stood there before, and without a trace of the making."""
     path = tmp_path / "a" / "b.json"
