@@ -96,15 +96,15 @@ class StreamWatch:
             await asyncio.sleep(self._config().stream_look_s)
             for slot in slots:
                 same = self._slots.get(slot.key) is slot
-                if same and slot.heard_ns == before[slot.key] and slot.security in views:
-                    await self._judge(slot, views[slot.security], slot.subs[-1] in held)
+                if same and slot.heard_ns == before[slot.key]:
+                    await self._judge(slot, views.get(slot.security), slot.subs[-1] in held)
         except (VenueError, MalformedMessage) as error:
             log.info("streams_not_compared", venue=self._venue, **labels(error))
 
-    async def _judge(self, slot: Slot, view: WireSnapshot, held: bool) -> None:
-        told, seen = compared(slot, view)
-        if not held:
-            told, seen = _GONE, None
+    async def _judge(self, slot: Slot, view: WireSnapshot | None, held: bool) -> None:
+        if view is None and held:  # OpenD does not show it, so nothing can be told
+            return
+        told, seen = compared(slot, view) if view is not None and held else (_GONE, None)
         now = asyncio.get_running_loop().time()
         strikes = self._freshness.judge(slot.key, seen, now, told=told)
         if not strikes:

@@ -192,6 +192,20 @@ def test_a_subscription_that_opend_forgot_is_found() -> None:
     played(StreamSession, play)
 
 
+def test_a_stream_whose_right_was_lost_does_not_look_alive() -> None:
+    """Another device took the right to quotes: OpenD neither pushes nor shows the contract."""
+
+    async def play(opend: Opend, session: StreamSession) -> None:
+        await session.subscribe([TENCENT])
+        await asyncio.sleep(1.0)
+        opend.forget()
+        opend.refusals["00700"] = "没有HK.00700的行情权限"
+        await asyncio.sleep(120.0)
+        assert opend.states(TENCENT) == ["stale", "failed"]
+
+    played(StreamSession, play)
+
+
 def test_streams_are_stale_while_opend_lacks_its_servers() -> None:
     """The line to OpenD stands; when the servers are back, everything is asked for again."""
 
