@@ -198,7 +198,8 @@ class BinanceClient:
 
     async def hang_up(self, socket: Socket) -> None:
         """Be done with one connection, open or not yet; another one may take its place."""
-        self._opened().clients.pop(socket.url, None)
+        if self._exchange is not None:
+            self._exchange.clients.pop(socket.url, None)
         await socket.retire()
 
     async def close(self) -> None:
@@ -322,8 +323,8 @@ class Socket:
             raise ConnectionClosed(1006, "lost while sending") from error
 
     async def retire(self) -> None:
-        """Close it; whoever listened to it hears no more, also if it opens after this."""
-        self._client.receiver = _Nobody()
+        """Close it, also if it opens after this; whoever listened to it hears no more."""
+        self._client.receiver, self._client.retired = _Nobody(), True
         await self.close()
 
     async def close(self) -> None:

@@ -153,6 +153,9 @@ class StreamSession(BinanceSession):
         opened.add_done_callback(lambda _: _settle(outcome, None))
         try:
             await outcome
+        except BaseException:  # boundary: whatever came in the way, it is raised on
+            await self._client.hang_up(socket)
+            raise
         finally:
             opened.cancel()
         connection.lost = self._on_lost

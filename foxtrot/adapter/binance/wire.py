@@ -73,6 +73,8 @@ class RawClient(Client):  # type: ignore[misc]  # ccxt has no types
     """ccxt's websocket client, whose text frames go to a receiver untouched."""
 
     receiver: Receiver
+    retired = False
+    """Nobody wants it any more, also if its handshake is still under way."""
     pump: asyncio.Task[None] | None = None
 
     def create_connection(self, session: aiohttp.ClientSession) -> object:
@@ -92,7 +94,8 @@ class RawClient(Client):  # type: ignore[misc]  # ccxt has no types
         if self.closed():
             self.on_close(_DROPPED)
             return
-        self.pump = self.asyncio_loop.create_task(self._pump())
+        work = self.close() if self.retired else self._pump()
+        self.pump = self.asyncio_loop.create_task(work)
 
     async def _pump(self) -> None:
         try:
