@@ -323,6 +323,8 @@ def _wording(details: ErrorDetails, model: type[BaseModel], key: str) -> str:
         return f"must be text or an object with a symbol, not {strict_json.kind(details['input'])}"
     given = details["input"]
     if isinstance(details["loc"][-1], int):
+        if kind == "literal_error":
+            return f"must be {details['ctx']['expected']}".replace("'", "")
         return "every symbol must be text of 1 to 64 characters"
     text = f"must be {allowed(model, key)}"
     if isinstance(given, str) and kind in ("bool_type", "int_type", "float_type"):

@@ -189,6 +189,10 @@ _FLAG_ERRORS = [
         ("websocket.symbols[1]: must be a symbol without spaces, such as BTCUSDT"),
     ),
     (
+        {"subscriptions.individual": ["tick", "trades"]},
+        ("subscriptions.individual[1]: must be tick, depth, trade or bar"),
+    ),
+    (
         {"logging.level": "debug"},
         ("logging.level: must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
     ),
