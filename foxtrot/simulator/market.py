@@ -153,6 +153,8 @@ class Market:
     ) -> list[Bar]:
         """Bars that start in the range: the first ones from `start_ms`, else the last ones."""
         live = self._at(symbol)
+        if start_ms is not None and start_ms > live.now_ms:
+            return []
         latest = bar_start(interval, live.now_ms if end_ms is None else min(end_ms, live.now_ms))
         starts = (
             _backwards(interval, latest, limit)

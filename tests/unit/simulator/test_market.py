@@ -141,6 +141,12 @@ def test_a_range_of_bars_starts_where_it_is_asked_to() -> None:
     assert live.bars("BTCUSDT", "1h", start, start - hour, 5) == []
 
 
+@pytest.mark.parametrize("interval", ["1m", "1w", "1M"])
+def test_there_are_no_bars_of_a_time_to_come(interval: str) -> None:
+    """However far away it is."""
+    assert market().bars("BTCUSDT", interval, 10**15, None, 5) == []
+
+
 def test_a_minute_without_trades_is_flat() -> None:
     """Where nobody traded the bar stands at the last price, with no volume."""
     live = market()
