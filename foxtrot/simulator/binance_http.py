@@ -154,12 +154,12 @@ class Http:
         refuse = faults.active("refuse", path=request.path)
         if refuse is not None and refuse.rest:
             raise _dropped(request)
-        slow = faults.active("latency")
+        slow = faults.active("latency", path=request.path)
         if slow is not None:
             await self._pause(slow.seconds or 0.0)
-        mute = faults.active("mute")
+        mute = faults.active("mute", path=request.path)
         if mute is not None and mute.rest:
-            await self._hang(request, lambda: faults.active("mute") is not None)
+            await self._hang(request, lambda: faults.active("mute", path=request.path) is not None)
         return None
 
     async def _hang(self, request: web.Request, still: Callable[[], bool]) -> None:

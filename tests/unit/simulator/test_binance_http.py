@@ -128,6 +128,25 @@ async def test_a_mute_venue_leaves_requests_hanging_if_told(
         assert response.status == 200
 
 
+@pytest.mark.parametrize(
+    "fault", [{"name": "mute", "rest": True}, {"name": "latency", "seconds": 60}]
+)
+async def test_requests_to_one_path_alone_can_be_slow_or_hang(
+    sim: SimulatedBinance, session: aiohttp.ClientSession, until, fault: dict
+) -> None:
+    """With a path a fault concerns requests to it, and no others."""
+    params = {name: value for name, value in fault.items() if name != "name"}
+    sim.faults.inject(fault["name"], path="/api/v3/time", **params)
+    hanging = asyncio.ensure_future(session.get(sim.rest_url + "/api/v3/time"))
+    await until(lambda: bool(sim.seen.requests))
+    for _ in range(3):
+        async with session.get(sim.rest_url + "/api/v3/ping") as response:
+            assert response.status == 200
+    assert not hanging.done()
+    hanging.cancel()
+    await asyncio.gather(hanging, return_exceptions=True)
+
+
 async def test_a_canned_error_hits_its_path_only(
     sim: SimulatedBinance, session: aiohttp.ClientSession
 ) -> None:
