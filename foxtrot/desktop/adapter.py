@@ -20,6 +20,7 @@ from vnpy.trader.gateway import BaseGateway
 
 from foxtrot.core.credentials import resolve
 from foxtrot.core.logs import get_logger
+from foxtrot.core.redaction import scrub
 from foxtrot.desktop.conversion import to_foxtrot, to_vnpy
 from foxtrot.desktop.line import GatewayLine
 from foxtrot.desktop.names import foxtrot_exchanges
@@ -277,8 +278,8 @@ class GatewayAdapter(BaseAdapter):
 
     def _take_log(self, theirs: their_objects.LogData) -> None:
         entry = to_foxtrot(theirs, LogData)
-        self.last_words = entry.msg
-        self.on_log(entry)
+        self.last_words = scrub(entry.msg)  # a gateway tells what its venue says, and its requests
+        self.on_log(msgspec.structs.replace(entry, msg=self.last_words))
 
     def _soon(self, take: Callable[[], None]) -> None:
         self.account_counters.received += 1

@@ -126,6 +126,16 @@ def test_a_gateway_serves_market_data(bench: Bench) -> None:
     assert len(told) == 1
 
 
+def test_words_of_a_gateway_hold_no_secret_and_move_no_cursor(bench: Bench) -> None:
+    """It tells what its venue says and what it asked: that goes to screens and into reasons."""
+    bench.ready()
+    bench.gateway.write_log("\x1b[2J refused: GET /order?signature=deadbeef")
+    entry = bench.wait(EVENT_LOG, lambda entry: "refused" in entry.msg)
+    assert entry.msg == bench.adapter.facts()["vnpy.last_words"]
+    assert "\x1b" not in entry.msg
+    assert "deadbeef" not in entry.msg
+
+
 def test_its_state_is_labelled_as_inferred(bench: Bench) -> None:
     """Nobody takes a state of a vnpy gateway for more than it is."""
     bench.ready()
