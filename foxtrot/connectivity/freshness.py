@@ -158,6 +158,12 @@ class StreamFreshness:
         sight.strikes += 1
         return sight.strikes
 
+    def put_off(self, key: StreamKey, now: float) -> None:
+        """A silent stream could not be compared: it is silent again later, ever more rarely."""
+        sight = self._sights.get(key)
+        if sight is not None:
+            sight.since, sight.patience_s = now, min(sight.patience_s * 2, self._longest_s)
+
     def state(self, key: StreamKey) -> StreamState:
         """PENDING until something came, then ACTIVE, QUIET or STALE."""
         sight = self._sights.get(key)

@@ -102,10 +102,11 @@ class StreamWatch:
             log.info("streams_not_compared", venue=self._venue, **labels(error))
 
     async def _judge(self, slot: Slot, view: WireSnapshot | None, held: bool) -> None:
-        if view is None and held:  # OpenD does not show it, so nothing can be told
+        now = asyncio.get_running_loop().time()
+        if view is None and held:  # OpenD refuses to show it; it would do so every second
+            self._freshness.put_off(slot.key, now)
             return
         told, seen = compared(slot, view) if view is not None and held else (_GONE, None)
-        now = asyncio.get_running_loop().time()
         strikes = self._freshness.judge(slot.key, seen, now, told=told)
         if not strikes:
             if self._freshness.state(slot.key) is StreamState.QUIET:

@@ -166,6 +166,22 @@ def test_a_delisted_contract_hides_no_stream_that_stands_still() -> None:
     played(StreamSession, play)
 
 
+def test_a_contract_that_opend_does_not_show_uses_up_no_window() -> None:
+    """It is subscribed and silent; it is asked for ever more rarely, as one of a quiet market."""
+
+    async def play(opend: Opend, session: StreamSession) -> None:
+        await session.subscribe([TENCENT])
+        opend.refusals["00700"] = "未知股票 00700"
+        await asyncio.sleep(120.0)
+        assert opend.kinds()[Proto.Qot_GetSecuritySnapshot] < 6
+        opend.refusals.clear()
+        opend.volume += 1
+        await asyncio.sleep(120.0)
+        assert "stale" in opend.states(TENCENT)
+
+    played(StreamSession, play)
+
+
 def test_a_quiet_market_is_left_in_peace() -> None:
     """The snapshot says what the stream said last."""
 
