@@ -262,7 +262,12 @@ class IbClient:
                 self._take_back(cancel, number)
 
     async def ask_named(
-        self, name: str, send: Callable[[RawClient], None], *, timeout_s: float | None = None
+        self,
+        name: str,
+        send: Callable[[RawClient], None],
+        *,
+        timeout_s: float | None = None,
+        urgent: bool = False,
     ) -> list[object]:
         """Ask a question that has no id, when no other of its kind is under way.
 
@@ -270,6 +275,7 @@ class IbClient:
             name: One of `requests.KINDS`.
             send: Sends it.
             timeout_s: For lock, turn and answer together; None for the usual deadline.
+            urgent: Its turn comes before all others', like an order's.
 
         Returns:
             The rows of the answer: the arguments of each callback, one value or a tuple. Pushes
@@ -283,25 +289,29 @@ class IbClient:
         owed_before = self.requests.owed(name)
         try:
             async with self._deadline(name, timeout_s), self.requests.lock(name):
-                return await self._ask_named(name, send)
+                return await self._ask_named(name, send, urgent)
         except VenueUnavailable as error:
             if owed_before and self.requests.owed(name):
                 self._lose(StreamingError(str(error)))
             raise
 
-    async def _ask_named(self, name: str, send: Callable[[RawClient], None]) -> list[object]:
+    async def _ask_named(
+        self, name: str, send: Callable[[RawClient], None], urgent: bool
+    ) -> list[object]:
         question, sent = self.requests.open_named(name), False
         try:
-            await self.tell(send)
+            await self.tell(send, order=urgent)
             sent = True
             return await question.done
         finally:
             self.requests.close_named(name, sent=sent)
 
     async def probe(self) -> None:
-        """Ask TWS for its time, as a sign of life."""
+        """Ask TWS for its time, as a sign of life; what waits here for its turn is not its fault."""
         timeout_s = self._config.probe_s
-        await self.ask_named("currentTime", lambda raw: raw.reqCurrentTime(), timeout_s=timeout_s)
+        await self.ask_named(
+            "currentTime", lambda raw: raw.reqCurrentTime(), timeout_s=timeout_s, urgent=True
+        )
 
     @contextlib.asynccontextmanager
     async def _deadline(self, what: str, timeout_s: float | None) -> AsyncIterator[None]:

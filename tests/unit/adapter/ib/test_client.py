@@ -341,6 +341,20 @@ async def test_a_late_answer_is_not_taken_for_the_next_one() -> None:
         assert await second == []
 
 
+async def test_a_sign_of_life_waits_behind_no_crowd() -> None:
+    """Thousands of messages that wait for their turn are no reason to take TWS for dead."""
+    quick = replace(PATIENT, probe_s=3.0)
+    answers = {"49": lambda _: frame(49, 1, 1)}
+    async with standing(Door(answers=answers)) as door, opened(door, quick) as client:
+        crowd = [asyncio.ensure_future(client.tell(lambda raw: raw.reqIds(1))) for _ in range(400)]
+        await asyncio.sleep(0)
+        await client.probe()
+        assert sum(each.done() for each in crowd) < 400
+        for each in crowd:
+            each.cancel()
+        await asyncio.gather(*crowd, return_exceptions=True)
+
+
 async def test_a_list_that_stays_unanswered_costs_the_line() -> None:
     """The second time in a row: what never came would be taken out of every answer after it."""
     async with standing(Door()) as door, opened(door) as client:
