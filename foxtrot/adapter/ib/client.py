@@ -307,7 +307,7 @@ class IbClient:
             self.requests.close_named(name, sent=sent)
 
     async def probe(self) -> None:
-        """Ask TWS for its time, as a sign of life; what waits here for its turn is not its fault."""
+        """Ask TWS for its time, as a sign of life; a crowd that waits here is no fault of its."""
         timeout_s = self._config.probe_s
         await self.ask_named(
             "currentTime", lambda raw: raw.reqCurrentTime(), timeout_s=timeout_s, urgent=True
