@@ -42,6 +42,21 @@ def test_the_same_market_means_quiet_and_longer_patience() -> None:
     assert subject.state(A) is StreamState.QUIET
 
 
+def test_what_cannot_be_compared_is_neither_quiet_nor_stale_and_silent_more_rarely() -> None:
+    """Nothing is known of it, so nothing is said of it; what comes makes it as watched as ever."""
+    subject = fresh()
+    subject.look({A: 0}, 0.0)
+    asked_at = []
+    for now in range(200):
+        if subject.look({A: 0}, float(now)).silent:
+            asked_at.append(now)
+            subject.put_off(A, float(now))
+    assert asked_at == [10, 30, 70, 130, 190]
+    assert subject.state(A) is StreamState.PENDING
+    assert subject.look({A: 1}, 200.0).revived == (A,)
+    assert subject.look({A: 1}, 210.0).silent == (A,)
+
+
 def test_a_market_that_moved_without_the_stream_means_stale() -> None:
     """Strikes are counted until something comes."""
     subject = fresh()
