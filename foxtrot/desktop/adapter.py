@@ -19,7 +19,7 @@ from vnpy.trader import object as their_objects
 from vnpy.trader.gateway import BaseGateway
 
 from foxtrot.core.credentials import resolve
-from foxtrot.core.logs import get_logger
+from foxtrot.core.logs import get_logger, register_secret
 from foxtrot.core.redaction import scrub
 from foxtrot.desktop.conversion import to_foxtrot, to_vnpy
 from foxtrot.desktop.line import GatewayLine
@@ -162,7 +162,7 @@ class GatewayAdapter(BaseAdapter):
         shown = [
             f"{field}={value}"
             for field, value in sorted(self._setting.items())
-            if not any(word in field.lower() for word in _PRIVATE)
+            if not _is_private(field)
         ]
         digest = hashlib.sha256("\n".join(shown).encode()).hexdigest()[:16]
         return f"vnpy-{self.gateway_class.__name__}-{digest}"
@@ -304,12 +304,23 @@ _TAKERS: dict[str, Callable[[GatewayAdapter, object], None]] = {
 """The events without a suffix: those with one say the same again."""
 
 
+def _is_private(field: str) -> bool:
+    return any(word in field.lower() for word in _PRIVATE)
+
+
+def _is_typed(given: str, default: object) -> bool:
+    """Whether a person made it up, and took it from no list."""
+    return isinstance(default, str) and given != default
+
+
 def _value(field: str, given: object, default: object) -> object:
     """A field as the gateway expects it: of the type of its default, of a list the choice."""
     if isinstance(given, list):
         given = given[0] if given else ""
     if isinstance(given, str) and given.lower().startswith(_REFERENCES):
         given = resolve(given, where=WHERE, field=field).reveal()
+    elif isinstance(given, str) and _is_typed(given, default) and _is_private(field):
+        register_secret(given)  # typed in clear, and the gateway may tell it
     if isinstance(default, bool):
         return given in (True, "true", "True")
     if isinstance(default, int | float) and isinstance(given, str):

@@ -128,12 +128,15 @@ def test_a_gateway_serves_market_data(bench: Bench) -> None:
 
 def test_words_of_a_gateway_hold_no_secret_and_move_no_cursor(bench: Bench) -> None:
     """It tells what its venue says and what it asked: that goes to screens and into reasons."""
-    bench.ready()
-    bench.gateway.write_log("\x1b[2J refused: GET /order?signature=deadbeef")
+    bench.engine.connect({"password": "canary-in-clear"}, "PLAIN")
+    bench.wait_state("trading", S.READY)
+    words = "\x1b[2J refused: canary-in-clear, GET /order?signature=deadbeef"
+    bench.gateway.write_log(words)
     entry = bench.wait(EVENT_LOG, lambda entry: "refused" in entry.msg)
     assert entry.msg == bench.adapter.facts()["vnpy.last_words"]
     assert "\x1b" not in entry.msg
     assert "deadbeef" not in entry.msg
+    assert "canary" not in entry.msg
 
 
 def test_its_state_is_labelled_as_inferred(bench: Bench) -> None:
