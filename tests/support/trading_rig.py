@@ -204,7 +204,7 @@ class TradingRig(Rig):
     # -- what must hold in the end ----------------------------------------------------------
 
     def wait_agreed(self, *, since_venue: int = 0) -> None:
-        """Wait until nothing is in doubt and both sides tell the same.
+        """Wait until nothing is in doubt or to be cancelled, and both sides tell the same.
 
         Every fill of the venue's is told once, traded volumes and open orders are the venue's, no
         order came in twice, and the guard counts no order that has ended.
@@ -213,6 +213,7 @@ class TradingRig(Rig):
             since_venue: Leave out so many of the venue's oldest fills: told to an earlier engine.
         """
         eventually(lambda: not self.trading().in_doubt, "no order is in doubt")
+        eventually(lambda: not self.trading().cancels_pending, "none is still to be cancelled")
         eventually(lambda: self._open_here() == self._open_there(), "the same orders are open")
         eventually(lambda: self._told() >= self._there(since_venue), "every fill is told")
         self.settle()
