@@ -16,6 +16,9 @@ import msgspec
 from foxtrot.errors import OrderRejected
 from foxtrot.simulator.listings import E8, Listing, notional_e8, to_e8
 
+FEE_E8 = E8 // 1_000
+"""What an account is charged unless it was told otherwise, in 1e-8 of what a trade brings."""
+
 _KEPT_ORDERS = 100_000
 
 Amount = str | int | float | Decimal
@@ -171,9 +174,7 @@ class Account:
     Thread safety: written by the venue's loop; the properties give copies to any thread.
     """
 
-    def __init__(
-        self, name: str, balances: Mapping[str, Amount], *, fee_e8: int = E8 // 1_000
-    ) -> None:
+    def __init__(self, name: str, balances: Mapping[str, Amount], *, fee_e8: int = FEE_E8) -> None:
         self.name, self.fee_e8 = name, fee_e8
         self.balances = {asset: Balance(to_e8(amount)) for asset, amount in balances.items()}
         self.received: Counter[str] = Counter()

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from foxtrot.simulator import binance_payloads as wire
+from foxtrot.simulator.accounts import FEE_E8
 from foxtrot.simulator.binance_limits import Limits
 from foxtrot.simulator.binance_params import (
     SYMBOL,
@@ -181,6 +182,18 @@ def _coins(venue: Venue, params: Params) -> object:
     ]
 
 
+def _status(venue: Venue, params: Params) -> object:
+    return {"status": 0, "msg": "normal"}
+
+
+def _fees(venue: Venue, params: Params) -> object:
+    fee = decimal8(FEE_E8)
+    return [
+        {"symbol": symbol, "makerCommission": fee, "takerCommission": fee}
+        for symbol in _wanted(venue, params) or venue.market.listings
+    ]
+
+
 def _nothing(venue: Venue, params: Params) -> object:
     return []
 
@@ -279,6 +292,8 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "/api/v3/ticker/24hr": _endpoint("symbol symbols type", _day_weight, _day),
     "/api/v3/ticker/price": _endpoint("symbol symbols", _list_weight, _prices),
     "/api/v3/ticker/bookTicker": _endpoint("symbol symbols", _list_weight, _book_tickers),
+    "/sapi/v1/system/status": _endpoint("", _flat(1), _status),
+    "/sapi/v1/asset/tradeFee": _endpoint(f"symbol {_SIGNED}", _flat(1), _fees, signed=True),
     "/sapi/v1/capital/config/getall": _endpoint(_SIGNED, _flat(1), _coins, signed=True),
     "/sapi/v1/margin/allPairs": _endpoint(_SIGNED, _flat(1), _nothing, signed=True),
     "/sapi/v1/margin/isolated/allPairs": _endpoint(_SIGNED, _flat(1), _nothing, signed=True),

@@ -84,6 +84,14 @@ async def until_heard(sim: SimulatedBinance) -> None:
             await asyncio.sleep(0)
 
 
+async def test_the_state_of_the_venue_and_its_fees_are_told(client: ccxt.pro.binance) -> None:
+    """What a client asks before it trades; the fees are those that trades are charged."""
+    assert (await client.fetch_status())["status"] == "ok"
+    fee = await client.fetch_trading_fee(BTC)
+    assert (fee["symbol"], fee["maker"], fee["taker"]) == (BTC, 0.001, 0.001)
+    assert set(await client.fetch_trading_fees()) == set(client.symbols)
+
+
 @pytest.mark.parametrize("suffix", ["", "_ws"])
 async def test_an_order_lives_and_is_canceled(
     sim: SimulatedBinance, client: ccxt.pro.binance, suffix: str
