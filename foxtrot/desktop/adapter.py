@@ -30,6 +30,7 @@ from foxtrot.errors import ConfigurationError, FoxtrotError, UnexpectedError
 from foxtrot.gateway.base import BaseAdapter, Progress
 from foxtrot.gateway.capabilities import Capabilities
 from foxtrot.gateway.connect_fields import WHERE, Setting, wrong
+from foxtrot.gateway.episodes import Episodes
 from foxtrot.gateway.trading import TradingListener
 from foxtrot.model.constants import Channel, Exchange, Interval, Mode, OrderType, Status
 from foxtrot.model.health import Fact, StreamKey
@@ -59,6 +60,7 @@ _ORDER_TYPES = (
     OrderType.FOK,
 )
 _REFERENCES = ("env:", "file:", "keyring:")
+_LARGEST = 1e15
 _PRIVATE = ("pass", "secret", "token", "auth", "密码", "授权")
 
 
@@ -118,6 +120,7 @@ class GatewayAdapter(BaseAdapter):
         if not hasattr(self, "book"):
             self.book, self.heard, self._holding = OrderBook(), asyncio.Event(), asyncio.Lock()
             self._ticks: dict[tuple[str, Exchange], TickData] = {}
+            self._episodes = Episodes(self.counters[Mode.WEBSOCKET], self.log)
 
     def make_session(self, mode: Mode) -> GatewaySession:
         """The market data of the gateway."""
@@ -245,6 +248,8 @@ class GatewayAdapter(BaseAdapter):
         if self.request_of(StreamKey(Channel.TICK, tick.symbol, tick.exchange)) is None:
             counters.ignored += 1
             return
+        if self._episodes.refuses(tick.symbol, "tick", _unbelievable(tick)):
+            return
         tick = msgspec.structs.replace(tick, ts_recv_ns=self.clock.time_ns())
         self._ticks[tick.symbol, tick.exchange] = tick
         self._hear()
@@ -302,6 +307,15 @@ _TAKERS: dict[str, Callable[[GatewayAdapter, object], None]] = {
     their_events.EVENT_LOG: GatewayAdapter._take_log,
 }
 """The events without a suffix: those with one say the same again."""
+
+
+def _unbelievable(tick: TickData) -> str:
+    """Why the numbers of a tick cannot be; empty if they can. Some gateways mean none by them."""
+    prices = tick.last_price, tick.bid_price_1, tick.ask_price_1
+    volumes = tick.last_volume, tick.bid_volume_1, tick.ask_volume_1
+    if all(abs(number) < _LARGEST for number in (*prices, *volumes)):
+        return ""
+    return "a price or volume is no number, or too large for one"
 
 
 def _is_private(field: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import math
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -321,6 +323,17 @@ def test_ticks_that_nobody_wants_are_ignored(bench: Bench) -> None:
     eventually(lambda: counters.ignored == 1, "ignored")
     assert bench.engine.event_engine.drain()
     assert bench.engine.get_tick("AAPL.SMART").bid_price_1 == 99.0  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("none", [math.nan, math.inf, sys.float_info.max])
+def test_numbers_that_cannot_be_reach_nobody(bench: Bench, none: float) -> None:
+    """What a gateway means by no price is none: the tick is refused, and counted."""
+    bench.ready()
+    bench.gateway.tick(none, 100.0)
+    bench.gateway.tick(98.0, 100.0)
+    bench.wait(EVENT_TICK, lambda tick: tick.bid_price_1 == 98.0)
+    assert [tick.bid_price_1 for tick in bench.log.of(EVENT_TICK)] == [99.0, 98.0]  # type: ignore[attr-defined]
+    assert bench.adapter.health().rejected == 1
 
 
 def test_history_is_the_gateways(bench: Bench) -> None:
