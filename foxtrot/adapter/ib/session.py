@@ -16,7 +16,7 @@ from foxtrot.adapter.ib.purpose import Purpose
 from foxtrot.adapter.ib.sdk import load
 from foxtrot.adapter.ib.settings import IbSettings
 from foxtrot.adapter.ib.slots import Mark
-from foxtrot.errors import FoxtrotError, RateLimited, VenueError, VenueUnavailable
+from foxtrot.errors import FoxtrotError, VenueError, VenueUnavailable
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.gateway.counters import FeedCounters
 from foxtrot.gateway.marks import BaseMarks
@@ -124,7 +124,7 @@ class IbSession(LineSession[Venue, IbClient]):
         """The contracts of these streams, and why some have none.
 
         Raises:
-            FoxtrotError: The questions could not be answered: the connection is in question.
+            FoxtrotError: The connection was lost, or TWS answers nothing at all.
         """
         names = list(dict.fromkeys((key.symbol, key.exchange) for key in keys))
         client, contracts = self.client, self._venue.contracts
@@ -133,11 +133,9 @@ class IbSession(LineSession[Venue, IbClient]):
         )
         known: dict[Name, Instrument | VenueError] = {}
         for name, answer in zip(names, answers, strict=True):
-            if isinstance(answer, _IN_QUESTION) or not isinstance(answer, Instrument | VenueError):
+            if not isinstance(answer, Instrument | VenueError):
                 raise answer
             known[name] = answer
+        if any(isinstance(answer, VenueUnavailable) for answer in answers):
+            await client.probe()  # silent about a contract, or about everything?
         return told_apart(keys, known)
-
-
-_IN_QUESTION = (VenueUnavailable, RateLimited)
-"""Errors that say nothing of the contract that was asked for."""

@@ -12,6 +12,7 @@ from foxtrot.adapter.ib.contracts import Contracts
 from foxtrot.adapter.ib.instruments import Instrument
 from foxtrot.adapter.ib.purpose import Purpose
 from foxtrot.adapter.ib.session import IbSession, Venue
+from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.event_engine import EventEngine
 from foxtrot.errors import ConnectionClosed, UnknownSymbol, VenueUnavailable
@@ -98,14 +99,32 @@ async def test_each_contract_is_asked_for_once(session: Plain, contracts: Script
     assert contracts.asked == ["NOPE"]
 
 
-async def test_an_unanswered_question_refuses_nothing(session: Plain, contracts: Scripted) -> None:
-    """Silence about one contract puts the connection in question, and blames no symbol."""
+def unanswered(contracts: Scripted) -> list[StreamKey]:
+    """One contract that there is not, and one of which TWS says nothing."""
     contracts.answers = {
         "NOPE": UnknownSymbol("IB", "200", "no such contract"),
         "AAPL": VenueUnavailable("IB", "", "contract was not answered within 10 s"),
     }
-    with pytest.raises(VenueUnavailable):
-        await session.instruments([key("NOPE"), key("AAPL")])
+    return [key("NOPE"), key("AAPL")]
+
+
+async def test_silence_about_one_contract_costs_the_others_nothing(
+    door: Door, session: Plain, contracts: Scripted
+) -> None:
+    """TWS answers else, as when IB's contract data is away: only this stream has to wait."""
+    door.answers["49"] = lambda _: frame(49, 1, 1)
+    found, refused = await session.instruments(unanswered(contracts))
+    assert not found
+    assert "not answered within 10 s" in str(refused[key("AAPL")])
+
+
+async def test_silence_about_everything_puts_the_connection_in_question(
+    session: Plain, contracts: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TWS does not answer a sign of life either: no symbol is to blame."""
+    monkeypatch.setattr(session.client, "_config", StreamConfig(probe_s=0.1))
+    with pytest.raises(VenueUnavailable, match="currentTime"):
+        await session.instruments(unanswered(contracts))
 
 
 async def test_unreadable_messages_are_counted_with_the_session(door: Door, session: Plain) -> None:
