@@ -51,13 +51,20 @@ class BinanceClient:
         config: Deadlines.
         weights: The address's request weight, shared by all clients of an adapter.
         venue: The adapter's name, for errors.
+        spares: So much of the weight is left to those who are in more of a hurry.
     """
 
     def __init__(
-        self, settings: BinanceSettings, config: StreamConfig, weights: RollingWindow, venue: str
+        self,
+        settings: BinanceSettings,
+        config: StreamConfig,
+        weights: RollingWindow,
+        venue: str,
+        *,
+        spares: int = 0,
     ) -> None:
         self._settings, self._config, self._weights = settings, config, weights
-        self._venue = venue
+        self._venue, self._spares = venue, spares
         self._exchange: RawBinance | None = None
         self._http: aiohttp.ClientSession | None = None
         self._sockets: list[Socket] = []
@@ -154,10 +161,22 @@ class BinanceClient:
         return self._opened().sign_params({})  # type: ignore[no-any-return]
 
     async def afford(self, weight: int) -> None:
-        """Wait until the budget allows a request of that weight, and take it off."""
+        """Wait until the budget allows a request of that weight, and take it off.
+
+        Who spares some of it takes no place in the line before that much is left, so that nobody
+        in a hurry ever stands behind him.
+        """
+        while self._spares and (wait_s := self._short_s(weight + self._spares)) > 0.0:
+            await self._hold_back(wait_s)
         wait_s = self._weights.reserve(asyncio.get_running_loop().time(), weight)
-        if wait_s <= 0.0:
-            return
+        if wait_s > 0.0:
+            await self._hold_back(wait_s)
+
+    def _short_s(self, weight: int) -> float:
+        now = asyncio.get_running_loop().time()
+        return self._weights.free_at(now, weight) - now
+
+    async def _hold_back(self, wait_s: float) -> None:
         log.info("weight_budget_wait", venue=self._venue, delay_s=round(wait_s, 3))
         self.held_back += 1
         try:

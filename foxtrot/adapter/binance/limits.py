@@ -30,6 +30,11 @@ def weight_window() -> RollingWindow:
     return RollingWindow(WEIGHT_PER_MINUTE, 60.0)
 
 
+def spared_weight() -> int:
+    """What market data and history leave of it to the account, whose questions do not wait."""
+    return WEIGHT_PER_MINUTE // 5
+
+
 def tickers_weight(symbols: int) -> int:
     """Weight of GET /api/v3/ticker/24hr for that many symbols."""
     if symbols <= 20:

@@ -62,6 +62,8 @@ class OrderSession(BinanceSession, BaseOrderSession[Venue]):
         interest: The contracts in whose positions somebody is interested.
     """
 
+    hurries = True
+
     def __init__(
         self,
         venue: Venue,

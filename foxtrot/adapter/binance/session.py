@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import msgspec
 
@@ -56,9 +56,10 @@ class Venue(BaseVenue[BinanceSettings, Contracts, Mark]):
         super().__init__(name, settings, contracts, marks, port)
         self.weights = weights
 
-    def client(self) -> BinanceClient:
-        """A fresh client."""
-        return BinanceClient(self.settings, self.config, self.weights, self.name)
+    def client(self, *, hurries: bool = False) -> BinanceClient:
+        """A fresh client; unless it is one that `hurries`, it leaves weight to those that do."""
+        spares = 0 if hurries else limits.spared_weight()
+        return BinanceClient(self.settings, self.config, self.weights, self.name, spares=spares)
 
     async def load_contracts(self, client: BinanceClient) -> None:
         """Load the contracts, unless that was done within the hour, and push what is new.
@@ -144,9 +145,12 @@ class Venue(BaseVenue[BinanceSettings, Contracts, Mark]):
 class BinanceSession(BaseSession[Venue]):
     """A session with a client of its own, fresh as it is."""
 
+    hurries: ClassVar[bool] = False
+    """Whether its questions go before those of others."""
+
     def __init__(self, venue: Venue, counters: FeedCounters) -> None:
         super().__init__(venue, counters)
-        self._client = venue.client()
+        self._client = venue.client(hurries=self.hurries)
 
     @property
     def received(self) -> int:

@@ -13,10 +13,12 @@ import pytest
 
 from foxtrot import errors
 from foxtrot.adapter.binance import client as module
+from foxtrot.adapter.binance import limits
 from foxtrot.adapter.binance.client import BinanceClient, Socket
 from foxtrot.adapter.binance.settings import BinanceSettings
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.pacing import RollingWindow
+from tests.support.virtual_time import VirtualLoop, run_virtually
 
 SETTING: dict[str, str] = {"environment": "simulated", "rest_url": "http://127.0.0.1:9"}
 DEADLINE_S = 10.0
@@ -179,6 +181,36 @@ async def test_a_request_beyond_the_budget_is_held_back(opened: Opened) -> None:
     await asyncio.wait([waiting], timeout=DEADLINE_S)
     assert opened.client.held_back == 0
     assert opened.exchange.asked == []
+
+
+def test_the_account_does_not_stand_behind_market_data() -> None:
+    """Polling used up the minute at once, and a reconciliation waited for most of the next one."""
+    loop = VirtualLoop()
+
+    async def asked() -> list[float]:
+        window, settings = limits.weight_window(), BinanceSettings.parse(SETTING)
+        spares = limits.spared_weight()
+        prices = BinanceClient(settings, StreamConfig(), window, "BINANCE", spares=spares)
+        account = BinanceClient(settings, StreamConfig(), window, "BINANCE")
+
+        async def poll() -> None:
+            while True:
+                await prices.afford(limits.TRADES_WEIGHT)
+                await asyncio.sleep(0.01)
+
+        polling = asyncio.ensure_future(poll())
+        waits = []
+        for _ in range(10):
+            await asyncio.sleep(10.0)
+            began = loop.time()
+            await account.afford(limits.OPEN_ORDERS_WEIGHT)
+            waits.append(loop.time() - began)
+        polling.cancel()
+        await asyncio.wait([polling])
+        assert prices.held_back == 0
+        return waits
+
+    assert run_virtually(asked(), loop) == [0.0] * 10
 
 
 @pytest.mark.parametrize("answer", ["<html>", "", None, b"x", 5])

@@ -102,7 +102,7 @@ class PolledVenue:
         """The answers to one kind of request, in order."""
         self.answers[path] = iter(answers)
 
-    def client(self) -> object:
+    def client(self, *, hurries: bool) -> object:
         """The client that the session asks with."""
         return self.http
 
