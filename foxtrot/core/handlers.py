@@ -161,6 +161,10 @@ class HandlerTable:
 
         A critical one stays, but the first time is told.
         """
+        self._announce(*self._count(handler, event), event, error)
+
+    def _count(self, handler: Handler, event: Event) -> tuple[_Failing, int, int]:
+        """Note a failure; its record, and how many there were by then, in all and in a row."""
         self.handler_errors += 1
         record = self._record(handler)
         record.total += 1
@@ -168,20 +172,25 @@ class HandlerTable:
         record.streak += 1
         if record not in self.in_streak:
             self.in_streak.append(record)
-        if _is_power_of_ten(record.total):
+        return record, record.total, record.streak
+
+    def _announce(
+        self, record: _Failing, total: int, streak: int, event: Event, error: BaseException
+    ) -> None:
+        if _is_power_of_ten(total):
             say(
                 "handler_failed",
-                handler=name_of(handler),
+                handler=name_of(record.handler),
                 event_type=event.type,
-                failures=record.total,
-                in_a_row=record.streak,
+                failures=total,
+                in_a_row=streak,
                 exc_info=error,
             )
         if record.critical is None:
-            if record.streak >= QUARANTINE_AFTER:
+            if streak >= QUARANTINE_AFTER:
                 self._quarantine(record)
-        elif record.streak == 1:
-            _tell(record.critical, name_of(handler), error)
+        elif streak == 1:
+            _tell(record.critical, name_of(record.handler), error)
 
     def settle(self, plan: Plan, event: Event) -> None:
         """End the streak of each handler of `plan` that got through `event`."""
@@ -248,7 +257,9 @@ class InlineTable(HandlerTable):
                 handler(event)
             except Exception as error:  # noqa: BLE001  # boundary: harms neither producer nor others
                 with self._lock:
-                    self.failed(handler, event, error)
+                    counted = self._count(handler, event)
+                # Without the lock: whoever reads the log, or is told, may put events.
+                self._announce(*counted, event, error)
         if self.in_streak:
             with self._lock:
                 self.settle(plan, event)

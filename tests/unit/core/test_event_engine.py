@@ -1,5 +1,6 @@
 """Handlers elsewhere than on the dispatcher: on a lane of their own, or where the event is put."""
 
+import logging
 import threading
 from collections.abc import Iterator
 
@@ -266,6 +267,27 @@ def test_one_success_of_an_inline_handler_ends_the_row(engine: EventEngine) -> N
         if number == QUARANTINE_AFTER:
             assert engine.health().quarantined == ()
     assert engine.health().quarantined != ()
+
+
+def test_a_log_that_puts_events_does_not_stop_those_who_put(engine: EventEngine) -> None:
+    """Desktops turn log lines into events: one about an inline handler waits for no lock of it."""
+    engine.register("order.", fail, inline=True)
+    done: list[bool] = []
+
+    class Desktop(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            other = threading.Thread(target=engine.put, args=(Event("eLog"),))
+            other.start()
+            other.join(WAIT_S / 5)
+            done.append(not other.is_alive())
+
+    desktop, log = Desktop(), logging.getLogger("foxtrot.engine")
+    log.addHandler(desktop)
+    try:
+        engine.put(order(1))
+    finally:
+        log.removeHandler(desktop)
+    assert done == [True]
 
 
 def test_unregistered_inline_handlers_get_nothing_more(engine: EventEngine) -> None:
