@@ -29,6 +29,9 @@ from foxtrot.simulator.market import LEVELS, Market, Trade
 _SYMBOLS_TEXT = r"^\[(\"[A-Z0-9\-_.]{1,20}\"(,\"[A-Z0-9\-_.]{1,20}\"){0,}){0,1}\]$"
 _HTML_404 = "<html><head><title>404 Not found</title></head><body>404 Not found</body></html>"
 _DEPTH_MAX = 5_000
+_UTC = ("0", "00:00", "+00:00", "-00:00")
+"""The only zone whose days and weeks there are bars of."""
+
 _DAY_LIST = 20
 _DAY_LIST_LONG = 100
 
@@ -136,6 +139,8 @@ def _klines(venue: Venue, params: Params) -> object:
     interval = text_of(params, "interval")
     if interval not in INTERVALS_MS:
         raise refusal(-1120, "Invalid interval.")
+    if params.get("timeZone", "0") not in _UTC:
+        raise refusal(-1130, "Data sent for parameter 'timeZone' is not valid.")
     start, end = moment_of(params, "startTime"), moment_of(params, "endTime")
     bars = venue.market.bars(symbol, interval, start, end, row_limit(params))
     return [wire.kline_row(bar) for bar in bars]

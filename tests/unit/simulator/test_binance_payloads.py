@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from foxtrot.simulator import binance_payloads as wire
 from foxtrot.simulator.binance_limits import Limits
 from foxtrot.simulator.history import Bar
@@ -82,6 +84,15 @@ def test_a_bar_without_volume_has_its_price_for_average() -> None:
     flat = Bar.flat(0, 60_000, 100 * E8)
     assert wire.average_price(flat, 9)["price"] == "100.00000000"
     assert json.loads(wire.average_price_event("BTCUSDT", flat, 9))["w"] == "100.00000000"
+
+
+@pytest.mark.parametrize(
+    "what", ["icebergAllowed", "ocoAllowed", "otoAllowed", "allowTrailingStop", "amendAllowed"]
+)
+def test_symbols_do_not_promise_what_is_refused(what: str) -> None:
+    """A client that reads it does not try what this venue has no parameter or path for."""
+    info = wire.exchange_info([listing("BTCUSDT")], Limits(), 1)
+    assert json.loads(wire.encode(info))["symbols"][0][what] is False
 
 
 def test_symbols_say_who_may_trade_them() -> None:

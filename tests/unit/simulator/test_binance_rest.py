@@ -45,6 +45,16 @@ async def test_exchange_info_describes_every_symbol(get) -> None:
     assert [row["symbol"] for row in only["symbols"]] == ["ETHBTC"]
 
 
+async def test_bars_of_days_elsewhere_are_refused(get) -> None:
+    """Days begin in UTC here; those of another zone are not told as if they were the same."""
+    bars = {"symbol": "BTCUSDT", "interval": "1d", "limit": 2}
+    assert await ok(get, "/api/v3/klines", **bars, timeZone="0") == await ok(
+        get, "/api/v3/klines", **bars
+    )
+    status, body, _ = await get("/api/v3/klines", **bars, timeZone="8")
+    assert (status, body["code"]) == (400, -1130)
+
+
 async def test_ping_and_time(get, sim: SimulatedBinance) -> None:
     """The clock is the venue's, ahead by as much as the fault says."""
     assert await ok(get, "/api/v3/ping") == {}
