@@ -148,7 +148,8 @@ class Lookout:
 
     def _note(self, news: OrderReport | FillReport | None) -> None:
         record = self._tracker.match(news) if news is not None else None
-        if record is not None and news is not None:
+        # Not every venue pushes what others do, by hand or as another client.
+        if record is not None and news is not None and not record.external:
             self._untold.owe(record.orderid, news.ts_ns)
 
     def _need(self, what: str, answer: object) -> None:

@@ -193,6 +193,22 @@ def test_a_list_that_knows_more_than_the_stream_proves_it_silent() -> None:
     watching(play, tracker)
 
 
+def test_what_others_do_is_owed_by_no_stream() -> None:
+    """TWS pushes the orders of its client alone: a trade by hand must not end the session."""
+
+    async def play(watch: Watch) -> None:
+        watch.untold.begin(pushes=True)
+        after = watch.clock.time_ns() + NS_PER_S
+        theirs = fill("1", "1", orderid="", venue_id="9", ts_ns=after)
+        watch.session.trades = Known((theirs,))
+        await watch.reconcile(BTC, ready=True)
+        assert [each.fills for each in watch.told if each.fills]
+        await asyncio.sleep(SILENCE_S + 0.1)
+        assert not watch.untold.overdue
+
+    watching(play)
+
+
 async def never(symbol: str, orderid: str, venue_id: str) -> Known[OrderReport] | Unknown:
     """A question that the line swallows."""
     return await asyncio.get_running_loop().create_future()
