@@ -148,6 +148,8 @@ class GatewaySession:
             request = to_vnpy(SubscribeRequest(key.symbol, key.exchange))
             try:
                 await self.line.call(lambda gateway, asked=request: gateway.subscribe(asked))  # type: ignore[misc]
+            except FoxtrotError:
+                raise  # of the line, and no answer of the gateway's
             except Exception as error:  # noqa: BLE001 - boundary: a gateway may raise anything
                 text = f"{key}: the gateway raised {type(error).__name__}"
                 refused[key] = SubscriptionRefused(self._port.adapter_name, "", text)

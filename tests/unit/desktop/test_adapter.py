@@ -238,6 +238,20 @@ def test_an_order_behind_too_many_calls_is_not_sent(
     assert "busy with another call" in order.reason
 
 
+def test_a_stream_behind_too_many_calls_is_asked_for_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody refused it: its session begins anew, and the stream is served then."""
+    bench.ready()
+    since = len(bench.log)
+    monkeypatch.setattr("foxtrot.desktop.line._WAITING", 0)
+    bench.engine.subscribe(SubscribeRequest("MSFT", Exchange.SMART), "PLAIN")
+    bench.wait_state("websocket", S.RECONNECTING, since)
+    monkeypatch.setattr("foxtrot.desktop.line._WAITING", 100)
+    bench.wait_state("websocket", S.READY, since)
+    assert "subscribe MSFT.SMART" in [call for call, _ in bench.gateway.calls]
+
+
 def test_a_gateway_that_hangs_is_replaced(bench: Bench) -> None:
     """A gateway whose calls do not return is given up, and another one is made."""
     bench.ready()
