@@ -250,6 +250,7 @@ def test_a_stream_behind_too_many_calls_is_asked_for_again(
     monkeypatch.setattr("foxtrot.desktop.line._WAITING", 100)
     bench.wait_state("websocket", S.READY, since)
     assert "subscribe MSFT.SMART" in [call for call, _ in bench.gateway.calls]
+    assert StreamState.FAILED not in [each.state for each in bench.log.of(EVENT_STREAM)]  # type: ignore[attr-defined]
 
 
 def test_a_gateway_that_hangs_is_replaced(bench: Bench) -> None:
