@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from aiohttp import WSMsgType, web
@@ -128,6 +128,7 @@ class Connection:
             await asyncio.wait({*tasks, self._ending}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._venue.dismiss(self)
+            self._note_failure(tasks)
             self.end(*self._last_word)
             for task in tasks:
                 task.cancel()
@@ -201,6 +202,12 @@ class Connection:
         """Whether the connection still stands."""
         transport = self._request.transport
         return transport is not None and not transport.is_closing() and not self._ending.done()
+
+    def _note_failure(self, tasks: Iterable[asyncio.Future[None]]) -> None:
+        for task in tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                log.error("simulated_connection_failed", connection=self.number, exc_info=error)
+                self.end(1011, "Internal error")
 
     def _write(self, data: bytes) -> None:
         transport = self._request.transport

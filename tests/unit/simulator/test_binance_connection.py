@@ -34,6 +34,26 @@ def test_frames_are_framed_as_the_standard_says(size: int, header: bytes) -> Non
     assert frame(b"x" * size) == header + b"x" * size
 
 
+async def test_an_error_of_the_venue_is_told_and_logged(
+    sim: SimulatedBinance,
+    connect,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It does not look like an end in good order, and whoever tests finds out why."""
+
+    def fail(*_args: object) -> None:
+        raise ZeroDivisionError
+
+    stream = await connect()
+    monkeypatch.setattr(sim, "subscribe", fail)
+    await stream.socket.send_json({"method": "SUBSCRIBE", "params": ["btcusdt@trade"], "id": 1})
+    message = await stream.receive()
+    assert (message.type, message.data) == (WSMsgType.CLOSE, 1011)
+    (record,) = [each for each in caplog.records if each.levelno >= logging.ERROR]
+    assert "simulated_connection_failed" in record.getMessage()
+
+
 @pytest.mark.parametrize("limits", [Limits(messages_per_s=5)])
 @pytest.mark.parametrize("kind", ["json", "ping", "pong"])
 async def test_a_sixth_message_in_a_second_closes_with_1008(connect, kind: str) -> None:
