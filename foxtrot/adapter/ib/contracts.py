@@ -115,10 +115,14 @@ class Contracts:
         """
         placeless = (each for each in pushed if self.name_of(each)[1] is Exchange.GLOBAL)
         before = len(self._known)
-        for con_id in dict.fromkeys(each.conId for each in placeless):
-            with contextlib.suppress(VenueError):
-                await self.by_con_id(client, con_id)
+        con_ids = dict.fromkeys(each.conId for each in placeless)
+        # Together: what is never answered costs a deadline each, and a session has one for all.
+        await asyncio.gather(*(self._place(client, con_id) for con_id in con_ids))
         return len(self._known) > before
+
+    async def _place(self, client: IbClient, con_id: int) -> None:
+        with contextlib.suppress(VenueError):
+            await self.by_con_id(client, con_id)
 
     def name_of(self, contract: RawContract) -> Name:
         """What a contract in a push is called here; a name never means two contracts.

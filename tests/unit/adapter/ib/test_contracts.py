@@ -305,6 +305,28 @@ async def test_positions_are_placed_before_they_are_told() -> None:
     assert book.questions == 2
 
 
+def test_positions_that_nobody_can_place_are_waited_for_together() -> None:
+    """While IB's contract data is away each costs a deadline: one after the other, too many."""
+
+    async def play() -> None:
+        book, contracts = Book(), Contracts("IB")
+        book.trouble = [VenueUnavailable("IB", "", "not answered within 10 s") for _ in range(8)]
+        held = [contract(n, f"ES-202{n}1218-USD-FUT", "") for n in range(1, 9)]
+        assert not await contracts.complete(book.client, held)
+        assert asyncio.get_running_loop().time() < 0.2, "as long as a single answer takes"
+
+    run_virtually(play(), VirtualLoop())
+
+
+async def test_a_lost_connection_ends_the_placing_of_positions() -> None:
+    """Without a connection there is nothing to be known of any of them."""
+    book, contracts = Book(), Contracts("IB")
+    book.trouble = [ConnectionClosed(1006, "cut") for _ in range(3)]
+    held = [contract(n, f"ES-202{n}1218-USD-FUT", "") for n in range(1, 4)]
+    with pytest.raises(ConnectionClosed):
+        await contracts.complete(book.client, held)
+
+
 def test_many_symbols_are_validated_a_few_at_a_time() -> None:
     """Each name has its contract or its reason, in the order asked, and progress is told."""
 
