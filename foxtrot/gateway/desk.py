@@ -193,7 +193,7 @@ class OrderDesk:
 
     def refresh(self) -> None:
         """Ask the venue for orders, fills, balances and positions anew."""
-        self._on_loop(lambda: self._lookout.miss("asked to"))
+        self._on_loop(lambda: self._lookout.want("asked to"))
 
     def _begin(self, request: OrderRequest, submit: Callable[[OrderIntent], None]) -> str:
         now_ns, journal = self._clock.time_ns(), self._journal
@@ -368,14 +368,15 @@ class OrderDesk:
         await self._trading.wait(None)
         again_at, full_at = 0.0, self._clock.monotonic() + self._every_s(session)
         while True:
-            missed = await self._lookout.wait(LOOK_S)
+            wanted = await self._lookout.wait(LOOK_S)
             if self._untold.overdue:
                 raise StaleStream("of the account")
             now = self._clock.monotonic()
-            if missed and now < again_at:
+            if wanted and now < again_at:
                 await asyncio.sleep(LOOK_S)  # soon; not more often than the venue's limits allow
-            elif missed or now >= full_at:
-                await (self.reconcile(session, ready=True) if missed else self._again(session))
+            elif wanted or now >= full_at:
+                gap = self._lookout.gap
+                await (self.reconcile(session, ready=True) if gap else self._again(session))
                 now = self._clock.monotonic()
                 again_at, full_at = now + session.least_poll_s, now + self._every_s(session)
             await self._lookout.look(session, ready=True)

@@ -59,14 +59,21 @@ class Lookout:
         self._venue, self._tracker, self._clock = venue, tracker, clock
         self._take, self._balances, self._untold = take, balances, untold
         self._reconciler = Reconciler(tracker, refuses_late=refuses_late)
-        self._missed = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self.gap = False
+        """Whether something is known to be missing."""
         self.last_full_ns = 0
         """When all lists were last answered."""
 
+    def want(self, why: str) -> None:
+        """Ask for everything soon, though nothing is known to be missing."""
+        log.info("backfill_wanted", venue=self._venue, reason=why)
+        self._wanted.set()
+
     def miss(self, what: str) -> None:
         """Something happened that was not told: ask for everything soon."""
-        log.info("backfill_wanted", venue=self._venue, reason=what)
-        self._missed.set()
+        self.gap = True
+        self.want(what)
 
     async def reconcile(
         self, session: TradingSession, symbols: Iterable[str], since_ns: int, *, ready: bool
@@ -79,13 +86,15 @@ class Lookout:
         Raises:
             FoxtrotError: A list was not answered. That is not an empty list.
         """
-        missed = self._missed.is_set()
-        self._missed.clear()
+        wanted, gap = self._wanted.is_set(), self.gap
+        self._wanted.clear()
+        self.gap = False
         try:
             return await self._ask_all(session, symbols, since_ns, ready)
         except BaseException:  # boundary: whatever ended the round, it is raised on
-            if missed:
-                self._missed.set()
+            if wanted:
+                self._wanted.set()
+            self.gap = self.gap or gap
             raise
 
     async def _ask_all(
@@ -119,10 +128,10 @@ class Lookout:
         await asyncio.gather(*asks)
 
     async def wait(self, timeout_s: float) -> bool:
-        """Wait until something was missed; returns whether it was, before the time was up."""
+        """Wait until everything is wanted; returns whether it was, before the time was up."""
         try:
             async with asyncio.timeout(timeout_s):
-                await self._missed.wait()
+                await self._wanted.wait()
         except TimeoutError:
             return False
         return True

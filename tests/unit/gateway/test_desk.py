@@ -314,6 +314,25 @@ def test_lists_that_are_not_answered_once_do_no_harm(in_house: Playing) -> None:
     in_house(play)
 
 
+def test_a_question_of_the_users_that_is_not_answered_does_no_harm(in_house: Playing) -> None:
+    """Who looks at the balances while the venue is busy trades on, and gets them a bit later."""
+
+    async def play(house: House) -> None:
+        await house.ready()
+        house.session.calls.clear()
+        house.session.held = Unknown("busy")
+        house.desk.refresh()
+        await asyncio.sleep(5.0)
+        assert (len(house.sessions), house.desk.state) == (1, S.READY)
+        assert ("balances", "") in house.session.calls
+        seen = house.desk.health().reconciled_ns
+        house.session.held = Balances()
+        await asyncio.sleep(5.0)
+        assert house.desk.health().reconciled_ns > seen
+
+    in_house(play)
+
+
 def test_a_journal_that_cannot_be_read_holds_up_no_cancel(
     in_house: Playing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
