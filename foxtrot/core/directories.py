@@ -23,13 +23,20 @@ def data_directory() -> Path:
     """Return the user's data directory, such as ~/.local/share/foxtrot; it may not exist yet.
 
     Raises:
-        ConfigurationError: FOXTROT_DATA_DIR is not an absolute path, or names no user's home.
+        ConfigurationError: FOXTROT_DATA_DIR is not an absolute path, or names no user's home; or
+            it is not set, and the user has none.
     """
     named = os.environ.get(DATA_VARIABLE)
     if not named:
         import platformdirs
 
-        return platformdirs.user_data_path("foxtrot", appauthor=False)
+        place = Path()
+        with contextlib.suppress(RuntimeError):  # so says a newer one of a user without a home
+            place = platformdirs.user_data_path("foxtrot", appauthor=False)
+        if not place.is_absolute():
+            advice = "this user has no home; set it to an absolute path, such as /srv/foxtrot"
+            raise ConfigurationError(DATA_VARIABLE, "", advice)
+        return place
     try:
         path = Path(named).expanduser()
     except RuntimeError:

@@ -37,6 +37,25 @@ def test_a_place_that_moves_with_the_shell_is_refused(
         data_directory()
 
 
+@pytest.mark.parametrize("told", [Path("~/.local/share/foxtrot"), RuntimeError("no home")], ids=str)
+def test_a_user_without_a_home_has_to_name_a_place(
+    told: Path | RuntimeError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in some containers; it would be another place in each directory, or an odd error."""
+
+    def user_data_path(name: str, *, appauthor: bool) -> Path:
+        if isinstance(told, RuntimeError):
+            raise told
+        return told
+
+    monkeypatch.delenv(DATA_VARIABLE, raising=False)
+    monkeypatch.setattr(platformdirs, "user_data_path", user_data_path)
+    with pytest.raises(ConfigurationError) as caught:
+        data_directory()
+    advice = "this user has no home; set it to an absolute path, such as /srv/foxtrot"
+    assert str(caught.value) == f"{DATA_VARIABLE}: {advice}"
+
+
 def test_a_private_directory_is_made_with_what_is_above_it(tmp_path: Path) -> None:
     """Everything that is made here is for this user alone."""
     make_private(tmp_path / "a" / "b")
