@@ -138,10 +138,7 @@ def desktop(
 
 @app.command()
 def halt() -> None:
-    """Block new orders of every `run` and `demo` of this user, and cancel the open ones.
-
-    A desktop is not reached: its panel has a button.
-    """
+    """Block new orders of every running foxtrot of this user, and cancel the open ones."""
     from foxtrot.app.switch import HALT
 
     _tell(HALT, "halt")

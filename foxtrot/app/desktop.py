@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING
 from foxtrot.app.program import tune
 from foxtrot.app.stages import STAGES
 from foxtrot.app.stop import on_signals
+from foxtrot.app.switch import switch
 from foxtrot.app.venues import contract_of, requests, setting
 from foxtrot.core import logs
 from foxtrot.core.directories import data_directory, make_private
 from foxtrot.core.settings import Settings
-from foxtrot.errors import ConfigurationError
+from foxtrot.errors import ConfigurationError, InvalidState
 from foxtrot.gateway.registry import adapter_class, adapter_names
 
 if TYPE_CHECKING:
-    from foxtrot.desktop.host import GivenSettings
+    from foxtrot.desktop.host import GivenSettings, Host
     from foxtrot.desktop.window import DesktopVenue
+    from foxtrot.engine.main_engine import MainEngine
 
 NEEDED = ("vnpy", "talib", "loguru", "PySide6", "qdarkstyle")
 
@@ -79,7 +81,9 @@ def run(*, simulated: bool, config: Path | None, seconds: float | None) -> int:
         from foxtrot.desktop.window import TITLE, show
 
         title = f"{TITLE}, SIMULATED venues" if simulated else TITLE
-        return show(venues, settings, seconds, begun=_end_by_signal, title=title)
+        brake = Brake()
+        stack.enter_context(switch(brake))
+        return show(venues, settings, seconds, begun=brake.begin, title=title)
 
 
 def _check_installed() -> None:
@@ -179,5 +183,25 @@ def _installed() -> list[DesktopVenue]:
     return [DesktopVenue(kind.default_name, kind) for kind in kinds]
 
 
-def _end_by_signal(end: Callable[[], None]) -> None:
-    on_signals(lambda *_: end())
+class Brake:
+    """What signals reach of a desktop: its end, and the engine behind its gateways."""
+
+    _host: Host | None = None
+
+    def begin(self, end: Callable[[], None], host: Host) -> None:
+        """The window is open: `end` closes it."""
+        self._host = host
+        on_signals(lambda *_: end())
+
+    def halt(self, reason: str) -> None:
+        """Block new orders and cancel the open ones; there are none before it is open."""
+        self._do(lambda engine: engine.halt(reason))
+
+    def resume(self) -> None:
+        """Let new orders pass again."""
+        self._do(lambda engine: engine.resume())
+
+    def _do(self, act: Callable[[MainEngine], None]) -> None:
+        with suppress(InvalidState):  # no gateway of ours is open any more
+            if self._host is not None:
+                act(self._host.engine)

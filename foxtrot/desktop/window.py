@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.util import find_spec
 
 import msgspec
@@ -30,7 +31,7 @@ from foxtrot.desktop.connections.ui import ConnectionsWidget
 from foxtrot.desktop.engine import DesktopEngine
 from foxtrot.desktop.events import SOURCE
 from foxtrot.desktop.gateway import as_vnpy_gateway
-from foxtrot.desktop.host import GivenSettings
+from foxtrot.desktop.host import GivenSettings, Host, host_of
 from foxtrot.desktop.names import vnpy_symbol
 from foxtrot.desktop.ticks import PACED, TickMonitor
 from foxtrot.gateway.base import BaseAdapter
@@ -229,7 +230,7 @@ def show(
     venues: Sequence[DesktopVenue],
     settings: GivenSettings = None,
     seconds: float | None = None,
-    begun: Callable[[Callable[[], None]], None] | None = None,
+    begun: Callable[[Callable[[], None], Host], None] | None = None,
     title: str = TITLE,
 ) -> int:
     """Open the desktop and stay until it is closed; returns the exit code.
@@ -238,7 +239,7 @@ def show(
         venues: Its gateways.
         settings: Of the foxtrot engine behind them.
         seconds: Close by itself after so long.
-        begun: Told, once it is open, what closes it.
+        begun: Told, once it is open, what closes it, and who has the engine behind its gateways.
         title: Of the window.
     """
     app: QtWidgets.QApplication = create_qapp("foxtrot")
@@ -259,7 +260,8 @@ def show(
         pulse.timeout.connect(lambda: None)  # Python sees a signal when Qt calls Python
         pulse.start(_PULSE_MS)
         if begun is not None:
-            begun(lambda: QtCore.QTimer.singleShot(0, end))  # a signal may come amid anything
+            later = partial(QtCore.QTimer.singleShot, 0, end)  # a signal may come amid anything
+            begun(later, host_of(engine.event_engine))
         if seconds is not None:
             QtCore.QTimer.singleShot(round(seconds * 1_000), end)
         return int(app.exec())

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import queue
 import signal
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from foxtrot.app import desktop
 from foxtrot.app.cli import main
 from foxtrot.app.stop import interruptible
+from foxtrot.app.switch import HALT, RESUME, tell
 from foxtrot.errors import ConfigurationError
 
 
@@ -113,13 +119,52 @@ def test_a_place_that_cannot_be_had_is_named(
         desktop._keep_apart()
 
 
+class Desk:
+    """As much of a desktop's host as signals need: its engine, which is itself."""
+
+    def __init__(self) -> None:
+        self.told: queue.Queue[str] = queue.Queue()
+        self.engine = self
+
+    def halt(self, reason: str) -> None:
+        """Take the reason."""
+        self.told.put(f"halted: {reason}")
+
+    def resume(self) -> None:
+        """Take it."""
+        self.told.put("resumed")
+
+
+def test_foxtrot_halt_reaches_a_desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who pulls the brake need not find the window first, and its signal does not end it."""
+    desktop.Brake().halt("nothing is open yet")
+    desk, told = Desk(), []
+
+    def show(venues: object, settings: object, seconds: object, *, begun: Any, title: str) -> int:
+        begun(lambda: None, desk)
+        for number in (HALT, RESUME):
+            assert tell(number) == [os.getpid()]
+            told.append(desk.told.get(timeout=10))
+        return 0
+
+    window = SimpleNamespace(TITLE="", DesktopVenue=lambda *_: None, show=show)
+    monkeypatch.setitem(sys.modules, "foxtrot.desktop.window", window)
+    monkeypatch.setenv("FOXTROT_DATA_DIR", str(tmp_path / "data"))
+    for step in ("_check_installed", "_check_screen", "_choose_language", "tune"):
+        monkeypatch.setattr(desktop, step, lambda: None)
+    monkeypatch.setattr(desktop.logs, "configure", lambda **_: None)
+    with interruptible():
+        assert desktop.run(simulated=False, config=None, seconds=None) == 0
+    assert told == ["halted: asked to by SIGUSR1", "resumed"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_every_signal_that_ends_a_program_ends_the_desktop(number: signal.Signals) -> None:
     """A terminal that closes, too: it would trade on, and show an error of its own making."""
     asked: list[bool] = []
     before = signal.getsignal(number)
     with interruptible():
-        desktop._end_by_signal(lambda: asked.append(True))
+        desktop.Brake().begin(lambda: asked.append(True), Desk())
         signal.raise_signal(number)
     assert asked == [True]
     assert signal.getsignal(number) is before
