@@ -105,6 +105,8 @@ class PollingSession(BinanceSession):
         }
         try:
             await polls[key.channel](key)
+        except UnknownSymbol as error:
+            self._give_up(key, error)
         except VenueError as error:
             if error.action is Action.WAIT:
                 raise

@@ -295,12 +295,26 @@ async def test_a_refusal_of_one_stream_does_not_stop_the_others(
     session: PollingSession, venue: PolledVenue
 ) -> None:
     """It is told to the adapter; the round goes on."""
-    refusal = errors.UnknownSymbol("BINANCE", "-1121", "Invalid symbol.")
+    refusal = errors.PermissionDenied("BINANCE", "-2015", "Not from here.")
     venue.will_answer("depth", refusal, mapping.DepthSnapshot(1, [], []))
     venue.will_answer("trades", tape(1), tape(1, 2))
     told = await polled(session, venue, DEPTH, TRADE)
     assert refusal in venue.port.errors
     assert [type(each) for each in told] == [DepthData, MarketTradeData]
+
+
+async def test_a_stream_of_a_delisted_symbol_fails_instead_of_seeming_polled(
+    session: PollingSession, venue: PolledVenue
+) -> None:
+    """It is not asked for in every round for ever; the others are."""
+    reported: list[tuple[StreamKey, StreamState]] = []
+    session.report = lambda key, state, reason: reported.append((key, state))
+    venue.will_answer("depth", errors.UnknownSymbol("BINANCE", "-1121", "Invalid symbol."))
+    venue.will_answer("trades", tape(1), tape(1, 2))
+    told = await polled(session, venue, DEPTH, TRADE)
+    assert [type(each) for each in told] == [MarketTradeData]
+    assert reported == [(DEPTH, StreamState.FAILED)]
+    assert venue.asked.count("depth") == 1
 
 
 async def test_a_delisted_symbol_fails_and_the_others_are_polled(
