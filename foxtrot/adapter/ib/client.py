@@ -19,7 +19,7 @@ from foxtrot.adapter.ib.inbox import Inbox
 from foxtrot.adapter.ib.limits import IbPaceManager, PaceScope
 from foxtrot.adapter.ib.opening import check_accounts, connect
 from foxtrot.adapter.ib.order_mapping import EXEC_DETAILS, dated
-from foxtrot.adapter.ib.requests import Question, Requests
+from foxtrot.adapter.ib.requests import Enough, Question, Requests
 from foxtrot.adapter.ib.sdk import RawClient, RawContract, RawOrder, load, sdk
 from foxtrot.adapter.ib.settings import IbSettings
 from foxtrot.connectivity.config import StreamConfig
@@ -232,6 +232,7 @@ class IbClient:
         *,
         timeout_s: float | None = None,
         cancel: Callable[[RawClient, int], None] | None = None,
+        enough: Enough | None = None,
     ) -> list[object]:
         """Ask a question with an id; returns the rows of its answer.
 
@@ -242,6 +243,7 @@ class IbClient:
             send: Sends it, under an id.
             timeout_s: For the answer, once its turn has come; None for the usual deadline.
             cancel: Takes it back when nobody waits any more.
+            enough: Told each row; whether no more of them are needed.
 
         Raises:
             VenueError: TWS refused it.
@@ -249,7 +251,7 @@ class IbClient:
             ConnectionClosed: The connection was lost.
         """
         number, sent = self.new_request_id(), False
-        question = self.requests.open(number, what)
+        question = self.requests.open(number, what, enough)
         try:
             async with self._deadline(what, _TURN_S):
                 await self.tell(lambda raw: send(raw, number))

@@ -131,7 +131,7 @@ class IbPaceManager:
         self._violations = 0
 
     async def message(self, *, order: bool = False) -> None:
-        """Wait for the turn of one message; an order's comes before all others.
+        """Wait for the turn of one message; an order, and what else is urgent, comes before all.
 
         Raises:
             RateLimited: Thousands wait already.

@@ -53,7 +53,8 @@ LEAST_POLL_S = 2.0
 
 _OLD_ID = tuple(f"{code}:" for code in ID_OF_ANOTHER)
 
-_PRICES = (2, 67, 4, 68, 9, 75)
+_OFFERED = (2, 67)
+_PRICES = (*_OFFERED, 4, 68, 9, 75)
 """Kinds of ticks that say what a contract costs: ask, last and close, each also delayed."""
 _NO_PRICE = Unknown("TWS has no price of it")
 
@@ -341,18 +342,41 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
 
     async def reference_price(self, symbol: str, exchange: Exchange) -> Decimal | Unknown:
         """What a contract is offered at now, or else was sold for last."""
+        until = self._until()
 
         async def ask() -> tuple[Decimal, ...]:
             found = await self._venue.contracts.resolve(self.client, symbol, exchange)
-            rows = await self.client.ask(
-                "a price",
-                lambda raw, number: raw.reqMktData(number, found.contract, "", True, False, []),
-                cancel=lambda raw, number: raw.cancelMktData(number),
-            )
-            return _prices(rows)
+            return _prices(await self._snapshot(found, until))
 
         prices = await self._told(ask)
         return prices if isinstance(prices, Unknown) else next(iter(prices), _NO_PRICE)
+
+    async def _snapshot(self, found: Instrument, until: float) -> list[object]:
+        """What TWS tells until the price that is wanted most came, or the time is up.
+
+        Where something is missing, it would go on for 11 s.
+        """
+        rows: list[object] = []
+
+        def is_best(row: object) -> bool:
+            rows.append(row)
+            match row:
+                case (int(kind), float(price), *_):
+                    return kind in _OFFERED and price > 0
+            return False
+
+        try:
+            await self.client.ask(
+                "a price",
+                lambda raw, number: raw.reqMktData(number, found.contract, "", True, False, []),
+                timeout_s=until - asyncio.get_running_loop().time(),
+                cancel=lambda raw, number: raw.cancelMktData(number),
+                enough=is_best,
+            )
+        except VenueUnavailable:
+            if not rows:
+                raise
+        return rows
 
     def _is_older_than_lists(self, record: OrderRecord) -> bool:
         return record.intent.created_ns < since_ns(self._venue.port.clock.time_ns())

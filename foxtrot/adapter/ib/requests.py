@@ -12,6 +12,9 @@ from types import MappingProxyType
 
 from foxtrot.errors import FoxtrotError, VenueUnavailable
 
+Enough = Callable[[object], bool]
+"""Told a row of an answer; whether no more of them are needed."""
+
 MOST_ROWS = 200_000
 """Of one answer; more is taken for an answer that never ends."""
 
@@ -96,10 +99,13 @@ def _row(args: tuple[object, ...]) -> object:
 
 
 class Question:
-    """What has come of one answer. `done` gets the rows, or the error."""
+    """What has come of one answer. `done` gets the rows, or the error.
 
-    def __init__(self, what: str, venue: str) -> None:
-        self.what, self._venue = what, venue
+    It is complete at its end, or with a row of which `enough` says so.
+    """
+
+    def __init__(self, what: str, venue: str, enough: Enough | None = None) -> None:
+        self.what, self._venue, self._enough = what, venue, enough
         self.rows: list[object] = []
         self.done: asyncio.Future[list[object]] = asyncio.get_running_loop().create_future()
 
@@ -107,8 +113,10 @@ class Question:
         """One more row."""
         if len(self.rows) >= MOST_ROWS:
             self.fail(VenueUnavailable(self._venue, "", f"the answer to {self.what} has no end"))
-        else:
-            self.rows.append(row)
+            return
+        self.rows.append(row)
+        if self._enough is not None and self._enough(row):
+            self.end()
 
     def end(self) -> None:
         """The answer is complete."""
@@ -142,9 +150,9 @@ class Requests:
         questions = (*self._by_id.values(), *self._named.values())
         return tuple(question.what for question in questions)
 
-    def open(self, number: int, what: str) -> Question:
+    def open(self, number: int, what: str, enough: Enough | None = None) -> Question:
         """A question with an id was asked."""
-        question = self._by_id[number] = Question(what, self._venue)
+        question = self._by_id[number] = Question(what, self._venue, enough)
         return question
 
     def close(self, number: int) -> None:

@@ -16,7 +16,7 @@ from foxtrot.execution.reports import Known, OrderState, Unknown
 from foxtrot.gateway.trading import Accepted, Balances, Doubtful, NotSent, Refused
 from foxtrot.model.constants import OrderType
 from foxtrot.simulator.ib import SimulatedIb
-from tests.support.ib_door import WELCOME, Door, frame, standing
+from tests.support.ib_door import WELCOME, Door, Fields, frame, standing
 from tests.support.ib_trading import AAPL, SMART, Desk, desk_of, intent
 
 
@@ -367,6 +367,32 @@ async def test_a_line_that_is_down_from_the_start_stops_orders_too() -> None:
             assert answer == NotSent("TWS cannot reach IB (2110: Connectivity is broken)")
 
 
+@pytest.mark.parametrize(
+    ("told", "price"),
+    [
+        ([(1, 9.9), (2, 10.1)], "10.1"),
+        ([(9, 9.5), (4, 10.0)], "10.0"),  # nobody offers any: that is known when time is up
+    ],
+)
+async def test_a_price_is_had_though_the_snapshot_goes_on(
+    told: list[tuple[int, float]], price: str
+) -> None:
+    """TWS ends a snapshot after 11 s where something is missing; no order waits for that."""
+
+    def ticks(fields: Fields) -> bytes:
+        return b"".join(frame(1, 6, fields[2], kind, value, 1, 0) for kind, value in told)
+
+    async with desk_of() as desk:
+        desk.patience_s = 1.0
+        async with desk.session() as session:
+            await session.look_up(AAPL, SMART)
+            async with standing(Door(answers={"1": ticks})) as door:
+                beside = Desk(cast("SimulatedIb", door))
+                beside.patience_s, beside.contracts = 1.0, desk.contracts
+                async with beside.session(sync=False) as quiet:
+                    assert await quiet.reference_price(AAPL, SMART) == Decimal(price)
+
+
 async def test_a_cancel_is_sent_again_while_the_answer_to_the_first_is_awaited() -> None:
     """The first cancel got lost: who cancels again is not made to wait for its answer."""
     async with desk_of() as desk, desk.session() as session:
@@ -391,12 +417,12 @@ async def test_contracts_of_what_is_held_are_looked_up() -> None:
         async with desk.session() as session:
             await session.place(intent())
             desk.gateway.desk.fill("fx-1")
-        desk.contracts = Contracts("IB")
+        told = asyncio.Event()
+        desk.contracts = Contracts("IB", told=lambda contract: told.set())
         async with desk.session() as session:
             running = asyncio.ensure_future(session.run())
-            async with asyncio.timeout(5):
-                while desk.contracts.get(f"{AAPL}.SMART") is None:
-                    await session.probe()
+            await asyncio.wait_for(told.wait(), 5)
+            assert desk.contracts.get(f"{AAPL}.SMART") is not None
             running.cancel()
 
 
