@@ -156,7 +156,7 @@ class Snapshots:
     # -- first ticks and books --------------------------------------------------------------
 
     async def _fetch_seeds(self) -> None:
-        """The streams bring these too, so a failure is no reason to ask again."""
+        """After a failure, a stream that goes on saying nothing has it from `_judge`."""
         wanted, self._seeds = sorted(self._seeds), set()
         for ticker in (await self._tickers(wanted, {})).values():
             self._frames.seed(ticker)
@@ -198,6 +198,8 @@ class Snapshots:
             tickers = await self._tickers(sorted({key.symbol for key in silent}), unlisted)
             for key in dict.fromkeys(_whole(key) for key in silent if key.symbol in unlisted):
                 await self._lose(key, unlisted[key.symbol])
+            for ticker in tickers.values():
+                self._frames.seed(ticker)
             known = [key for key in silent if key.symbol in tickers]
             views = {key: await self._views(key, tickers[key.symbol]) for key in known}
             # A stream may be a moment behind the snapshot; what is on its way arrives meanwhile.

@@ -18,10 +18,11 @@ from foxtrot.adapter.binance.session import Venue
 from foxtrot.adapter.binance.settings import BinanceSettings
 from foxtrot.adapter.binance.snapshots import Snapshots
 from foxtrot.connectivity.config import StreamConfig
-from foxtrot.errors import FoxtrotError, RateLimited, UnknownSymbol
+from foxtrot.errors import FoxtrotError, RateLimited, UnknownSymbol, VenueUnavailable
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.model.constants import Channel, Exchange, StreamState
 from foxtrot.model.health import StreamKey
+from foxtrot.model.objects import TickData
 from tests.support.binance_frames import Routed, quote, seed
 
 DEADLINE_S = 10.0
@@ -110,6 +111,21 @@ async def test_a_delisted_symbol_does_not_hold_up_the_books_of_the_others(beside
     await beside.until(beside.snapshots.fetch(), lambda: bool(beside.frames.levels(LISTED, 1)))
     assert beside.told == {gone: StreamState.FAILED}
     assert beside.held == []
+
+
+async def test_a_quiet_symbol_whose_first_tick_was_refused_gets_it_with_the_next_look(
+    beside: Beside, routed: Routed
+) -> None:
+    """Its streams may be silent for hours, and no order passes without a price."""
+    beside.held = [key(LISTED)]
+    beside.error = VenueUnavailable("BINANCE", "503", "busy")
+    beside.snapshots.want(beside.held)
+    await beside.until(beside.snapshots.fetch(), lambda: bool(beside.asked))
+    assert routed.events == []
+    beside.error = None
+    await beside.until(beside.snapshots.watch(beside.keys), lambda: bool(routed.events))
+    assert isinstance(routed.last, TickData)
+    assert (routed.last.bid_price_1, routed.last.last_price) == (69.0, 70.0)
 
 
 async def test_nothing_is_asked_before_the_time_that_a_limit_names(beside: Beside) -> None:
