@@ -107,6 +107,7 @@ class Dispatcher:
         self._wakeup: Wakeup  # from `start` on
         self._thread = threading.Thread(target=self._run, name=f"foxtrot-{name}", daemon=True)
         self._started = self._closed = self._ended = False
+        self._cut_short = False  # whether it ended before all was served
         self._idle = False
         self._episodes: tuple[Lane, ...] = ()
         self._barriers: deque[threading.Event] = deque()
@@ -180,11 +181,11 @@ class Dispatcher:
         if self.in_handler():
             raise WrongThread("drain() in a handler would wait for the handler itself")
         if not self._started:
-            return not self._queued()
+            return not (self._queued() or self._cut_short)
         barrier = threading.Event()
         self._barriers.append(barrier)
         self._wakeup.ring()
-        return self._ended or barrier.wait(timeout)
+        return (self._ended or barrier.wait(timeout)) and not self._cut_short
 
     def health(self) -> EngineHealth:
         """Counters and lag at this moment; exact while nothing moves. Never raises."""
@@ -417,6 +418,7 @@ class Dispatcher:
 
     def _finish(self) -> None:
         with self._lock:
+            self._cut_short = self._queued() > 0
             self._ended = True
             self._idle = True
         self._sweep()

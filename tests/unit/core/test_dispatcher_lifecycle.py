@@ -390,6 +390,29 @@ def test_stop_ends_a_flood(any_engine: EventEngine) -> None:
     assert books.received == books.delivered + books.conflated + books.dropped
 
 
+def test_a_drain_that_a_stop_cuts_short_says_so(engine: EventEngine) -> None:
+    """Events that were dropped at the end were not served, whoever waits for them."""
+    gate = hold(engine)
+    engine.put(order(1))
+    drained: list[bool] = []
+    waiting = threading.Thread(target=lambda: drained.append(engine.drain(WAIT_S)))
+    waiting.start()
+    with pytest.raises(ShutdownTimeout):
+        engine.stop(0.0)
+    gate.open()
+    waiting.join(WAIT_S)
+    assert (drained, engine.drain(WAIT_S)) == ([False], False)
+
+
+def test_a_drain_of_what_was_stopped_unstarted_says_so(engine: EventEngine) -> None:
+    """Nothing of it was served either."""
+    engine.put(order(1))
+    assert not engine.drain(WAIT_S)
+    engine.stop()
+    assert engine.health().dropped == 1
+    assert not engine.drain(WAIT_S)
+
+
 def test_an_engine_may_be_stopped_in_a_put_before_it_was_started(engine: EventEngine) -> None:
     """An inline handler that ends everything harms no producer; its event is counted."""
     engine.register("last", lambda event: engine.stop(), inline=True)
