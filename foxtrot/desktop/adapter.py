@@ -26,7 +26,7 @@ from foxtrot.desktop.line import GatewayLine
 from foxtrot.desktop.names import foxtrot_exchanges
 from foxtrot.desktop.order_book import OrderBook
 from foxtrot.desktop.sessions import GatewaySession, GatewayTradingSession
-from foxtrot.errors import ConfigurationError, FoxtrotError, UnexpectedError
+from foxtrot.errors import FoxtrotError, UnexpectedError
 from foxtrot.gateway.base import BaseAdapter, Progress
 from foxtrot.gateway.capabilities import Capabilities
 from foxtrot.gateway.connect_fields import WHERE, Setting, wrong
@@ -237,7 +237,7 @@ class GatewayAdapter(BaseAdapter):
             return
         try:
             take(self, data)
-        except (ConfigurationError, TypeError, ValueError, KeyError, AttributeError) as error:
+        except Exception as error:  # noqa: BLE001 - boundary: what it tells ends no thread of it
             self.counters[Mode.WEBSOCKET].unreadable(type_)
             self.log.warning("told_unreadable", type=type_, reason=str(error))
 

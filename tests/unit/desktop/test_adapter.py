@@ -395,9 +395,11 @@ def test_settings_reach_the_gateway_in_its_types(
 
 
 def test_what_cannot_be_read_is_counted(bench: Bench) -> None:
-    """A thing that is no tick costs neither the gateway nor the others."""
+    """A thing that is no tick, or of the year 0, costs neither the gateway nor the others."""
     bench.ready()
     bench.gateway.on_event("eTick.", None)
-    eventually(lambda: bench.adapter.health().malformed == 1, "counted")
+    begin = dt.datetime(1, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=8)))
+    bench.gateway.on_tick(object.TickData("PLAIN", "AAPL", constant.Exchange.SMART, begin))
+    eventually(lambda: bench.adapter.health().malformed == 2, "counted")
     bench.gateway.tick(97.0, 100.0)
     bench.wait(EVENT_TICK, lambda tick: tick.bid_price_1 == 97.0)
