@@ -64,12 +64,17 @@ class Venues:
         engine.load_strategies()
 
     def follow(self, engine: MainEngine, settings: Settings) -> None:
-        """Take up the level of the log and the subscriptions of the venues that run."""
+        """Take up the level of the log and the subscriptions of the venues that run.
+
+        What `connect` takes counts from their next `restart`.
+        """
         logs.set_level(settings.flags.logging_level)
         before, self._settings = self._settings, settings
         running = {name.upper() for name in engine.get_all_adapter_names()}
         for name, entry in settings.venues.items():
             if name.upper() in running and name in before.venues:
+                if entry.adapter == before.venues[name].adapter:
+                    engine.adapter(name).renew(setting(entry.connect))
                 self._resubscribe(engine.adapter(name), before.venues[name], entry, name)
 
     def _resubscribe(

@@ -37,6 +37,8 @@ complete the file.
 
 A change of the file takes effect while the program runs, as the last column says. A file with a
 mistake is refused as a whole: the old settings stay in force, and the mistake is named.
+"On restart" is a new start of the program, "on reconnect" the next `restart` of that venue
+(`docs/operations.md`), not a line that was lost and came back.
 
 ## Flags
 """

@@ -107,6 +107,7 @@ class BaseAdapter(OrderPort):
         self._errors = ErrorHistory(self._template.error_history)
         self._reconnects = self._last_reconnect_ns = 0
         self._served: set[str] = set()
+        self._given: Setting = {}
         self._requests: dict[StreamKey, SubscribeRequest] = {}
         self._owners: dict[StreamKey, set[str]] = {}
         self._pins: Mapping[str, Mode] = {}  # replaced, never changed
@@ -182,6 +183,7 @@ class BaseAdapter(OrderPort):
         with self._gate:
             self._refuse_closed()
             self.configure(setting)
+            self._given = dict(setting)
             if self._lease is None:
                 self._lease = self.bridge.lease(self.adapter_name)
             self._submit(self._restart(), "connect")
@@ -192,10 +194,23 @@ class BaseAdapter(OrderPort):
             if self._lease is not None:
                 self._submit(self._stop(), "disconnect")
 
+    def renew(self, setting: Setting) -> None:
+        """Connect by this setting from the next `restart` on."""
+        with self._gate:
+            self._given = dict(setting)
+
     def restart(self) -> None:
-        """Disconnect and connect again with the same setting and subscriptions."""
+        """Disconnect and connect again with the same subscriptions.
+
+        The setting is read anew, as a secret that it refers to may have been mended: with the old
+        one a venue that counts wrong passwords would be asked in vain.
+
+        Raises:
+            ConfigurationError: The setting is wrong by now; nothing was changed.
+        """
         with self._gate:
             if self._lease is not None:
+                self.configure(self._given)
                 self._submit(self._restart(), "restart")
 
     def close(self) -> None:

@@ -55,6 +55,20 @@ def test_changed_subscriptions_are_followed(tmp_path: Path) -> None:
         assert wanted(engine) == ["SOLUSDT"]
 
 
+def test_a_changed_connect_setting_counts_from_the_next_restart(tmp_path: Path) -> None:
+    """A mended password or address waits for `restart`, not for a new program."""
+    file = written(tmp_path)
+    venues = Venues(file)
+    with MainEngine(settings=Settings.load(file)) as engine:
+        adapter = engine.add_adapter(adapter_class("binance"))
+        adapter.connect(CONNECT)
+        mended = {**CONNECT, "rest_url": "http://127.0.0.1:10"}
+        venues.follow(engine, Settings.load(written(tmp_path, connect=mended)))
+        assert adapter.endpoint == "127.0.0.1:9"
+        adapter.restart()
+        assert adapter.endpoint == "127.0.0.1:10"
+
+
 def test_a_venue_that_is_not_running_is_left_alone(tmp_path: Path) -> None:
     """A venue added to the file counts from the next start."""
     venues = Venues(written(tmp_path, "BTCUSDT"))

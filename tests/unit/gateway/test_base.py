@@ -207,6 +207,30 @@ def test_restart_makes_fresh_sessions(house: House) -> None:
     assert house.adapter.streams.newest.held == {tick("A")}
 
 
+def test_restart_reads_the_setting_anew(house: House) -> None:
+    """What was mended counts: a setting that was renewed, and what it refers to."""
+    house.adapter.connect({"url": "old.example:1"})
+    house.wait_state(S.READY)
+    house.adapter.renew({"url": "new.example:1"})
+    assert house.adapter.endpoint == "old.example:1"
+    since = len(house.log)
+    house.adapter.restart()
+    house.wait_state(S.READY, since)
+    assert house.adapter.endpoint == "new.example:1"
+
+
+def test_restart_with_a_setting_that_is_wrong_by_now_changes_nothing(house: House) -> None:
+    """The mistake is named, and what was connected stays so."""
+    house.adapter.connect({})
+    house.wait_state(S.READY)
+    house.adapter.renew({"url": ""})
+    with pytest.raises(ConfigurationError, match="url: must be text"):
+        house.adapter.restart()
+    house.settle()
+    assert house.adapter.state is S.READY
+    assert len(house.adapter.streams.sessions) == 1
+
+
 def test_before_connect_disconnect_and_restart_do_nothing(house: House) -> None:
     """There is no setting to restart with, and nothing to disconnect."""
     house.adapter.disconnect()
