@@ -223,6 +223,27 @@ class GatewayTradingSession(GatewaySession):
 
     async def place(self, intent: OrderIntent) -> Answer:
         """Send an order, and wait until the gateway tells what its venue says of it."""
+        return await self._place(intent, self._wait_s)
+
+    async def cancel(self, record: OrderRecord) -> Answer:
+        """Cancel an order, and wait until the gateway tells that it has ended."""
+        return await self._cancel(record, self._wait_s)
+
+    async def replace(self, record: OrderRecord, intent: OrderIntent) -> tuple[Answer, Answer]:
+        """Cancel an order and, once that is told, send another; half of the time for each."""
+        wait_s = self._wait_s / 2  # or the second is cut off, and nobody knows that it never left
+        cancel = await self._cancel(record, wait_s)
+        if isinstance(cancel, Accepted) and cancel.report.state is OrderState.CANCELED:
+            return cancel, await self._place(intent, wait_s)
+        reason = "not attempted, as the other order was not cancelled"
+        return cancel, NotSent(reason)
+
+    @property
+    def _wait_s(self) -> float:
+        """How long to wait for a call, and as long again for what the gateway tells then."""
+        return self._port.verb_s * _SHARE / 2
+
+    async def _place(self, intent: OrderIntent, wait_s: float) -> Answer:
         try:
             request = to_vnpy(intent.request)
         except FoxtrotError as error:
@@ -230,32 +251,24 @@ class GatewayTradingSession(GatewaySession):
         future = self.line.post(lambda gateway: gateway.send_order(request))
         self._book.sending(intent.orderid)
         future.add_done_callback(self._naming(intent.orderid))
-        sent = await self._in_time(future)
+        sent = await self._in_time(future, wait_s)
         if isinstance(sent, NotSent | Doubtful):
             return sent
         venue_id = self._bare(sent)
         if not venue_id:
             return Refused(f"the gateway did not take it: {self._port.last_words}")
-        return await self._told(venue_id, lambda report: True, "the order")
+        return await self._told(venue_id, lambda report: True, "the order", wait_s)
 
-    async def cancel(self, record: OrderRecord) -> Answer:
-        """Cancel an order, and wait until the gateway tells that it has ended."""
+    async def _cancel(self, record: OrderRecord, wait_s: float) -> Answer:
         if not record.venue_id:
             return NotSent("the gateway has no name for this order")
         asked = record.intent.request
         request = to_vnpy(CancelRequest(record.venue_id, asked.symbol, asked.exchange))
-        sent = await self._in_time(self.line.post(lambda gateway: gateway.cancel_order(request)))
+        future = self.line.post(lambda gateway: gateway.cancel_order(request))
+        sent = await self._in_time(future, wait_s)
         if isinstance(sent, NotSent | Doubtful):
             return sent
-        return await self._told(record.venue_id, _has_ended, "the cancel")
-
-    async def replace(self, record: OrderRecord, intent: OrderIntent) -> tuple[Answer, Answer]:
-        """Cancel an order and, once that is told, send another."""
-        cancel = await self.cancel(record)
-        if isinstance(cancel, Accepted) and cancel.report.state is OrderState.CANCELED:
-            return cancel, await self.place(intent)
-        reason = "not attempted, as the other order was not cancelled"
-        return cancel, NotSent(reason)
+        return await self._told(record.venue_id, _has_ended, "the cancel", wait_s)
 
     def _naming(self, orderid: str) -> Callable[[Future[object]], None]:
         """Note the gateway's name of an order, however late the call returns with it."""
@@ -272,12 +285,12 @@ class GatewayTradingSession(GatewaySession):
     def _bare(self, vt_orderid: object) -> str:
         return str(vt_orderid or "").removeprefix(f"{self._port.adapter_name}.")
 
-    async def _in_time(self, future: Future[object]) -> object:
+    async def _in_time(self, future: Future[object], wait_s: float) -> object:
         """What the call returns; NotSent if it never ran, Doubtful if nobody knows what it did."""
         if future.cancelled():
             return NotSent(_BUSY)
         try:
-            async with asyncio.timeout(self._port.verb_s * _SHARE / 2):
+            async with asyncio.timeout(wait_s):
                 return await asyncio.wrap_future(future)
         except TimeoutError:
             if future.cancelled():
@@ -288,10 +301,10 @@ class GatewayTradingSession(GatewaySession):
             return Doubtful(f"the gateway raised {type(error).__name__}")
 
     async def _told(
-        self, venue_id: str, enough: Callable[[OrderReport], bool], what: str
+        self, venue_id: str, enough: Callable[[OrderReport], bool], what: str, wait_s: float
     ) -> Answer:
         try:
-            async with asyncio.timeout(self._port.verb_s * _SHARE / 2):
+            async with asyncio.timeout(wait_s):
                 while True:
                     told, report = self._book.told, self._book.order(venue_id)
                     if report is not None and enough(report):

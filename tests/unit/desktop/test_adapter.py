@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import math
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -223,6 +224,31 @@ def test_an_order_behind_a_call_that_blocks_is_not_sent(bench: Bench) -> None:
     order = bench.wait_order(bench.send(), Status.REJECTED)
     assert "busy with another call" in order.reason
     bench.gateway.go_on.set()
+
+
+def test_a_replacement_that_never_left_is_not_in_doubt(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancel that took most of the time leaves too little for the other order: it is refused."""
+
+    def cancel(gateway: PlainGateway, req: Any) -> None:
+        def told_late() -> None:
+            gateway.go_on.clear()  # and its next call does not return
+            gateway.tell(req.orderid, constant.Status.CANCELLED)
+
+        timer = threading.Timer(0.8, told_late)
+        timer.daemon = True
+        timer.start()
+        threading.Event().wait(0.4)  # of the second that an order has
+
+    monkeypatch.setattr(bench.gateway_class, "cancel_order", cancel)
+    bench.ready()
+    first = bench.send()
+    bench.wait_order(first, Status.NOTTRADED)
+    orderid = first.removeprefix("PLAIN.")
+    second = bench.engine.modify_order(orderid, "PLAIN", price=97.0)
+    bench.wait_order(first, Status.CANCELLED)
+    assert "not attempted" in bench.wait_order(second, Status.REJECTED).reason
 
 
 def test_an_order_behind_too_many_calls_is_not_sent(
