@@ -277,13 +277,13 @@ class OrderFeed:
 
     # -- what is told -----------------------------------------------------------------------
 
-    def missed(self, callback: str) -> None:
-        """A message could not be read."""
+    def missed(self, callback: str, *, asking: bool) -> None:
+        """A message could not be read; a list that is being asked for would bring it so again."""
         self.unread += 1
         what = f"a message of TWS could not be read ({callback})"
         if callback != OPEN_ORDER:  # it is told with its name
             self._say_once(f"{what}; what it told is missing here: compare orders and fills")
-        if callback != OPEN_ORDER or self.listed is None:  # another list would bring it again
+        if not asking:
             self._listener.on_missed(what)
 
     def tell_unread(self, contract: RawContract, order: RawOrder, error: ValueError) -> None:

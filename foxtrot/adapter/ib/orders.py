@@ -135,7 +135,8 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
 
     def _on_unreadable(self, callback: str) -> None:
         self._counters.unreadable(callback)
-        self._feed.missed(callback)
+        client = self._connection
+        self._feed.missed(callback, asking=client is not None and bool(client.requests.in_flight))
 
     @property
     def _feed(self) -> OrderFeed:

@@ -284,6 +284,23 @@ async def test_what_cannot_be_read_is_not_called_absent(
             assert [each.orderid for each in found.items] == ["fx-1"]
 
 
+async def test_what_no_list_brings_readable_is_not_asked_for_without_end() -> None:
+    """The library cannot decode an order: with the next list it would come so again."""
+
+    def broken(fields: list[str]) -> None:
+        raise ValueError("not enough values to unpack")
+
+    async with desk_of() as desk:
+        desk.gateway.desk.place_by_hand("AAPL", 5, 40.0, client_id=9)
+        async with desk.session(sync=False) as session:
+            session.client.raw.decoder.handlers[5] = broken
+            await session.sync()
+            assert await session.open_orders() == Known(())
+            assert not desk.told.missed
+            assert len(desk.told.said) == 1
+            assert isinstance(await session.find(AAPL, "fx-1", ""), Unknown)
+
+
 async def test_a_session_that_cannot_begin_says_what_it_does_not_believe(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
