@@ -233,8 +233,8 @@ class FeatureFlags(BaseModel):
     orders_max_notional: float = Field(
         default=1_000_000.0,
         alias="orders.max_notional",
-        description="Largest price times volume of one order, in the contract's quote currency; "
-        "0: no limit.",
+        description="Largest price times volume times size of the contract (its multiplier) of one "
+        "order, in the contract's quote currency; 0: no limit.",
         ge=0,
         le=1e15,
     )

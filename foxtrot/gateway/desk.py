@@ -120,6 +120,9 @@ class OrderDesk:
             listener=listener,
             unlisted=lambda intent: guard.unlisted(market(intent.request)),
             unpriced=lambda intent: guard.unpriced(intent.request, market(intent.request)),
+            judge_notional=lambda intent, price: guard.judge_notional(
+                intent.request, price, market(intent.request).contract
+            ),
             bridge=bridge,
             clock=clock,
             flags=flags,

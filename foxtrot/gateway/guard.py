@@ -105,19 +105,24 @@ class Guard:
         """Whether an order can be judged only with a contract that has to be looked up."""
         return market.contract is None and market.on_demand
 
-    @staticmethod
-    def judge_contract(request: OrderRequest, contract: ContractData) -> str:
-        """Which rule of its contract an order breaks; empty if none."""
-        return _misfit(request, contract)
+    def judge_contract(self, request: OrderRequest, contract: ContractData) -> str:
+        """Which rule of its contract an order breaks, or why it is too large; empty if neither."""
+        price = _own_price(request)
+        return _misfit(request, contract) or (
+            self.judge_notional(request, price, contract) if price else ""
+        )
 
     def unpriced(self, request: OrderRequest, market: Market) -> bool:
         """Whether the notional of an order can be judged only with a price of the venue's."""
         return request.type is OrderType.MARKET and _reference(request, market.tick) is None
 
-    def judge_notional(self, request: OrderRequest, price: Decimal) -> str:
+    def judge_notional(
+        self, request: OrderRequest, price: Decimal, contract: ContractData | None
+    ) -> str:
         """Why an order of that price is too large; empty if it is not."""
         limit = self._flags().orders_max_notional
-        notional = price * exact(request.volume)
+        size = exact(contract.size).normalize() if contract is not None else Decimal(1)
+        notional = price * exact(request.volume) * size
         if limit and notional > exact(limit):
             return f"max_notional: {notional:f} is above the limit of {limit:f}"
         return ""
@@ -145,7 +150,7 @@ class Guard:
         if limit and request.volume > limit:
             return f"max_volume: {request.volume} is above the limit of {limit:f}"
         price = _own_price(request) or _reference(request, market.tick)
-        return self.judge_notional(request, price) if price else ""
+        return self.judge_notional(request, price, market.contract) if price else ""
 
     def _too_far(self, request: OrderRequest, tick: TickData | None) -> str:
         collar = self._flags().orders_price_collar

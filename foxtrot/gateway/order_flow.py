@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
+from decimal import Decimal
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -122,6 +123,7 @@ class OrderFlow:
         listener: Who is told.
         unlisted: Whether a request can be judged only with a contract that is looked up.
         unpriced: Whether a request's notional can be judged only with a price of the venue's.
+        judge_notional: Why an order of such a price is too large; empty if it is not.
         flags: The settings of the moment.
     """
 
@@ -136,6 +138,7 @@ class OrderFlow:
         listener: OrderListener,
         unlisted: Callable[[OrderIntent], bool],
         unpriced: Callable[[OrderIntent], bool],
+        judge_notional: Callable[[OrderIntent, Decimal], str],
         bridge: AsyncThreadBridge,
         clock: Clock,
         flags: Callable[[], FeatureFlags],
@@ -143,6 +146,7 @@ class OrderFlow:
         self._name, self._tracker, self._trading = adapter_name, tracker, trading
         self._guard, self._listener = guard, listener
         self._unlisted, self._unpriced = unlisted, unpriced
+        self._judge_notional = judge_notional
         self._untold = untold
         self._bridge, self._clock, self._flags = bridge, clock, flags
         self._journal: Journal | None = None
@@ -366,7 +370,7 @@ class OrderFlow:
         price = await self._asked(session.reference_price(asked.symbol, asked.exchange))
         if isinstance(price, Unknown):
             return f"max_notional: no price is known to judge it by ({price.reason})"
-        return self._guard.judge_notional(asked, price)
+        return self._judge_notional(intent, price)
 
     async def _asked(self, question: Coroutine[object, object, T | Unknown]) -> T | Unknown:
         timeout_s = self._flags().orders_timeout_s

@@ -180,6 +180,9 @@ class Floor:
             listener=self,
             unlisted=lambda intent: self.unlisted,
             unpriced=lambda intent: self.unpriced,
+            judge_notional=lambda intent, price: self.guard.judge_notional(
+                intent.request, price, None
+            ),
             bridge=self.bridge,  # type: ignore[arg-type]
             clock=self.clock,
             flags=lambda: self.flags,

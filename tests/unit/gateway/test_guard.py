@@ -127,6 +127,17 @@ def test_the_caps_on_size_refuse_with_limit_and_value(desk: Desk) -> None:
     assert desk.ask(volume=1.0) == ""
 
 
+def test_a_notional_counts_the_multiplier_of_the_contract(desk: Desk) -> None:
+    """Two futures of 50 at 100 are 10,000, whether the contract is known or looked up."""
+    desk.contract = future = msgspec.structs.replace(CONTRACT, size=50.0)
+    desk.set(orders__max_notional=5_000.0)
+    words = "max_notional: 10000.0 is above the limit of 5000"
+    assert desk.ask(volume=2.0).startswith(words)
+    assert desk.ask(volume=1.0) == ""
+    assert desk.guard.judge_contract(order(volume=2.0), future).startswith(words)
+    assert desk.guard.judge_contract(order(volume=1.0), future) == ""
+
+
 def test_a_cap_of_zero_is_no_cap(desk: Desk) -> None:
     """Who switches a cap off has no cap."""
     desk.set(orders__max_volume=0, orders__max_notional=0, orders__price_collar=0)
@@ -145,8 +156,9 @@ def test_a_market_order_without_any_price_asks_for_one(desk: Desk) -> None:
     desk.tick, desk.stream = None, None
     request = order(type=OrderType.MARKET, price=0.0)
     assert desk.guard.unpriced(request, desk.market())
-    assert desk.guard.judge_notional(request, Decimal(2_000_000)).startswith("max_notional")
-    assert desk.guard.judge_notional(request, Decimal(100)) == ""
+    judge = desk.guard.judge_notional
+    assert judge(request, Decimal(2_000_000), desk.contract).startswith("max_notional")
+    assert judge(request, Decimal(100), desk.contract) == ""
 
 
 @pytest.mark.parametrize(
