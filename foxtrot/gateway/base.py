@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.diagnostics import ErrorHistory
 from foxtrot.connectivity.lifecycle import SERVING, worst
+from foxtrot.connectivity.subscriptions import Entry
 from foxtrot.connectivity.supervisor import Session
 from foxtrot.core.bridge import AsyncThreadBridge, Lease
 from foxtrot.core.clock import Clock, SystemClock
@@ -510,20 +511,21 @@ class BaseAdapter(OrderPort):
         if feeds is None:
             return self._kept_streams()
         entries = feeds.entries()
-        return tuple(
-            StreamStatus(
-                self.adapter_name,
-                key.channel,
-                key.symbol,
-                key.exchange,
-                entry.state,
-                mode,
-                entry.since_ns,
-                key.detail,
-                entry.reason,
-                self.last_data_ns(key),
-            )
-            for key, (mode, entry) in sorted(entries.items(), key=lambda item: str(item[0]))
+        ordered = sorted(entries.items(), key=lambda item: str(item[0]))
+        return tuple(self._stream(key, mode, entry) for key, (mode, entry) in ordered)
+
+    def _stream(self, key: StreamKey, mode: Mode, entry: Entry) -> StreamStatus:
+        return StreamStatus(
+            self.adapter_name,
+            key.channel,
+            key.symbol,
+            key.exchange,
+            entry.state,
+            mode,
+            entry.since_ns,
+            key.detail,
+            entry.reason,
+            self.last_data_ns(key),
         )
 
     def _kept_streams(self) -> tuple[StreamStatus, ...]:
@@ -575,15 +577,27 @@ class BaseAdapter(OrderPort):
 
     def on_streams(self, keys: Sequence[StreamKey]) -> None:
         """Put the changed states of subscriptions."""
-        changed = set(keys)
-        for status in self._streams(self._feeds):
-            key = StreamKey(status.channel, status.symbol, status.exchange, status.detail)
-            if key in changed:
-                self.on_event(EVENT_STREAM, status, status.symbol)
+        for status in self._changed_streams(self._feeds, dict.fromkeys(keys)):
+            self.on_event(EVENT_STREAM, status, status.symbol)
+
+    def _changed_streams(
+        self, feeds: MarketFeeds | None, keys: Mapping[StreamKey, None]
+    ) -> Iterator[StreamStatus]:
+        if feeds is None:
+            yield from (status for status in self._kept_streams() if _key_of(status) in keys)
+            return
+        # Looked up one by one: a venue reports its streams singly, and may have thousands.
+        for key in keys:
+            if (entry := feeds.entry(key)) is not None:
+                yield self._stream(key, *entry)
 
     def on_error(self, error: FoxtrotError) -> None:
         """Remember an error."""
         self._errors.add(error, self.clock.time_ns())
+
+
+def _key_of(status: StreamStatus) -> StreamKey:
+    return StreamKey(status.channel, status.symbol, status.exchange, status.detail)
 
 
 def _since(state: ConnectionState, sessions: Sequence[SessionHealth]) -> int:

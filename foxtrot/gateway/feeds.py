@@ -144,16 +144,19 @@ class MarketFeeds:
 
     def entries(self) -> dict[StreamKey, tuple[Mode, Entry]]:
         """How each wanted stream is served, and how well."""
-        shown: dict[StreamKey, tuple[Mode, Entry]] = {}
+        keys = dict.fromkeys(key for feed in self._feeds.values() for key in feed.book.wanted)
+        return {key: shown for key in keys if (shown := self.entry(key)) is not None}
+
+    def entry(self, key: StreamKey) -> tuple[Mode, Entry] | None:
+        """The same of one stream; None if it is not wanted."""
+        shown: tuple[Mode, Entry] | None = None
         for mode, feed in self._feeds.items():
-            for key, entry in feed.book.wanted.items():
-                known = shown.get(key)
-                if known is None or (entry.held and not known[1].held):
-                    shown[key] = mode, entry
-        for key, (mode, entry) in shown.items():
-            if mode is Mode.POLLING and not entry.reason:
-                shown[key] = mode, replace(entry, reason=self._why_polled(key))
-        return shown
+            entry = feed.book.entry(key)
+            if entry is not None and (shown is None or (entry.held and not shown[1].held)):
+                shown = mode, entry
+        if shown is None or shown[0] is not Mode.POLLING or shown[1].reason:
+            return shown
+        return Mode.POLLING, replace(shown[1], reason=self._why_polled(key))
 
     def _why_polled(self, key: StreamKey) -> str:
         websocket = self._feeds[Mode.WEBSOCKET]

@@ -57,7 +57,7 @@ from foxtrot.model.events import (
     EVENT_TICK,
     EVENT_TRADE,
 )
-from foxtrot.model.health import ConnectionStatus, StreamStatus
+from foxtrot.model.health import ConnectionStatus, StreamKey, StreamStatus
 from foxtrot.model.objects import (
     AccountData,
     BarData,
@@ -350,6 +350,29 @@ def test_subscribe_and_unsubscribe_while_connected(house: House) -> None:
     house.adapter.unsubscribe(A)
     house.adapter.streams.changes.wait_for(lambda held: not held)
     assert house.adapter.subscriptions() == ()
+
+
+def test_a_stream_that_changes_costs_the_loop_nothing_of_the_others(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two thousand that changed one after the other held the loop up for seven seconds."""
+    symbols = [f"S{number}" for number in range(20)]
+    for symbol in symbols:
+        house.adapter.subscribe(SubscribeRequest(symbol, Exchange.BINANCE))
+    house.adapter.connect({})
+    house.wait_state(S.READY)
+    house.settle()
+    looked: list[StreamKey] = []
+    monkeypatch.setattr(house.adapter, "last_data_ns", lambda key: looked.append(key) or 0)
+
+    def report() -> None:
+        house.adapter.streams.newest.report(tick("S7"), StreamState.QUIET, "nothing to say")
+
+    house.bridge.call_soon(report)
+    house.log.wait_type(
+        EVENT_STREAM, where=lambda s: getattr(s, "state", None) is StreamState.QUIET
+    )
+    assert looked == [tick("S7")]
 
 
 def test_unsubscribing_what_was_not_wanted_does_nothing(house: House) -> None:
