@@ -531,23 +531,8 @@ class BaseAdapter(OrderPort):
     def _kept_streams(self) -> tuple[StreamStatus, ...]:
         """What is wanted while nothing is connected; who holds the lock is not waited for."""
         keys = sorted(self._requests.copy(), key=str)
-        pending, mode = StreamState.PENDING, Mode.WEBSOCKET
-        name, reason = self.adapter_name, "not connected"
-        return tuple(
-            StreamStatus(
-                name,
-                key.channel,
-                key.symbol,
-                key.exchange,
-                pending,
-                mode,
-                0,
-                key.detail,
-                reason,
-                self.last_data_ns(key),
-            )
-            for key in keys
-        )
+        entry = Entry(StreamState.PENDING, 0, "not connected")
+        return tuple(self._stream(key, Mode.WEBSOCKET, entry) for key in keys)
 
     @property
     def flags(self) -> FeatureFlags:
