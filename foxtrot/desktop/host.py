@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary, ref
 
 from vnpy.event import EventEngine
 
+from foxtrot.core.logs import get_logger
 from foxtrot.core.settings import Settings
 from foxtrot.desktop.events import DesktopEventEngine
 from foxtrot.engine.main_engine import MainEngine
@@ -28,6 +29,8 @@ from foxtrot.model.events import (
     EVENT_TRADE,
     Event,
 )
+
+log = get_logger("foxtrot.desktop")
 
 GivenSettings = Settings | Mapping[str, object] | str | Path | None
 """What `MainEngine` takes: a settings file, or settings already read."""
@@ -135,11 +138,14 @@ class Host:
         desk = self._desk()
         if isinstance(desk, DesktopEventEngine):
             desk.hold()
-        for type_ in _TOLD:
-            engine.register(type_, self._tell)
+        for type_ in _TOLD:  # critical, too: set aside, it would show old prices for ever
+            engine.event_engine.register(type_, self._tell, critical=self._warn)
         for type_ in _CRITICAL:  # nobody can trade by a desktop that is not told of its orders
-            engine.event_engine.register(type_, self._tell, critical=self._halt)
+            engine.event_engine.register(type_, self._tell_order, critical=self._halt)
         return engine
+
+    def _tell_order(self, event: Event) -> None:
+        self._tell(event)
 
     def _tell(self, event: Event) -> None:
         name = getattr(event.data, "adapter_name", "")
@@ -148,6 +154,9 @@ class Host:
             guest = next(iter(list(self._guests.values())), None)
         if guest is not None:
             guest.told(event)
+
+    def _warn(self, handler: str, error: BaseException) -> None:
+        log.error("desktop_not_told", error=type(error).__name__)
 
     def _halt(self, handler: str, error: BaseException) -> None:
         self.engine.halt(f"the desktop was not told of an order: {type(error).__name__}")
