@@ -128,7 +128,7 @@ def desktop(
     config: Config = None,
     seconds: Seconds = None,
 ) -> None:
-    """Open the vnpy desktop with foxtrot's venues; needs foxtrot[desktop]."""
+    """Open the vnpy desktop with foxtrot's venues; needs vnpy."""
     from foxtrot.app.desktop import run
 
     code = run(simulated=simulated, config=config, seconds=seconds)

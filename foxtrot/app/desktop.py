@@ -89,7 +89,7 @@ def run(*, simulated: bool, config: Path | None, seconds: float | None) -> int:
 def _check_installed() -> None:
     missing = [each for each in NEEDED if find_spec(each) is None]
     if missing:
-        problem = f"{', '.join(missing)} is not installed; run: pip install 'foxtrot[desktop]'"
+        problem = f"{', '.join(missing)} is not installed; run: pip install 'vnpy>=4.5'"
         raise ConfigurationError("desktop", "", problem)
 
 

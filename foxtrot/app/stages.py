@@ -140,7 +140,7 @@ class IbStage(Stage):
         if find_spec("ib_async") or find_spec("ib_insync"):
             return ""
         sdks = "neither ib_async nor ib_insync is installed"
-        return f"Interactive Brokers is not shown: {sdks}; pip install 'foxtrot[ib-async]'"
+        return f"Interactive Brokers is not shown: {sdks}; pip install ib_async"
 
     def open(self, stack: ExitStack, symbols: Sequence[str], seed: int, rate_hz: float) -> None:
         """Open it with all that it lists: who subscribes wakes a contract."""
@@ -192,7 +192,7 @@ class FutuStage(Stage):
         """The SDK."""
         if find_spec("futu"):
             return ""
-        return "Futu is not shown: futu-api is not installed; pip install 'foxtrot[futu]'"
+        return "Futu is not shown: futu-api is not installed; pip install futu-api"
 
     def open(self, stack: ExitStack, symbols: Sequence[str], seed: int, rate_hz: float) -> None:
         """Open it with all that it lists: who subscribes wakes a contract."""

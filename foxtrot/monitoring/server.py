@@ -27,7 +27,8 @@ DEFAULT_PORT = 8650
 THREAD = "foxtrot-monitor"
 _START_S, _STOP_S, _GRACE_S = 15.0, 5.0, 1
 _BACKLOG = 128
-_ADVICE = "needs more than is installed; run: pip install 'foxtrot[monitor]'"
+_PACKAGES = "fastapi httptools nicegui prometheus-client uvicorn wsproto"
+_ADVICE = f"needs more than is installed; run: pip install {_PACKAGES}"
 
 
 class MonitorServer:

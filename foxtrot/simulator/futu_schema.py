@@ -127,7 +127,7 @@ def refusal(proto: Proto, text: str, code: int = 0) -> Message:
 def _folder() -> Path:
     spec = importlib.util.find_spec("futu")
     if spec is None or spec.origin is None:
-        remedy = "pip install 'foxtrot[futu]'"
+        remedy = "pip install futu-api"
         problem = f"the protobuf schema comes with futu-api, which is not installed; {remedy}"
         raise ConfigurationError("simulated Futu", "", problem)
     return Path(spec.origin).parent / "common" / "pb"

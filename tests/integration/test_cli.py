@@ -491,7 +491,7 @@ def test_without_futus_sdk_a_line_says_what_to_install(
     ended = foxtrot(*arguments, PYTHONPATH=str(tmp_path))
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "not installed" in ended.stderr
-    assert ended.stderr.endswith("pip install 'foxtrot[futu]'\n")
+    assert ended.stderr.endswith("pip install futu-api\n")
     assert ended.stderr.count("\n") == 1
 
 

@@ -43,6 +43,14 @@ def test_no_package_is_named_like_an_sdk_and_is_none() -> None:
     assert not names & IMPOSTORS
 
 
+def test_nobody_is_sent_to_pypi_for_foxtrot() -> None:
+    """The package of that name there is somebody else's; advice names what is lacking itself."""
+    told = [ROOT / "README.md", ROOT / "config" / "README.md", *(ROOT / "docs").rglob("*.md")]
+    told += (ROOT / "foxtrot").rglob("*.py")
+    wrong = [path.name for path in told if re.search(r"pip install '?foxtrot", path.read_text())]
+    assert wrong == []
+
+
 def test_what_runs_foreign_data_as_code_is_forbidden() -> None:
     """The checks that refuse eval, unsafe YAML and pickles are switched on for the package."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]

@@ -18,7 +18,7 @@ import pytest
 from foxtrot.model.events import Event
 from tests.support.events import EventLog
 
-EXTRA = "pip install 'foxtrot[desktop]'"
+EXTRA = "pip install 'vnpy>=4.5'"
 
 
 def require(*modules: str) -> None:

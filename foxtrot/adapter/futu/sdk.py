@@ -42,7 +42,7 @@ _RELIED_ON = {
 _starting = threading.Lock()
 """What is set while the SDK is imported belongs to the process, so nobody else may do it then."""
 
-_INSTALL = "pip install 'foxtrot[futu]'"
+_INSTALL = "pip install 'futu-api>=10.11'"
 FASTER = "protobuf reads messages in Python, slowly; pip install --upgrade protobuf"
 
 

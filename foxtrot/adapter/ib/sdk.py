@@ -407,7 +407,7 @@ def _advice(installed: Sequence[str], error: Exception) -> str:
     if clash := _clash(installed):
         return clash
     if isinstance(error, ModuleNotFoundError) and error.name == "ib_insync":
-        return "neither ib_async nor ib_insync is installed; pip install 'foxtrot[ib-async]'"
+        return "neither ib_async nor ib_insync is installed; pip install ib_async"
     if isinstance(error, ModuleNotFoundError) and error.name != "eventkit":
         return f"the SDK needs the package {error.name}; install it, or the SDK anew"
     return f"the SDK's package eventkit cannot be imported; mend it with: {_MEND}"

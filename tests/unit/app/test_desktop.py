@@ -29,7 +29,7 @@ def test_a_missing_library_is_named(
     assert ended.value.code == 2
     said = capsys.readouterr().err
     assert said == (
-        "error: desktop: no_such_library is not installed; run: pip install 'foxtrot[desktop]'\n"
+        "error: desktop: no_such_library is not installed; run: pip install 'vnpy>=4.5'\n"
     )
 
 

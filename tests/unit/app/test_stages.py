@@ -76,7 +76,7 @@ def test_a_venue_without_its_sdk_is_left_out_with_a_line(monkeypatch: pytest.Mon
         engine = demo.open(stack)
         told = EventLog(engine.event_engine, EVENT_LOG)
         demo.start(engine)
-        for advice in ("foxtrot[ib-async]", "foxtrot[futu]"):
+        for advice in ("pip install ib_async", "pip install futu-api"):
             told.wait_type(EVENT_LOG, where=lambda entry, advice=advice: advice in str(entry))
         assert names(demo.stages) == ["BINANCE"]
 
@@ -84,9 +84,8 @@ def test_a_venue_without_its_sdk_is_left_out_with_a_line(monkeypatch: pytest.Mon
 def test_a_venue_that_was_asked_for_is_not_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo ends with what to install."""
     without_sdk(monkeypatch)
-    for name, extra in (("ib", "ib-async"), ("futu", "futu")):
-        advice = rf"--venues: .* pip install 'foxtrot\[{extra}\]'"
-        with pytest.raises(ConfigurationError, match=advice):
+    for name, package in (("ib", "ib_async"), ("futu", "futu-api")):
+        with pytest.raises(ConfigurationError, match=f"--venues: .* pip install {package}"):
             Demo(venues=["binance", name])
 
 

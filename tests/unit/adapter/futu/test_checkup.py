@@ -25,13 +25,13 @@ def test_an_sdk_that_cannot_be_used_is_told_with_the_remedy(
     """Not installed, or another one than expected: what `sdk` says of it is the advice."""
 
     def refused() -> object:
-        raise ConfigurationError("futu", "", "not installed: futu-api; pip install 'foxtrot[futu]'")
+        raise ConfigurationError("futu", "", "not installed: futu-api; pip install futu-api")
 
     monkeypatch.setattr(checkup, "sdk", refused)
     monkeypatch.setattr(checkup, "_version", lambda name: "missing")
     sdk, _ = checkup.examine()
     assert sdk.found == "futu-api missing, protobuf missing"
-    assert sdk.advice == "not installed: futu-api; pip install 'foxtrot[futu]'"
+    assert sdk.advice == "not installed: futu-api; pip install futu-api"
 
 
 def test_a_slow_protobuf_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
