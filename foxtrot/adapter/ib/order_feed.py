@@ -32,7 +32,7 @@ from foxtrot.model.objects import PositionData
 
 log = get_logger("foxtrot.ib.orders")
 
-OPEN_ORDER = "openOrder"
+_OPEN_ORDER = "openOrder"
 """The callback that shows an order."""
 
 _MOST_TOLD = 100
@@ -99,6 +99,7 @@ class OrderFeed:
         except ValueError as error:
             self.tell_unread(contract, order, error)
             raise
+        slip.con_id = contract.conId
         self._took(slip)
 
     def orderStatus(
@@ -148,7 +149,8 @@ class OrderFeed:
             request = record.intent.request
             return request.symbol, request.exchange
         slip = self.slips.by_perm_id(perm_id)
-        return slip.name if slip is not None else self._name_of(contract)
+        is_leg = slip is not None and slip.con_id not in (0, contract.conId)
+        return self._name_of(contract) if slip is None or is_leg else slip.name
 
     def _took(self, slip: Slip) -> None:
         if self.listed is not None:
@@ -281,7 +283,7 @@ class OrderFeed:
         """A message could not be read; a list that is being asked for would bring it so again."""
         self.unread += 1
         what = f"a message of TWS could not be read ({callback})"
-        if callback != OPEN_ORDER:  # it is told with its name
+        if callback != _OPEN_ORDER:  # it is told with its name
             self._say_once(f"{what}; what it told is missing here: compare orders and fills")
         if not asking:
             self._listener.on_missed(what)

@@ -20,7 +20,7 @@ from foxtrot.adapter.ib.order_feed import OrderFeed
 from foxtrot.adapter.ib.order_mapping import Terms
 from foxtrot.adapter.ib.order_slips import Slip
 from foxtrot.adapter.ib.sdk import RawContract, RawExecution, RawOrder, RawOrderState, sdk
-from foxtrot.execution.reports import ZERO, OrderReport, OrderState
+from foxtrot.execution.reports import TERMINAL, ZERO, OrderReport, OrderState
 from foxtrot.model.constants import OrderType
 from foxtrot.model.objects import NS_PER_S
 
@@ -91,7 +91,9 @@ class OrderLists:
         found = lists.find(orderid, venue_id) or self._by_fills(orderid, venue_id)
         if found is None and not lists.whole:
             raise ValueError("it may be what could not be read of TWS's lists")
-        return replace(found, symbol=symbol) if found is not None else None
+        if found is None or found.symbol == symbol:
+            return found
+        return self._leg(found, symbol) or replace(found, symbol=symbol)
 
     async def open(self) -> tuple[OrderReport, ...]:
         """The open orders of the account, whoever sent them.
@@ -128,6 +130,25 @@ class OrderLists:
             traded=traded,
             state=OrderState.FILLED if traded >= volume else OrderState.PARTIALLY_FILLED,
             ts_ns=max(each.ts_ns for each in fills),
+        )
+
+    def _leg(self, whole: OrderReport, symbol: str) -> OrderReport | None:
+        """What a combination has traded in one of its contracts; None if it is no combination."""
+        fills = [
+            each for each in self._feed.fills.of_order("", whole.venue_id) if each.symbol == symbol
+        ]
+        if not fills:
+            return None
+        traded, has_ended = sum((each.volume for each in fills), ZERO), whole.state in TERMINAL
+        return replace(
+            whole,
+            symbol=symbol,
+            exchange=fills[0].exchange,
+            direction=fills[0].direction,
+            volume=traded if has_ended else ZERO,  # how much there will be is not known before
+            traded=traded,
+            state=OrderState.FILLED if has_ended else OrderState.PARTIALLY_FILLED,
+            price=ZERO,
         )
 
     async def _ask_all(self) -> Lists:

@@ -36,13 +36,18 @@ OrderKey = tuple[int, int]
 
 @dataclass(slots=True)
 class Slip:
-    """One order; `refusal` and `cancelled` are what an error said of it, in words."""
+    """One order; `refusal` and `cancelled` are what an error said of it, in words.
+
+    `con_id` is that of its contract, once TWS has shown it: the fills of a combination's legs bear
+    its names, too.
+    """
 
     key: OrderKey
     name: Name
     what: Terms
     orderid: str
     perm_id: int = 0
+    con_id: int = 0
     status: str = ""
     traded: Decimal = ZERO
     refusal: str = ""
