@@ -26,6 +26,7 @@ from vnpy.trader.object import SubscribeRequest as VnpySubscribe
 
 from foxtrot.core.aside import aside
 from foxtrot.core.logs import get_logger
+from foxtrot.core.redaction import is_secret_field
 from foxtrot.desktop.conversion import to_foxtrot, to_vnpy
 from foxtrot.desktop.host import GivenSettings, host_of
 from foxtrot.desktop.names import vnpy_exchanges, vnpy_symbol
@@ -61,7 +62,6 @@ FIVE_LEVELS = "five_levels"
 """The field that says whether `subscribe` asks for the levels below the best, too."""
 
 _YES_NO = {True: ["true", "false"], False: ["false", "true"]}
-_SECRET_FIELDS = frozenset({"api_key", "secret", "password"})
 _REFERENCES = ("env:", "file:", "keyring:")
 _FILLS_KEPT = 100_000
 
@@ -183,7 +183,9 @@ class FoxtrotGateway(BaseGateway):  # type: ignore[misc]
         levels = asked.pop(FIVE_LEVELS, None)
         if levels is not None:
             self._five_levels = levels in ("true", True, _YES_NO[True])
-        if clear := [field for field in _SECRET_FIELDS & asked.keys() if _in_clear(asked[field])]:
+        if clear := [
+            field for field in asked if is_secret_field(field) and _in_clear(asked[field])
+        ]:
             file = f"connect_{self.gateway_name.lower()}.json"
             self.write_log(
                 f"not connected: {', '.join(sorted(clear))} must be a reference, such as env:NAME, "
@@ -310,8 +312,10 @@ class FoxtrotGateway(BaseGateway):  # type: ignore[misc]
         self.on_event(event.type + event.topic, event.data)
 
 
-def _in_clear(value: object) -> bool:
-    return isinstance(value, str) and value != "" and not value.lower().startswith(_REFERENCES)
+def _in_clear(field: str, value: object) -> bool:
+    if not is_secret_field(field) or not isinstance(value, str) or value == "":
+        return False
+    return not value.lower().startswith(_REFERENCES)
 
 
 def _words(order: OrderData, vt_symbol: str) -> str:

@@ -23,6 +23,7 @@ from foxtrot.model.constants import Exchange  # noqa: E402
 from foxtrot.model.events import EVENT_TRADE, Event  # noqa: E402
 from foxtrot.model.objects import TradeData  # noqa: E402
 from tests.support.binance_venue import BinanceUnderTest  # noqa: E402
+from tests.support.fake_adapter import FakeAdapter  # noqa: E402
 from tests.support.futu_venue import FutuUnderTest  # noqa: E402
 from tests.support.ib_venue import IbUnderTest  # noqa: E402
 from tests.support.rig import QUICK, eventually, nothing_left  # noqa: E402
@@ -276,6 +277,14 @@ def test_a_secret_in_clear_is_refused(trader: Trader) -> None:
     said = trader.desk.wait_said("not connected: secret must be a reference")
     assert "in-clear" not in said
     assert "connect_binance.json" in said
+
+
+def test_a_secret_in_clear_is_refused_whatever_a_venue_calls_it(desk: Desk) -> None:
+    """A venue of somebody else's may have a passphrase."""
+    gateway = desk.engine.add_gateway(as_vnpy_gateway(FakeAdapter))
+    gateway.connect({"passphrase": "in-clear", "url": "in-clear-too"})
+    assert "in-clear" not in desk.wait_said("not connected: passphrase must be a reference")
+    assert gateway.adapter.unconnected()
 
 
 @BINANCE
