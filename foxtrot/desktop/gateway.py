@@ -183,9 +183,7 @@ class FoxtrotGateway(BaseGateway):  # type: ignore[misc]
         levels = asked.pop(FIVE_LEVELS, None)
         if levels is not None:
             self._five_levels = levels in ("true", True, _YES_NO[True])
-        if clear := [
-            field for field in asked if is_secret_field(field) and _in_clear(asked[field])
-        ]:
+        if clear := [field for field, value in asked.items() if _in_clear(field, value)]:
             file = f"connect_{self.gateway_name.lower()}.json"
             self.write_log(
                 f"not connected: {', '.join(sorted(clear))} must be a reference, such as env:NAME, "
