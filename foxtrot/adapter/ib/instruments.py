@@ -38,8 +38,23 @@ OLD_ZONES = {
     "MET": "Europe/Berlin",
     "JST": "Asia/Tokyo",
     "HKT": "Asia/Hong_Kong",
+    "US/Eastern": "America/New_York",
+    "US/Central": "America/Chicago",
+    "US/Mountain": "America/Denver",
+    "US/Pacific": "America/Los_Angeles",
+    "GB": "Europe/London",
+    "GB-Eire": "Europe/London",
+    "Japan": "Asia/Tokyo",
+    "Hongkong": "Asia/Hong_Kong",
+    "Singapore": "Asia/Singapore",
+    "Israel": "Asia/Jerusalem",
+    "Asia/Calcutta": "Asia/Kolkata",
+    "Australia/NSW": "Australia/Sydney",
 }
-"""What older gateways call a time zone; some of these names mean another or none elsewhere."""
+"""What TWS, or an older gateway, calls a time zone; elsewhere some mean another, or none.
+
+Newer Linux systems have names such as US/Eastern in a package of its own, which may be missing.
+"""
 
 
 class RawDetails(Protocol):

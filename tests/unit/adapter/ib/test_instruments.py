@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 
+from foxtrot.adapter.ib import instruments
 from foxtrot.adapter.ib.instruments import canonical, instrument, time_zone
 from foxtrot.model.constants import Exchange, OptionType, Product
 from tests.support.ib_answers import Details, contract
@@ -65,6 +67,33 @@ async def test_what_nobody_named_has_a_canonical_name(
 ) -> None:
     """A position or a manual order is shown under the name that works in a request."""
     assert canonical(contract(1, symbol, place)) == (symbol, exchange)
+
+
+@pytest.mark.parametrize(
+    ("old", "today"),
+    [
+        ("US/Eastern", "America/New_York"),
+        ("US/Central", "America/Chicago"),
+        ("US/Pacific", "America/Los_Angeles"),
+        ("GB-Eire", "Europe/London"),
+        ("Japan", "Asia/Tokyo"),
+        ("Hongkong", "Asia/Hong_Kong"),
+        ("Asia/Calcutta", "Asia/Kolkata"),
+        ("Australia/NSW", "Australia/Sydney"),
+    ],
+)
+def test_names_that_a_machine_lacks_are_known(
+    old: str, today: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Newer systems have the old names of zones in a package of its own; TWS says them still."""
+
+    def lacking(name: str) -> ZoneInfo:
+        if name == old:
+            raise ZoneInfoNotFoundError(name)
+        return ZoneInfo(name)
+
+    monkeypatch.setattr(instruments, "ZoneInfo", lacking)
+    assert time_zone(old).key == today
 
 
 def test_time_zones_are_found_under_their_old_names() -> None:
