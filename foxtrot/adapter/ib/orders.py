@@ -51,6 +51,18 @@ log = get_logger("foxtrot.ib.orders")
 LEAST_POLL_S = 2.0
 """Between two rounds of questions, of about ten messages each."""
 
+_LISTS = frozenset(
+    {
+        "openOrders",
+        "allOpenOrders",
+        "completedOrders",
+        "executions",
+        "positions",
+        "accountUpdates",
+    }
+)
+"""Questions whose answers bring again what was pushed; no other does."""
+
 _OLD_ID = tuple(f"{code}:" for code in ID_OF_ANOTHER)
 
 _OFFERED = (2, 67)
@@ -136,7 +148,8 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
     def _on_unreadable(self, callback: str) -> None:
         self._counters.unreadable(callback)
         client = self._connection
-        self._feed.missed(callback, asking=client is not None and bool(client.requests.in_flight))
+        asking = client is not None and not _LISTS.isdisjoint(client.requests.in_flight)
+        self._feed.missed(callback, asking=asking)
 
     @property
     def _feed(self) -> OrderFeed:

@@ -325,6 +325,15 @@ async def test_a_message_that_cannot_be_read_is_told_to_people_once() -> None:
         assert "a message of TWS could not be read (decode)" in said
 
 
+async def test_what_was_missed_during_another_question_is_asked_for() -> None:
+    """The answer to a look at TWS's clock or at a contract brings no fill again."""
+    async with desk_of() as desk, desk.session() as session:
+        session.client.requests.open(999_999, "contractDetails")
+        session.client.requests.open_named("currentTime")
+        session.client.inbox.unreadable("decode", None)
+        assert len(desk.told.missed) == 1
+
+
 async def test_an_order_is_replaced_only_when_it_is_cancelled() -> None:
     """The new order goes out after the old one ended without trading on, and not otherwise."""
     async with desk_of() as desk, desk.session() as session:
