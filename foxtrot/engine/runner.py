@@ -145,7 +145,10 @@ class StrategyRunner:
         self._finish()
 
     def _finish(self) -> None:
-        with self._lock:  # to the end: who takes the name over owns streams under the same name
+        # One piece, and once: who takes the name over owns streams under the same name.
+        with self._lock:
+            if self._over:
+                return
             self._over, self.strategy.trading = True, False
             for future in self._loading:
                 future.cancel()

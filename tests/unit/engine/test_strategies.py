@@ -31,6 +31,13 @@ class Cross(Strategy):
         self.orders.append(order)
 
 
+class FailsAtItsEnd(Strategy):
+    """Listens to ticks, and ends with a mistake."""
+
+    def on_stop(self) -> None:
+        raise ZeroDivisionError
+
+
 class AmericanAdapter(TradingAdapter):
     """Serves another exchange."""
 
@@ -111,6 +118,22 @@ def test_who_takes_over_the_name_of_a_strategy_that_ends_keeps_its_streams(
     first.stop()
     monkeypatch.undo()
     successor.join(WAIT_S)
+    assert engine.get_strategy("c") is not first
+    assert [each.vt_symbol for each in adapter.subscriptions()] == A
+
+
+def test_who_takes_over_from_a_strategy_that_fails_at_its_end_keeps_its_streams(
+    engine: MainEngine, adapter: TradingAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The failure has ended it already; it must not give back a second time."""
+
+    def take_over(msg: str, source: str) -> None:
+        engine.add_strategy(Cross, "c", A)
+
+    first = engine.add_strategy(FailsAtItsEnd, "c", A)
+    monkeypatch.setattr(engine, "write_log", take_over)
+    first.stop()
+    monkeypatch.undo()
     assert engine.get_strategy("c") is not first
     assert [each.vt_symbol for each in adapter.subscriptions()] == A
 
