@@ -169,6 +169,8 @@ class SubscriptionOrchestrator:
     async def _unsubscribe(self, session: Subscribable, keys: tuple[StreamKey, ...]) -> None:
         self._log.info("unsubscribing", streams=names(keys))
         self.book.released(keys)  # now, or one that is wanted again meanwhile would seem held
+        for key in keys:
+            self._doubted.pop(key, None)
         try:
             async with asyncio.timeout(self._config().sync_timeout_s):
                 await session.unsubscribe(keys)

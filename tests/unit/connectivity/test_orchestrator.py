@@ -155,3 +155,21 @@ def test_a_doubtful_stream_that_speaks_while_it_is_asked_for_is_active(rig: Rig)
     rig.call(die)
     rig.wait_state(S.READY, since=since)
     assert rig.supervisor.book.wanted[tick("A")].state is StreamState.ACTIVE
+
+
+def test_a_stream_that_is_asked_for_anew_in_a_doubt_is_what_it_is_by_then(rig: Rig) -> None:
+    """It stood still before it was given back; that says nothing of the one that is held now."""
+    rig.start("A", "B")
+    rig.wait_state(S.READY)
+    rig.call(lambda: rig.venue.newest.report(tick("A"), StreamState.STALE, "stands still"))
+    rig.call(lambda: rig.supervisor.streams.doubt("nothing ran for a while"))
+    rig.call(lambda: rig.supervisor.drop([tick("A")]))
+    rig.venue.changes.wait_for(lambda held: held == {tick("B")})
+    wanted(rig, tick("A"))
+    book = rig.supervisor.book
+    eventually(lambda: book.wanted[tick("A")].state is StreamState.ACTIVE, "it is held afresh")
+    rig.call(rig.supervisor.streams.believe)
+    assert {key: entry.state for key, entry in book.wanted.items()} == {
+        tick("A"): StreamState.ACTIVE,
+        tick("B"): StreamState.ACTIVE,
+    }
