@@ -187,18 +187,23 @@ class Brake:
     """What signals reach of a desktop: its end, and the engine behind its gateways."""
 
     _host: Host | None = None
+    _halted = ""
 
     def begin(self, end: Callable[[], None], host: Host) -> None:
-        """The window is open: `end` closes it."""
+        """The window is open: `end` closes it, and a halt that came before holds from now on."""
         self._host = host
         on_signals(lambda *_: end())
+        if self._halted:
+            self.halt(self._halted)
 
     def halt(self, reason: str) -> None:
-        """Block new orders and cancel the open ones; there are none before it is open."""
+        """Block new orders and cancel the open ones."""
+        self._halted = reason
         self._do(lambda engine: engine.halt(reason))
 
     def resume(self) -> None:
         """Let new orders pass again."""
+        self._halted = ""
         self._do(lambda engine: engine.resume())
 
     def _do(self, act: Callable[[MainEngine], None]) -> None:

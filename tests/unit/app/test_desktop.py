@@ -137,7 +137,6 @@ class Desk:
 
 def test_foxtrot_halt_reaches_a_desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who pulls the brake need not find the window first, and its signal does not end it."""
-    desktop.Brake().halt("nothing is open yet")
     desk, told = Desk(), []
 
     def show(venues: object, settings: object, seconds: object, *, begun: Any, title: str) -> int:
@@ -156,6 +155,25 @@ def test_foxtrot_halt_reaches_a_desktop(tmp_path: Path, monkeypatch: pytest.Monk
     with interruptible():
         assert desktop.run(simulated=False, config=None, seconds=None) == 0
     assert told == ["halted: asked to by SIGUSR1", "resumed"]
+
+
+def test_a_halt_holds_though_the_desktop_was_still_opening() -> None:
+    """`foxtrot halt` says that it was told: its venues must not trade when it is open."""
+    brake, desk = desktop.Brake(), Desk()
+    brake.halt("a drill")
+    with interruptible():
+        brake.begin(lambda: None, desk)
+    assert desk.told.get_nowait() == "halted: a drill"
+
+
+def test_a_halt_that_was_lifted_before_the_desktop_was_open_is_over() -> None:
+    """Who let it trade again need not do so twice."""
+    brake, desk = desktop.Brake(), Desk()
+    brake.halt("a drill")
+    brake.resume()
+    with interruptible():
+        brake.begin(lambda: None, desk)
+    assert desk.told.empty()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
