@@ -70,6 +70,7 @@ class SettingsWatcher:
             self._fail(error)
             return
         except RuntimeError as error:  # there is no thread to be had
+            self._seen = b""  # so that the next look tells that it is over
             self._fail(ConfigurationError(self._where, "", f"cannot be looked at now: {error}"))
             return
         if fresh is not None:

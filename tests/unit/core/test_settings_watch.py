@@ -294,3 +294,23 @@ async def test_a_look_for_which_there_is_no_thread_is_survived(
         path.write_text(_polling(2))
         _, difference = await owner.change()
     assert difference == Changes(applied=("polling.interval",))
+
+
+async def test_a_shortage_of_threads_that_is_over_is_forgotten(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is as good as before, so the watch says so; the next shortage is told anew."""
+    owner = _Owner()
+    watcher = SettingsWatcher(path, owner.on_change, owner.on_error, current=Settings.load(path))
+
+    def exhausted(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    await watcher._look()
+    for told in (1, 2):
+        with monkeypatch.context() as machine:
+            machine.setattr(threading.Thread, "start", exhausted)
+            await watcher._look()
+        assert owner.errors.qsize() == told
+        await watcher._look()
+        assert repr(watcher) == f"<SettingsWatcher {path} GOOD>"
