@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
+from itertools import takewhile
 from typing import ClassVar
 
 import msgspec
@@ -38,6 +39,7 @@ from foxtrot.model.objects import (
     AccountData,
     BarData,
     ContractData,
+    Levels,
     LogData,
     OrderData,
     PositionData,
@@ -250,7 +252,12 @@ class GatewayAdapter(BaseAdapter):
             return
         if self._episodes.refuses(tick.symbol, "tick", _unbelievable(tick)):
             return
-        tick = msgspec.structs.replace(tick, ts_recv_ns=self.clock.time_ns())
+        tick = msgspec.structs.replace(
+            tick,
+            ts_recv_ns=self.clock.time_ns(),
+            bids=_believed(tick.bids),
+            asks=_believed(tick.asks),
+        )
         self._ticks[tick.symbol, tick.exchange] = tick
         self._hear()
         self.on_tick(tick)
@@ -313,9 +320,18 @@ def _unbelievable(tick: TickData) -> str:
     """Why the numbers of a tick cannot be; empty if they can. Some gateways mean none by them."""
     prices = tick.last_price, tick.bid_price_1, tick.ask_price_1
     volumes = tick.last_volume, tick.bid_volume_1, tick.ask_volume_1
-    if all(abs(number) < _LARGEST for number in (*prices, *volumes)):
+    if _can_be(*prices, *volumes):
         return ""
     return "a price or volume is no number, or too large for one"
+
+
+def _believed(levels: Levels) -> Levels:
+    """The levels above the first whose numbers cannot be: it is how some say that it is empty."""
+    return tuple(takewhile(lambda level: _can_be(*level), levels))
+
+
+def _can_be(*numbers: float) -> bool:
+    return all(abs(number) < _LARGEST for number in numbers)
 
 
 def _is_private(field: str) -> bool:

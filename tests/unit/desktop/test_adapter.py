@@ -377,6 +377,24 @@ def test_numbers_that_cannot_be_reach_nobody(bench: Bench, none: float) -> None:
     assert bench.adapter.health().rejected == 1
 
 
+def test_a_level_of_a_book_whose_numbers_cannot_be_is_not_shown(bench: Bench) -> None:
+    """It is how a gateway says that there is none; the levels above it are the market's."""
+    bench.ready()
+    bench.gateway.on_tick(
+        object.TickData(
+            "PLAIN",
+            "AAPL",
+            constant.Exchange.SMART,
+            dt.datetime(2026, 1, 5, tzinfo=dt.UTC),
+            bid_price_1=98.0,
+            bid_price_2=97.0,
+            bid_price_3=math.nan,
+        )
+    )
+    tick = bench.wait(EVENT_TICK, lambda tick: tick.bid_price_1 == 98.0)
+    assert [price for price, _ in tick.bids] == [98.0, 97.0]
+
+
 def test_history_is_the_gateways(bench: Bench) -> None:
     """Bars come as foxtrot's."""
     bench.ready()
