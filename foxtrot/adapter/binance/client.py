@@ -19,7 +19,6 @@ from foxtrot.adapter.binance.errors import Redirected, may_have_been_sent, trans
 from foxtrot.adapter.binance.evidence import Reply, Unheard
 from foxtrot.adapter.binance.settings import BinanceSettings
 from foxtrot.connectivity.config import StreamConfig
-from foxtrot.connectivity.pacing import RollingWindow
 from foxtrot.core.aside import aside
 from foxtrot.core.cancellation import heed_cancellation
 from foxtrot.core.logs import get_logger
@@ -58,7 +57,7 @@ class BinanceClient:
         self,
         settings: BinanceSettings,
         config: StreamConfig,
-        weights: RollingWindow,
+        weights: limits.WeightWindow,
         venue: str,
         *,
         spares: int = 0,
@@ -164,25 +163,32 @@ class BinanceClient:
         """Wait until the budget allows a request of that weight, and take it off.
 
         Who spares some of it takes no place in the line before that much is left, so that nobody
-        in a hurry ever stands behind him.
+        in a hurry ever stands behind him. Those who spare have a line of their own.
         """
-        while self._spares and (wait_s := self._short_s(weight + self._spares)) > 0.0:
-            await self._hold_back(wait_s)
-        wait_s = self._weights.reserve(asyncio.get_running_loop().time(), weight)
-        if wait_s > 0.0:
-            await self._hold_back(wait_s)
+        self.held_back += 1  # which is seen if this waits
+        try:
+            if not self._spares:
+                await self._take(weight)
+                return
+            async with self._weights.sparing:
+                while (wait_s := self._short_s(weight + self._spares)) > 0.0:
+                    await self._hold_back(wait_s)
+                await self._take(weight)
+        finally:
+            self.held_back -= 1
 
     def _short_s(self, weight: int) -> float:
         now = asyncio.get_running_loop().time()
         return self._weights.free_at(now, weight) - now
 
+    async def _take(self, weight: int) -> None:
+        wait_s = self._weights.reserve(asyncio.get_running_loop().time(), weight)
+        if wait_s > 0.0:
+            await self._hold_back(wait_s)
+
     async def _hold_back(self, wait_s: float) -> None:
         log.info("weight_budget_wait", venue=self._venue, delay_s=round(wait_s, 3))
-        self.held_back += 1
-        try:
-            await asyncio.sleep(wait_s)
-        finally:
-            self.held_back -= 1
+        await asyncio.sleep(wait_s)
 
     @property
     def watched(self) -> Watched:

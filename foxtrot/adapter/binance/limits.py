@@ -5,6 +5,8 @@ Source: Binance spot API documents, "web-socket-streams" and "rest-api, LIMITS" 
 
 from __future__ import annotations
 
+import asyncio
+
 from foxtrot.connectivity.pacing import RollingWindow, Spacing
 
 STREAMS_PER_CONNECTION = 1000
@@ -25,9 +27,22 @@ def send_spacing() -> Spacing:
     return Spacing(_SEND_GAP_S)
 
 
-def weight_window() -> RollingWindow:
-    """The request weight of one address. A rolling minute is stricter than the venue's."""
-    return RollingWindow(WEIGHT_PER_MINUTE, 60.0)
+class WeightWindow(RollingWindow):
+    """Request weight of one address, of which some who ask leave a part to the others.
+
+    Args:
+        limit: Weight in a minute. A rolling one is stricter than the venue's.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit, 60.0)
+        self.sparing = asyncio.Lock()
+        """Held while one of them waits: who asks for little would overtake him for ever."""
+
+
+def weight_window() -> WeightWindow:
+    """The request weight of one address."""
+    return WeightWindow(WEIGHT_PER_MINUTE)
 
 
 def spared_weight() -> int:

@@ -13,7 +13,6 @@ from foxtrot.adapter.binance.contracts import Contracts
 from foxtrot.adapter.binance.marks import Mark
 from foxtrot.adapter.binance.settings import BinanceSettings
 from foxtrot.connectivity.diagnostics import labels
-from foxtrot.connectivity.pacing import RollingWindow
 from foxtrot.core.logs import get_logger
 from foxtrot.errors import FoxtrotError, RateLimited, UnknownSymbol, VenueUnavailable
 from foxtrot.gateway.base import BaseAdapter
@@ -51,7 +50,7 @@ class Venue(BaseVenue[BinanceSettings, Contracts, Mark]):
         contracts: Contracts,
         marks: BaseMarks[Mark],
         port: BaseAdapter,
-        weights: RollingWindow,
+        weights: limits.WeightWindow,
     ) -> None:
         super().__init__(name, settings, contracts, marks, port)
         self.weights = weights

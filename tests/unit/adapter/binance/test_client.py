@@ -17,18 +17,17 @@ from foxtrot.adapter.binance import limits
 from foxtrot.adapter.binance.client import BinanceClient, Socket
 from foxtrot.adapter.binance.settings import BinanceSettings
 from foxtrot.connectivity.config import StreamConfig
-from foxtrot.connectivity.pacing import RollingWindow
 from tests.support.virtual_time import VirtualLoop, run_virtually
 
 SETTING: dict[str, str] = {"environment": "simulated", "rest_url": "http://127.0.0.1:9"}
 DEADLINE_S = 10.0
 
 
-class Window(RollingWindow):
+class Window(limits.WeightWindow):
     """A budget that says how long to wait, and keeps what was asked for."""
 
     def __init__(self) -> None:
-        super().__init__(1, 1.0)
+        super().__init__(1)
         self.wait_s = 0.0
         self.units: list[int] = []
 
@@ -211,6 +210,37 @@ def test_the_account_does_not_stand_behind_market_data() -> None:
         return waits
 
     assert run_virtually(asked(), loop) == [0.0] * 10
+
+
+def test_who_asks_for_much_does_not_stand_behind_who_asks_for_little_for_ever() -> None:
+    """Many downloads of history used up whatever was free, and a book was never fetched again."""
+    loop = VirtualLoop()
+
+    async def asked() -> float:
+        window, settings = limits.weight_window(), BinanceSettings.parse(SETTING)
+        spares = limits.spared_weight()
+        clients = [
+            BinanceClient(settings, StreamConfig(), window, "BINANCE", spares=spares)
+            for _ in range(7)
+        ]
+
+        async def download(client: BinanceClient) -> None:
+            while True:
+                await client.afford(limits.KLINES_WEIGHT)
+                await asyncio.sleep(0.05)
+
+        downloads = [asyncio.ensure_future(download(each)) for each in clients[1:]]
+        await asyncio.sleep(90.0)
+        began = loop.time()
+        async with asyncio.timeout(600.0):
+            await clients[0].afford(limits.depth_weight(500))
+        for each in downloads:
+            each.cancel()
+        await asyncio.wait(downloads)
+        assert not any(each.held_back for each in clients)
+        return loop.time() - began
+
+    assert run_virtually(asked(), loop) < 60.0
 
 
 @pytest.mark.parametrize("answer", ["<html>", "", None, b"x", 5])
