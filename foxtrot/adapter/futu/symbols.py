@@ -83,20 +83,9 @@ _CN_DIGITS = 6
 _PREFIX = re.compile(r"(?i)(HK|US|SH|SZ)\.")
 
 _EXCH_TYPES: Mapping[int, Exchange] = MappingProxyType(
-    {
-        1: Exchange.SEHK,
-        2: Exchange.SEHK,
-        3: Exchange.HKFE,
-        4: Exchange.NYSE,
-        5: Exchange.NASDAQ,
-        6: Exchange.OTC,
-        7: Exchange.AMEX,
-        14: Exchange.SSE,
-        15: Exchange.SZSE,
-        16: Exchange.SSE,
-    }
+    {4: Exchange.NYSE, 5: Exchange.NASDAQ, 6: Exchange.OTC, 7: Exchange.AMEX}
 )
-"""Qot_Common.ExchType: main board, GEM, HKEX, NYSE, Nasdaq, pink sheets, AMEX, SH, SZ, STAR."""
+"""Qot_Common.ExchType: NYSE, Nasdaq, pink sheets, AMEX. Every other market is one exchange here."""
 
 _BY_MARKET: Mapping[QotMarket, Exchange] = MappingProxyType(
     {
