@@ -38,6 +38,7 @@ log = get_logger("foxtrot.binance.client")
 
 _KEEP_ALIVE_MS = 10_000
 _CLOSE_WAIT_S = 1.0
+_PATIENCE_S = 3.0
 _NS_PER_MS = 1_000_000
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -50,7 +51,7 @@ class BinanceClient:
         config: Deadlines.
         weights: The address's request weight, shared by all clients of an adapter.
         venue: The adapter's name, for errors.
-        spares: So much of the weight is left to those who are in more of a hurry.
+        yields: Whether those who are in more of a hurry go first.
     """
 
     def __init__(
@@ -60,10 +61,10 @@ class BinanceClient:
         weights: limits.WeightWindow,
         venue: str,
         *,
-        spares: int = 0,
+        yields: bool = False,
     ) -> None:
         self._settings, self._config, self._weights = settings, config, weights
-        self._venue, self._spares = venue, spares
+        self._venue, self._yields = venue, yields
         self._exchange: RawBinance | None = None
         self._http: aiohttp.ClientSession | None = None
         self._sockets: list[Socket] = []
@@ -162,33 +163,30 @@ class BinanceClient:
     async def afford(self, weight: int) -> None:
         """Wait until the budget allows a request of that weight, and take it off.
 
-        Who spares some of it takes no place in the line before that much is left, so that nobody
-        in a hurry ever stands behind him. Those who spare have a line of their own.
+        Who yields keeps to the share and lets others pass, but not for ever: an account that is
+        polled takes whatever is left.
         """
         self.held_back += 1  # which is seen if this waits
         try:
-            if not self._spares:
-                await self._take(weight)
+            if not self._yields:
+                await self._hold_back(self._weights.reserve(_now(), weight))
                 return
-            async with self._weights.sparing:
-                while (wait_s := self._short_s(weight + self._spares)) > 0.0:
-                    await self._hold_back(wait_s)
-                await self._take(weight)
+            async with self._weights.turn:
+                await self._hold_back(self._weights.share.reserve(_now(), weight))
+                await self._let_pass(weight)
+                await self._hold_back(self._weights.reserve(_now(), weight))
         finally:
             self.held_back -= 1
 
-    def _short_s(self, weight: int) -> float:
-        now = asyncio.get_running_loop().time()
-        return self._weights.free_at(now, weight) - now
-
-    async def _take(self, weight: int) -> None:
-        wait_s = self._weights.reserve(asyncio.get_running_loop().time(), weight)
-        if wait_s > 0.0:
-            await self._hold_back(wait_s)
+    async def _let_pass(self, weight: int) -> None:
+        until = _now() + _PATIENCE_S
+        while (at := min(self._weights.free_at(_now(), weight), until)) > (now := _now()):
+            await self._hold_back(at - now)
 
     async def _hold_back(self, wait_s: float) -> None:
-        log.info("weight_budget_wait", venue=self._venue, delay_s=round(wait_s, 3))
-        await asyncio.sleep(wait_s)
+        if wait_s > 0.0:
+            log.info("weight_budget_wait", venue=self._venue, delay_s=round(wait_s, 3))
+            await asyncio.sleep(wait_s)
 
     @property
     def watched(self) -> Watched:
@@ -398,6 +396,10 @@ _missing: tuple[str, ...] | None = None
 def missing_names() -> tuple[str, ...]:
     """What the fast path lacks; empty before the SDK is imported."""
     return _missing or ()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def examine() -> tuple[Finding, ...]:

@@ -28,26 +28,23 @@ def send_spacing() -> Spacing:
 
 
 class WeightWindow(RollingWindow):
-    """Request weight of one address, of which some who ask leave a part to the others.
+    """The request weight of one address in a minute; a rolling one is stricter than the venue's.
 
     Args:
-        limit: Weight in a minute. A rolling one is stricter than the venue's.
+        limit: For all who ask.
+        share: Of it for market data and history: the rest is left to the questions of the account.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, share: int) -> None:
         super().__init__(limit, 60.0)
-        self.sparing = asyncio.Lock()
-        """Held while one of them waits: who asks for little would overtake him for ever."""
+        self.share = RollingWindow(share, 60.0)
+        self.turn = asyncio.Lock()
+        """Of those who have the share: who asks for little would overtake the others for ever."""
 
 
 def weight_window() -> WeightWindow:
-    """The request weight of one address."""
-    return WeightWindow(WEIGHT_PER_MINUTE)
-
-
-def spared_weight() -> int:
-    """What market data and history leave of it to the account, whose questions do not wait."""
-    return WEIGHT_PER_MINUTE // 5
+    """What an adapter may use."""
+    return WeightWindow(WEIGHT_PER_MINUTE, WEIGHT_PER_MINUTE * 4 // 5)
 
 
 def tickers_weight(symbols: int) -> int:

@@ -56,9 +56,9 @@ class Venue(BaseVenue[BinanceSettings, Contracts, Mark]):
         self.weights = weights
 
     def client(self, *, hurries: bool = False) -> BinanceClient:
-        """A fresh client; unless it is one that `hurries`, it leaves weight to those that do."""
-        spares = 0 if hurries else limits.spared_weight()
-        return BinanceClient(self.settings, self.config, self.weights, self.name, spares=spares)
+        """A fresh client; unless it is one that `hurries`, it lets those pass that are."""
+        weights, yields = self.weights, not hurries
+        return BinanceClient(self.settings, self.config, weights, self.name, yields=yields)
 
     async def load_contracts(self, client: BinanceClient) -> None:
         """Load the contracts, unless that was done within the hour, and push what is new.

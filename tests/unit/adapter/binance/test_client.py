@@ -27,7 +27,7 @@ class Window(limits.WeightWindow):
     """A budget that says how long to wait, and keeps what was asked for."""
 
     def __init__(self) -> None:
-        super().__init__(1)
+        super().__init__(1, 1)
         self.wait_s = 0.0
         self.units: list[int] = []
 
@@ -188,8 +188,7 @@ def test_the_account_does_not_stand_behind_market_data() -> None:
 
     async def asked() -> list[float]:
         window, settings = limits.weight_window(), BinanceSettings.parse(SETTING)
-        spares = limits.spared_weight()
-        prices = BinanceClient(settings, StreamConfig(), window, "BINANCE", spares=spares)
+        prices = BinanceClient(settings, StreamConfig(), window, "BINANCE", yields=True)
         account = BinanceClient(settings, StreamConfig(), window, "BINANCE")
 
         async def poll() -> None:
@@ -218,9 +217,8 @@ def test_who_asks_for_much_does_not_stand_behind_who_asks_for_little_for_ever() 
 
     async def asked() -> float:
         window, settings = limits.weight_window(), BinanceSettings.parse(SETTING)
-        spares = limits.spared_weight()
         clients = [
-            BinanceClient(settings, StreamConfig(), window, "BINANCE", spares=spares)
+            BinanceClient(settings, StreamConfig(), window, "BINANCE", yields=True)
             for _ in range(7)
         ]
 
@@ -241,6 +239,37 @@ def test_who_asks_for_much_does_not_stand_behind_who_asks_for_little_for_ever() 
         return loop.time() - began
 
     assert run_virtually(asked(), loop) < 60.0
+
+
+@pytest.mark.parametrize("symbols", [6, 12])
+def test_an_account_that_is_polled_leaves_something_to_its_prices(symbols: int) -> None:
+    """Its rounds took all of the budget, so that no price was polled again, and no order passed."""
+    loop = VirtualLoop()
+
+    async def asked() -> list[float]:
+        window, settings = limits.weight_window(), BinanceSettings.parse(SETTING)
+        prices = BinanceClient(settings, StreamConfig(), window, "BINANCE", yields=True)
+        account = BinanceClient(settings, StreamConfig(), window, "BINANCE")
+
+        async def rounds() -> None:
+            while True:
+                await account.afford(limits.OPEN_ORDERS_WEIGHT + limits.ACCOUNT_WEIGHT)
+                for _ in range(symbols):
+                    await account.afford(limits.MY_TRADES_WEIGHT)
+                await asyncio.sleep(limits.ACCOUNT_POLL_S)
+
+        polling, waits = asyncio.ensure_future(rounds()), []
+        for _ in range(20):
+            await asyncio.sleep(10.0)
+            began = loop.time()
+            async with asyncio.timeout(600.0):
+                await prices.afford(limits.tickers_weight(1))
+            waits.append(loop.time() - began)
+        polling.cancel()
+        await asyncio.wait([polling])
+        return waits
+
+    assert max(run_virtually(asked(), loop)) < 30.0
 
 
 @pytest.mark.parametrize("answer", ["<html>", "", None, b"x", 5])
