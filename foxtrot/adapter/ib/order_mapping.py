@@ -36,7 +36,7 @@ EXEC_DETAILS = 11
 _EXEC_TIME = 15
 """Where its time stands."""
 
-_MOMENT = re.compile(r"(\d{8})(?:-(\d\d:\d\d:\d\d)| (\d\d:\d\d:\d\d) (\S.*))")
+_MOMENT = re.compile(r"(\d{8})(?:-(\d\d:\d\d:\d\d)| +(\d\d:\d\d:\d\d) +(\S.*))")
 
 _LARGEST = Decimal(10) ** 15
 _UNSET = Decimal(10) ** 300
