@@ -19,7 +19,7 @@ from foxtrot.adapter.ib.inbox import Inbox
 from foxtrot.adapter.ib.limits import IbPaceManager, PaceScope
 from foxtrot.adapter.ib.opening import check_accounts, connect
 from foxtrot.adapter.ib.order_mapping import EXEC_DETAILS, dated
-from foxtrot.adapter.ib.requests import Enough, Question, Requests
+from foxtrot.adapter.ib.requests import Enough, Requests
 from foxtrot.adapter.ib.sdk import RawClient, RawContract, RawOrder, load, sdk
 from foxtrot.adapter.ib.settings import IbSettings
 from foxtrot.connectivity.config import StreamConfig
@@ -260,7 +260,7 @@ class IbClient:
                 return await question.done
         finally:
             self.requests.close(number)
-            if sent and cancel is not None and not _answered(question):
+            if sent and cancel is not None and question.goes_on:
                 self._take_back(cancel, number)
 
     async def ask_named(
@@ -415,10 +415,6 @@ class IbClient:
         raw = self._raw
         if raw is not None and raw.conn.transport is not None:
             raw.conn.transport.abort()
-
-
-def _answered(question: Question) -> bool:
-    return question.done.done() and not question.done.cancelled()
 
 
 def _silence() -> logging.Logger:

@@ -108,6 +108,8 @@ class Question:
         self.what, self._venue, self._enough = what, venue, enough
         self.rows: list[object] = []
         self.done: asyncio.Future[list[object]] = asyncio.get_running_loop().create_future()
+        self.goes_on = True
+        """Whether TWS may say more, unless it is told not to."""
 
     def add(self, row: object) -> None:
         """One more row."""
@@ -115,16 +117,18 @@ class Question:
             self.fail(VenueUnavailable(self._venue, "", f"the answer to {self.what} has no end"))
             return
         self.rows.append(row)
-        if self._enough is not None and self._enough(row):
-            self.end()
+        if self._enough is not None and not self.done.done() and self._enough(row):
+            self.done.set_result(self.rows)
 
     def end(self) -> None:
         """The answer is complete."""
+        self.goes_on = False
         if not self.done.done():
             self.done.set_result(self.rows)
 
     def fail(self, error: FoxtrotError) -> None:
         """There will be no answer."""
+        self.goes_on = False
         if not self.done.done():
             self.done.set_exception(error)
             self.done.exception()  # seen: whoever asked may have been cancelled

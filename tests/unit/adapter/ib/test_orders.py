@@ -417,6 +417,8 @@ async def test_a_price_is_had_though_the_snapshot_goes_on(
                 beside.patience_s, beside.contracts = 1.0, desk.contracts
                 async with beside.session(sync=False) as quiet:
                     assert await quiet.reference_price(AAPL, SMART) == Decimal(price)
+                    asked, ended = await door.hear("1"), await door.hear("2")
+                    assert ended[2] == asked[2], "it would take one of TWS's lines until its end"
 
 
 async def test_a_cancel_is_sent_again_while_the_answer_to_the_first_is_awaited() -> None:
