@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -242,10 +243,11 @@ def retry_after_ignored(patch: pytest.MonkeyPatch) -> None:
 
 @mutant
 def close_without_deadline(patch: pytest.MonkeyPatch) -> None:
-    """A session that will not close is waited for."""
+    """A session that will not close is waited for, for an hour."""
 
-    async def broken(self: Supervisor, session: Session) -> None:
-        await session.close()
+    async def broken(self: Supervisor, session: Session, steps: Contained) -> None:
+        with contextlib.suppress(TimeoutError):
+            await steps.step("close", session.close(), 3_600.0)
 
     patch.setattr(Supervisor, "_close_in_time", broken)
 
@@ -265,8 +267,8 @@ def connect_without_deadline(patch: pytest.MonkeyPatch) -> None:
 def session_left_open(patch: pytest.MonkeyPatch) -> None:
     """An old session is not closed before the next one is made."""
 
-    async def broken(self: Supervisor, session: Session) -> None:
-        return
+    async def broken(self: Supervisor, session: Session, steps: Contained) -> None:
+        await steps.end(self.config.end_timeout_s)
 
     patch.setattr(Supervisor, "_close", broken)
 
