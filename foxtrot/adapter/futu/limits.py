@@ -7,6 +7,7 @@ connections, so all adapters of the process share the turns of one OpenD.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import weakref
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -68,11 +69,13 @@ class Pace:
         self._windows: dict[tuple[int, int], RollingWindow] = {}
         self._next_at: dict[RollingWindow, float] = {}
         """When the next request that counts in a window may be sent, though the window has room."""
+        self._queues: dict[RollingWindow, asyncio.Lock] = {}
 
     async def turn(self, proto: int, c2s: Message, *, spare: int = 0) -> None:
         """Wait until this may be sent; at once, for what has no limit.
 
-        A later page of bars belongs to the first.
+        A later page of bars belongs to the first. Orders go in the order in which they came, and so
+        do cancels.
 
         Args:
             proto: What is asked.
@@ -87,13 +90,14 @@ class Pace:
             return
         window, loop = self._window(proto, c2s, limit), asyncio.get_running_loop()
         until = loop.time() + (ORDER_WAIT_S if proto in _ORDERS else LONGEST_WAIT_S)
-        while (free_at := self._free_at(window, now := loop.time(), spare)) > now:
-            if free_at > until:
-                text = f"{limit} requests {Proto(proto).name} in {WINDOW_S:g} s are used up"
-                raise RateLimited(self._venue, "", text, free_at - now)
-            await asyncio.sleep(free_at - now)
-        window.reserve(now)  # not before: who does not wait to the end has taken no turn
-        self._next_at[window] = now + APART_S.get(Proto(proto), 0.0)
+        async with self._queue(proto, window):
+            while (free_at := self._free_at(window, now := loop.time(), spare)) > now:
+                if free_at > until:
+                    text = f"{limit} requests {Proto(proto).name} in {WINDOW_S:g} s are used up"
+                    raise RateLimited(self._venue, "", text, free_at - now)
+                await asyncio.sleep(free_at - now)
+            window.reserve(now)  # not before: who does not wait to the end has taken no turn
+            self._next_at[window] = now + APART_S.get(Proto(proto), 0.0)
 
     def facts(self, now: float) -> dict[str, Fact]:
         """What is left of each limit that was ever touched, of all accounts the least.
@@ -109,6 +113,14 @@ class Pace:
 
     def _free_at(self, window: RollingWindow, now: float, spare: int) -> float:
         return max(window.free_at(now, 1 + spare), self._next_at.get(window, now))
+
+    def _queue(
+        self, proto: int, window: RollingWindow
+    ) -> contextlib.AbstractAsyncContextManager[None]:
+        """Timers that are due together go off in any order, so orders wait behind each other."""
+        if proto not in _ORDERS:
+            return contextlib.nullcontext()
+        return self._queues.setdefault(window, asyncio.Lock())
 
     def _window(self, proto: int, c2s: Message, limit: int) -> RollingWindow:
         account = c2s.header.accID if 2100 < proto < 3000 else 0

@@ -134,6 +134,28 @@ def test_orders_and_cancels_do_not_come_at_once(proto: Proto, apart_s: float) ->
     run_virtually(play(), VirtualLoop())
 
 
+@pytest.mark.parametrize("proto", [Proto.Trd_PlaceOrder, Proto.Trd_ModifyOrder])
+def test_orders_and_cancels_leave_in_the_order_in_which_they_came(proto: Proto) -> None:
+    """Who sells before he buys with the money is not overtaken by himself; a gap closes up."""
+
+    async def play() -> None:
+        pace, turns = Pace("FUTU"), list[int]()
+        c2s = c2s_of(proto)
+        c2s.header.accID = 1
+
+        async def ask(number: int) -> None:
+            await pace.turn(proto, c2s)
+            turns.append(number)
+
+        asked = [asyncio.ensure_future(ask(number)) for number in range(PER_WINDOW[proto])]
+        await asyncio.sleep(0)
+        asked[3].cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+        assert turns == [number for number in range(PER_WINDOW[proto]) if number != 3]
+
+    run_virtually(play(), VirtualLoop())
+
+
 def test_what_can_wait_leaves_turns_to_others() -> None:
     """Of ten turns, who spares three waits for the eighth; who spares none has it at once."""
 
