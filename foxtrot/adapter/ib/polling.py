@@ -143,6 +143,8 @@ class PollingSession(IbSession):
         mark.heard_ns = time.time_ns()
         for bar in self._news(bars, mark.moving):
             mark.moving = bar.datetime
+            if bar.closed:
+                mark.closed(bar.datetime)
             self._venue.port.on_bar(bar)
 
     def _news(self, bars: list[BarData], known: dt.datetime | None) -> list[BarData]:

@@ -24,8 +24,9 @@ DEPTH_ROWS = 10
 class Mark(BaseMark):
     """How far a stream was told, by whatever mode.
 
-    `moving` is the begin of the bar that was told last while it still moved, `number` that of the
-    newest print. `asked_at` is when TWS was asked for the stream, in the loop's seconds.
+    `moving` is the begin of the bar that was told last while it still moved, or just after that of
+    one that was told closed: what begins earlier is no news. `number` is that of the newest print,
+    `asked_at` when TWS was asked for the stream, in the loop's seconds.
     """
 
     __slots__ = ("asked_at", "moving", "number")
@@ -36,6 +37,10 @@ class Mark(BaseMark):
         self.moving: dt.datetime | None = None
         # TWS numbers no prints; counted from the moment, no number comes twice, in no run.
         self.number = time.time_ns() // 1_000
+
+    def closed(self, start: dt.datetime) -> None:
+        """The bar that begins at `start` was told closed, and is not told again."""
+        self.moving = start + dt.timedelta.resolution
 
 
 class Marks(BaseMarks[Mark]):

@@ -373,7 +373,8 @@ class Assembler:
     def on_bar(self, slot: BarSlot, row: mapping.Row) -> None:
         """The bar of the moment, as far as it has come; the one before is complete now."""
         slot.hear(self.now_ns)
-        if slot.moving is not None and row.start < slot.moving.start:
+        known = slot.mark.moving
+        if known is not None and row.start < known:
             self.counters.stale += 1
             return
         self._on_bar(slot, row)
@@ -385,14 +386,16 @@ class Assembler:
         if known is not None and row.start < known:
             self.counters.stale += 1
         elif not self._episodes.refuses(slot.topic, "bar", mapping.bad_row(row, slot.lowest)):
-            slot.mark.moving = row.start
+            slot.mark.closed(row.start)
             self._tell_bar(slot, row, closed=True)
 
     def _on_bar(self, slot: BarSlot, row: mapping.Row) -> None:
         if self._episodes.refuses(slot.topic, "bar", mapping.bad_row(row, slot.lowest)):
             return
-        before, slot.moving, slot.mark.moving = slot.moving, row, row.start
-        if before is not None and before.start < row.start:
+        known, before = slot.mark.moving, slot.moving
+        slot.moving, slot.mark.moving = row, row.start
+        # Polling may have closed it while the stream stood still.
+        if before is not None and before.start < row.start and before.start == known:
             self._tell_bar(slot, before, closed=True)
         self._tell_bar(slot, row, closed=False)
 

@@ -132,3 +132,21 @@ def test_polled_bars_are_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ]
 
     played(play)
+
+
+def test_a_polled_bar_is_told_closed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the market stands still the last bar is the same in every answer, and no news."""
+
+    async def fetch(_venue: object, _client: object, wanted: HistoryRequest, _: object) -> object:
+        begin = polling.dt.datetime.fromtimestamp(AT_S, polling.dt.UTC)
+        return [BarData("IB", wanted.symbol, Exchange.SMART, begin, wanted.interval, closed=True)]
+
+    monkeypatch.setattr(history, "fetch", fetch)
+
+    async def play(tws: Tws, session: PollingSession) -> None:
+        await session.subscribe([key(channel=Channel.BAR)])
+        await asyncio.sleep(3.5 * BARS_EVERY_S)
+        told = [event.data for event in tws.events if isinstance(event.data, BarData)]
+        assert [(bar.datetime.timestamp(), bar.closed) for bar in told] == [(AT_S, True)]
+
+    assert played(play).received == 4

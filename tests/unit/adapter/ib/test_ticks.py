@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from foxtrot.adapter.ib.mapping import moment
 from foxtrot.model.objects import MarketTradeData, TickData
 from tests.support.ib_feed import (
     AT_S,
@@ -184,6 +185,28 @@ def test_bars_that_a_gap_has_cost_are_told() -> None:
     closed = [bar.datetime.timestamp() for bar in told if bar.closed]
     assert closed == [AT_S, AT_S + 60]
     assert told[-1].datetime.timestamp() == AT_S + 120
+
+
+def test_a_bar_that_polling_has_told_closed_is_not_told_again() -> None:
+    """While a stream stands still its bars are polled as well; a strategy acts on each once."""
+    feed = Feed()
+    feed(bars_past(AT_S))
+    feed.bar_slot.mark.closed(moment(str(AT_S)))
+    assert feed.bars(bar_now(AT_S, 10, 13, 9, 12)) == []
+    (bar,) = feed.bars(bar_now(AT_S + 60, 12, 12, 12, 12))
+    assert (bar.closed, bar.datetime) == (False, moment(str(AT_S + 60)))
+    feed.bar_slot.mark.closed(moment(str(AT_S + 60)))
+    feed.bar_slot.begin()
+    feed(bars_past(AT_S, AT_S + 60))
+    (bar,) = feed.bars(bar_now(AT_S + 120, 12, 12, 12, 12))
+    assert (bar.closed, bar.datetime) == (False, moment(str(AT_S + 120)))
+
+
+def test_a_real_time_bar_is_not_told_again_by_another_session() -> None:
+    """It is over when it is told, whoever tells it."""
+    feed = Feed()
+    assert len(feed.bars(bar_over(AT_S, 10, 13, 9, 12))) == 1
+    assert feed.bars(bar_over(AT_S, 10, 13, 9, 12)) == []
 
 
 def test_a_bar_that_cannot_be_true_is_refused() -> None:
