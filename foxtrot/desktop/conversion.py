@@ -16,6 +16,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Callable
 from enum import Enum
+from numbers import Real
 from typing import Final, TypeVar
 
 import msgspec
@@ -131,7 +132,9 @@ def _our_value(field: str, value: object) -> object:
         return _our_enum(value)
     if isinstance(value, dt.datetime):
         return _zoned(value)
-    return float(value) if type(value) is int and field != "level" else value
+    if isinstance(value, Real) and not isinstance(value, bool) and field != "level":
+        return float(value)  # numpy's, too, which is no decimal
+    return value
 
 
 def _our_enum(value: Enum) -> Enum:

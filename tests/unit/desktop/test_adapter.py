@@ -296,6 +296,18 @@ def test_a_gateway_that_hangs_is_replaced(bench: Bench) -> None:
     assert 1.0 not in [tick.bid_price_1 for tick in bench.log.of(EVENT_TICK)]  # type: ignore[attr-defined]
 
 
+def test_a_fill_in_numpys_numbers_is_told(bench: Bench) -> None:
+    """Gateways that read tables tell such numbers, which are no decimals: the fill was lost."""
+    numpy = pytest.importorskip("numpy")  # vnpy brings it
+    bench.ready()
+    bench.wait_order(bench.send(), Status.NOTTRADED)
+    known = bench.gateway.orders["1"]
+    known.price, known.volume = numpy.float64(98.5), numpy.int64(1)
+    bench.gateway.fill("1")
+    trade = bench.wait(EVENT_TRADE)
+    assert (trade.price, trade.volume) == (98.5, 1.0)
+
+
 def test_after_a_send_that_hangs_other_orders_are_still_told(bench: Bench) -> None:
     """What waits for the name of an order that is being sent does not wait for one that hangs."""
     adapter = bench.adapter
