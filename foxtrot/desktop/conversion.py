@@ -132,9 +132,9 @@ def _our_value(field: str, value: object) -> object:
         return _our_enum(value)
     if isinstance(value, dt.datetime):
         return _zoned(value)
-    if isinstance(value, Real) and not isinstance(value, bool) and field != "level":
-        return float(value)  # numpy's, too, which is no decimal
-    return value
+    if field == "level" or isinstance(value, bool):
+        return value
+    return float(value) if isinstance(value, Real) else value  # numpy's, too
 
 
 def _our_enum(value: Enum) -> Enum:
