@@ -260,14 +260,17 @@ class FrameRouter:
             return
         slot.last_price, slot.last_volume = ticker.lastPrice, ticker.lastQty
         slot.day = mapping.day_of_rest(ticker)
+        best = ticker.bidPrice, ticker.bidQty, ticker.askPrice, ticker.askQty
         if not slot.quoted:
-            best = ticker.bidPrice, ticker.bidQty, ticker.askPrice, ticker.askQty
             slot.quote = mapping.Quote(ticker.symbol, *best)
-        if ticker.closeTime <= slot.day_mark.at:
+        event_ns = 0
+        if ticker.closeTime > slot.day_mark.at:
+            event_ns = ticker.closeTime * mapping.NS_PER_MS
+            # The stream may share its moment with the snapshot, and is not older for it.
+            slot.day_mark.at = ticker.closeTime - 1
+        elif slot.quoted or _best_of(slot.mark.tick) == best:
             return  # an earlier session has told as much
-        # The stream may share its moment with the snapshot, and is not older for it.
-        slot.day_mark.at = ticker.closeTime - 1
-        slot.mark.tick = tick = slot.tick(ticker.closeTime * mapping.NS_PER_MS, time.time_ns())
+        slot.mark.tick = tick = slot.tick(event_ns, time.time_ns())
         self._put(Event(EVENT_TICK, tick, slot.topic, slot.lane))
 
     def snapshot(
@@ -480,6 +483,12 @@ class FrameRouter:
     def _ask_book(self, symbol: str) -> None:
         self.forget_levels(symbol)
         self._on_gap(symbol)
+
+
+def _best_of(tick: TickData | None) -> tuple[float, float, float, float] | None:
+    if tick is None:
+        return None
+    return tick.bid_price_1, tick.bid_volume_1, tick.ask_price_1, tick.ask_volume_1
 
 
 def _lax(kind: type[T]) -> Callable[[bytes | msgspec.Raw], T]:

@@ -13,7 +13,7 @@ from foxtrot.adapter.binance.marks import DAY
 from foxtrot.model.constants import Channel, Direction, Exchange, Interval, Lane
 from foxtrot.model.events import EVENT_BAR, EVENT_DEPTH, EVENT_MARKET_TRADE, EVENT_TICK, Event
 from foxtrot.model.health import StreamKey
-from foxtrot.model.objects import BarData, DepthData, MarketTradeData, TickData
+from foxtrot.model.objects import NO_STATISTICS, BarData, DepthData, MarketTradeData, TickData
 from tests.support.binance_frames import (
     AT_MS,
     NOW_NS,
@@ -258,6 +258,26 @@ def test_a_seed_that_comes_too_late_says_nothing(routed: Routed) -> None:
     routed.router.seed(seed(AT_MS + 60_000))
     assert len(routed.events) == 1
     assert routed.tick.last_price == 100.5
+
+
+def test_a_quote_that_moved_during_a_gap_is_told_though_nobody_traded(routed: Routed) -> None:
+    """The next session's first look is newer than what the one before told, whatever the day is."""
+    slot = routed.router.ticks["BTCUSDT"]
+    slot.day_mark.at, slot.mark.tick = AT_MS + 500, slot.tick(0, NOW_NS)
+    routed.router.seed(seed())
+    assert isinstance(routed.last, TickData)
+    assert (routed.last.bid_price_1, routed.last.ts_event_ns) == (69.0, 0)
+    assert slot.mark.tick is routed.last
+    assert slot.day_mark.at == AT_MS + 500
+
+
+def test_a_seed_that_repeats_what_the_session_before_told_says_nothing(routed: Routed) -> None:
+    """Neither its day nor its quote is news."""
+    slot = routed.router.ticks["BTCUSDT"]
+    routed.router.seed(seed())
+    slot.day, slot.day_mark.at = NO_STATISTICS, AT_MS
+    routed.router.seed(seed())
+    assert len(routed.events) == 1
 
 
 def test_the_stream_may_repeat_the_moment_of_the_seed(routed: Routed) -> None:
