@@ -280,6 +280,10 @@ class OrderDesk:
         """What is known of one order."""
         return self._tracker.record(orderid)
 
+    def unwanted(self, orderid: str) -> str:
+        """Why an order that still waits for something should not be sent; empty if it should."""
+        return self._flow.unwanted(orderid)
+
     # -- Listener: what the supervisor tells ------------------------------------------------
 
     def on_connection(self, status: ConnectionStatus) -> None:

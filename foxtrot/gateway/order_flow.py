@@ -60,6 +60,8 @@ PLACE_WAIT_S = 1.0
 CANCELS_AT_ONCE = 20
 """How many cancels of a `cancel_all` are under way at a time."""
 
+CANCELLED_BEFORE = "cancelled before it was sent"
+
 _OVERLAP_NS = 60 * NS_PER_S
 """For so long before all was known last, orders that ended are taken up again at the start."""
 
@@ -162,6 +164,12 @@ class OrderFlow:
     def doomed(self) -> int:
         """Orders that are still to be cancelled."""
         return len(self._doomed)
+
+    def unwanted(self, orderid: str) -> str:
+        """Why a new order should not leave any more; empty if it should."""
+        if self._guard.halted:
+            return f"halted: {self._guard.halted}"
+        return CANCELLED_BEFORE if orderid in self._doomed else ""
 
     def restore(self, journal: Journal) -> None:
         """Take up what is open, and what ended since the venue was last asked, and tell it once.
@@ -297,7 +305,7 @@ class OrderFlow:
             return
         try:
             if wanted and intent.orderid in self._doomed:
-                self._not_sent(intent, "cancelled before it was sent")
+                self._not_sent(intent, CANCELLED_BEFORE)
                 return
             await self._place_now(intent)
         finally:

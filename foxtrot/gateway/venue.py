@@ -149,3 +149,6 @@ class VenueAdapter(BaseAdapter, Generic[VenueT]):
 
     def _record(self, orderid: str) -> OrderRecord | None:
         return self._desk.record(orderid) if self._desk is not None else None
+
+    def _unwanted(self, orderid: str) -> str:
+        return self._desk.unwanted(orderid) if self._desk is not None else ""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from foxtrot.adapter.futu import limits
+from foxtrot.adapter.futu.schema import Proto
 from foxtrot.execution import reconciler
 from foxtrot.model.constants import ConnectionState, Direction, OrderType, Status
 from foxtrot.model.objects import NS_PER_S
@@ -80,6 +81,21 @@ def test_an_order_lives_fills_and_is_cancelled(paper: bool) -> None:
         assert (fill.volume, fill.price) == (100, books.resting_price(TENCENT))
         eventually(lambda: rig.position(TENCENT) == 100, "the position is told")
         assert not books.sim.violations
+
+
+@pytest.mark.parametrize("halts", [True, False])
+def test_a_halt_or_a_cancel_stops_what_still_waits_for_its_turn(
+    books: FutuBooks, rig: TradingRig, monkeypatch: pytest.MonkeyPatch, halts: bool
+) -> None:
+    """Futu wants time between two orders; a market order that goes after a halt would fill."""
+    monkeypatch.setattr(limits, "APART_S", {Proto.Trd_PlaceOrder: 0.5})
+    first, second = (rig.send(OrderType.MARKET, volume=100.0) for _ in range(2))
+    rig.wait_order(first, Status.ALLTRADED)
+    rig.adapter.halt("by hand") if halts else rig.cancel(second)
+    reason = "halted: by hand" if halts else "cancelled before it was sent"
+    assert rig.refused(second) == f"local:not_sent: {reason}"
+    assert books.received() == {first: 1}
+    rig.wait_agreed()
 
 
 @pytest.mark.parametrize("early", [False, True])

@@ -16,7 +16,7 @@ from foxtrot.adapter.futu.client import FutuClient
 from foxtrot.adapter.futu.order_feed import OrderFeed
 from foxtrot.adapter.futu.order_lists import OrderLists
 from foxtrot.adapter.futu.schema import Message, Proto, c2s_of
-from foxtrot.errors import FoxtrotError, RateLimited
+from foxtrot.errors import FoxtrotError, InvalidState, RateLimited
 from foxtrot.execution.reports import (
     TERMINAL,
     ZERO,
@@ -46,6 +46,7 @@ class OrderCommands:
         feed: Hears what becomes of orders.
         lists: Where an order is looked for.
         record: What is known here of an order, by its orderid.
+        unwanted: Why an order should not leave any more, by its orderid; empty if it should.
     """
 
     def __init__(
@@ -57,17 +58,24 @@ class OrderCommands:
         lists: OrderLists,
         *,
         record: Callable[[str], OrderRecord | None],
+        unwanted: Callable[[str], str],
     ) -> None:
         self._venue, self._client, self._account = venue, client, account
-        self._feed, self._lists, self._record = feed, lists, record
+        self._feed, self._lists = feed, lists
+        self._record, self._unwanted = record, unwanted
 
     async def place(self, intent: OrderIntent, until: float) -> Answer:
-        """Send a new order, once: one round trip."""
+        """Send a new order, once: one round trip; not if it is cancelled before its turn."""
+        return await self._place(intent, until, self._barrier(intent.orderid))
+
+    async def _place(
+        self, intent: OrderIntent, until: float, barrier: Callable[[], None]
+    ) -> Answer:
         c2s = c2s_of(Proto.Trd_PlaceOrder)
         try:
             async with asyncio.timeout_at(until):
                 self._fill_in(c2s, intent)
-                s2c = await self._client.ask(Proto.Trd_PlaceOrder, c2s)
+                s2c = await self._client.ask(Proto.Trd_PlaceOrder, c2s, turned=barrier)
         except (FoxtrotError, TimeoutError) as error:
             return evidence.of_request(error, sent=_was_sent(c2s))
         venue_id = s2c.orderIDEx or (str(s2c.orderID) if s2c.orderID else "")
@@ -106,6 +114,7 @@ class OrderCommands:
 
         Futu could change the order instead, but it would keep its remark, our old name for it.
         """
+        barrier = self._barrier(intent.orderid)
         with self._feed.end_of(record.venue_id) as end:
             cancel = await self.cancel(record, until)
             if not isinstance(cancel, Accepted):
@@ -116,7 +125,21 @@ class OrderCommands:
         if cancel.report.state is not OrderState.CANCELED:
             reason = f"not attempted, as the other one is {cancel.report.state.value}"
             return cancel, NotSent(reason)
-        return cancel, await self.place(intent, until)
+        return cancel, await self._place(intent, until, barrier)
+
+    def _barrier(self, orderid: str) -> Callable[[], None]:
+        """What stops an order that was halted or cancelled since now: its turn may take a second.
+
+        A cancel that came before goes after the order.
+        """
+        before = self._unwanted(orderid)
+
+        def stop() -> None:
+            why = self._unwanted(orderid)
+            if why and why != before:
+                raise InvalidState(why)
+
+        return stop
 
     def _fill_in(self, c2s: Message, intent: OrderIntent) -> None:
         account, request = self._account, intent.request

@@ -79,6 +79,7 @@ class OrderSession(FutuSession, BaseOrderSession[Venue]):
         counters: Of what is told of the account.
         listener: Who is told what happens to the account.
         record: What is known here of an order, by its orderid.
+        unwanted: Why an order should not leave any more, by its orderid.
     """
 
     def __init__(
@@ -87,9 +88,10 @@ class OrderSession(FutuSession, BaseOrderSession[Venue]):
         counters: FeedCounters,
         listener: TradingListener,
         record: Callable[[str], OrderRecord | None],
+        unwanted: Callable[[str], str],
     ) -> None:
         super().__init__(venue, counters)
-        self._listener, self._record = listener, record
+        self._listener, self._record, self._unwanted = listener, record, unwanted
         self._loop = asyncio.get_running_loop()
         self._parts: _Parts | None = None
         self.pushes = True
@@ -148,7 +150,15 @@ class OrderSession(FutuSession, BaseOrderSession[Venue]):
         )
         client = self.client
         lists = OrderLists(venue.name, client, account, feed, time_ns)
-        commands = OrderCommands(venue.name, client, account, feed, lists, record=self._record)
+        commands = OrderCommands(
+            venue.name,
+            client,
+            account,
+            feed,
+            lists,
+            record=self._record,
+            unwanted=self._unwanted,
+        )
         holdings = Holdings(venue.name, account.acc_id, name_of)
         self._parts = _Parts(account, feed, lists, holdings, commands)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -32,16 +34,30 @@ class Desk:
         self.named = "FH7"
         self.unproven: dict[str, str] = {}
         self.found: Any = None
+        self.unwanted = ""
+        self.meanwhile: dict[Proto, str] = {}
+        """What comes up while a request waits for its turn."""
         self.asked: list[tuple[Proto, Any]] = []
         account = TradedAccount(9_053_218, 1, (1,), 1, 1, 1)
         me = cast("Any", self)
-        self.commands = OrderCommands("FUTU", me, account, me, me, record=lambda orderid: None)
+        self.commands = OrderCommands(
+            "FUTU",
+            me,
+            account,
+            me,
+            me,
+            record=lambda orderid: None,
+            unwanted=lambda orderid: self.unwanted,
+        )
 
-    async def ask(self, proto: Proto, c2s: Any) -> Any:
+    async def ask(self, proto: Proto, c2s: Any, *, turned: Callable[[], None] | None = None) -> Any:
         """Number it and answer, or wait for a turn that does not come."""
         self.asked.append((proto, c2s))
         if not self.sends:
             await asyncio.Event().wait()
+        self.unwanted = self.meanwhile.get(proto, self.unwanted)
+        if turned is not None:
+            turned()
         c2s.packetID.connID, c2s.packetID.serialNo = 1, 1
         if self.error is not None:
             raise self.error
@@ -50,6 +66,18 @@ class Desk:
     async def find(self, *args: object) -> Any:
         """What the lists show."""
         return self.found
+
+    @contextlib.contextmanager
+    def end_of(self, venue_id: str) -> Iterator[Any]:
+        """The other order has ended when its cancel was taken."""
+        end = asyncio.get_running_loop().create_future()
+        end.set_result(SimpleNamespace(state=OrderState.CANCELED))
+        yield end
+
+    @property
+    def lost(self) -> Any:
+        """The connection lives."""
+        return asyncio.get_running_loop().create_future()
 
     def soon(self) -> float:
         """When time is up."""
@@ -89,6 +117,36 @@ async def test_an_order_that_waits_for_its_turn_too_long_is_never_sent() -> None
     desk = Desk()
     desk.sends = False
     assert isinstance(await desk.commands.place(INTENT, desk.soon()), NotSent)
+
+
+@pytest.mark.parametrize(
+    ("before", "meanwhile", "sent"),
+    [
+        ("", "halted: by hand", False),
+        ("cancelled", "halted", False),
+        ("cancelled", "cancelled", True),
+    ],
+)
+async def test_an_order_that_is_halted_while_it_waits_for_its_turn_is_not_sent(
+    before: str, meanwhile: str, sent: bool
+) -> None:
+    """It may wait a second, and a market order would fill; a cancel before it follows it."""
+    desk = Desk()
+    desk.unwanted, desk.meanwhile = before, {Proto.Trd_PlaceOrder: meanwhile}
+    answer = await desk.commands.place(INTENT, desk.soon() + 5)
+    if sent:
+        assert isinstance(answer, Accepted)
+    else:
+        assert answer == NotSent(meanwhile)
+
+
+async def test_a_replacement_is_not_sent_once_trading_is_halted() -> None:
+    """The cancel before it may take seconds."""
+    desk = Desk()
+    desk.meanwhile = {Proto.Trd_ModifyOrder: "halted: by hand"}
+    cancel, new = await desk.commands.replace(RECORD, INTENT, desk.soon() + 5)
+    assert isinstance(cancel, Accepted)
+    assert new == NotSent("halted: by hand")
 
 
 async def test_an_answer_that_names_no_order_or_an_unproven_one_leaves_doubt() -> None:

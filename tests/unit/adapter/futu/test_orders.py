@@ -31,7 +31,9 @@ def test_what_is_held_is_asked_for_until_it_is_told(unknown: Unknown, asked: int
         answers: list[Balances | Unknown] = [unknown, Balances()]
         venue = SimpleNamespace(settings=SimpleNamespace(endpoint="127.0.0.1:1"))
         listener = cast("TradingListener", SimpleNamespace(on_balances=told.append))
-        session = OrderSession(cast("Venue", venue), FeedCounters(), listener, lambda orderid: None)
+        session = OrderSession(
+            cast("Venue", venue), FeedCounters(), listener, lambda orderid: None, lambda orderid: ""
+        )
         changed = asyncio.Event()
         session._parts = cast("_Parts", SimpleNamespace(feed=SimpleNamespace(changed=changed)))
 
