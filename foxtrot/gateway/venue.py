@@ -12,7 +12,7 @@ from foxtrot.execution.reports import OrderRecord
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.gateway.connect_fields import Setting
 from foxtrot.gateway.marks import BaseMark, BaseMarks
-from foxtrot.model.constants import Environment, Exchange
+from foxtrot.model.constants import Channel, Environment, Exchange
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import TickData
 
@@ -120,8 +120,9 @@ class VenueAdapter(BaseAdapter, Generic[VenueT]):
                 await venue.release()
 
     def last_tick(self, symbol: str, exchange: Exchange) -> TickData | None:
-        """The newest tick, by streams or by polling."""
-        return self._venue.marks.tick(symbol, exchange) if self._venue else None
+        """The newest tick, by streams or by polling, of a contract that is subscribed."""
+        wanted = self.request_of(StreamKey(Channel.TICK, symbol, exchange)) is not None
+        return self._venue.marks.tick(symbol, exchange) if self._venue and wanted else None
 
     def last_data_ns(self, key: StreamKey) -> int:
         """When anything of a stream came, by streams or by polling."""

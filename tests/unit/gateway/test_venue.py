@@ -15,7 +15,8 @@ from foxtrot.gateway.venue import BaseVenue, VenueAdapter
 from foxtrot.model.constants import Channel, Environment, Exchange
 from foxtrot.model.events import EVENT_LOG
 from foxtrot.model.health import StreamKey
-from foxtrot.model.objects import LogData
+from foxtrot.model.objects import LogData, Source, TickData
+from foxtrot.model.requests import SubscribeRequest
 from tests.support.events import EventLog
 from tests.support.fake_adapter import FakeAdapter
 
@@ -121,3 +122,15 @@ def test_how_far_a_stream_was_told_is_forgotten_with_the_wish(toy: Toy) -> None:
     assert toy.last_data_ns(KEY) == 7
     toy.venue.forget_if_unwanted(KEY)
     assert toy.last_data_ns(KEY) == 0
+
+
+def test_the_tick_of_a_stream_that_was_given_back_is_not_the_newest(toy: Toy) -> None:
+    """No session may have been there to forget it, and an order would be judged by it for ever."""
+    toy.configure(PAPER)
+    tick = TickData(Source.of(KEY.symbol, KEY.exchange, "FAKE", ""), 0, 1)
+    request = SubscribeRequest(KEY.symbol, KEY.exchange)
+    toy.subscribe(request)
+    toy.venue.marks.of(KEY).tick = tick
+    assert toy.last_tick(KEY.symbol, KEY.exchange) is tick
+    toy.unsubscribe(request)
+    assert toy.last_tick(KEY.symbol, KEY.exchange) is None
