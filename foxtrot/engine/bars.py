@@ -92,7 +92,7 @@ class BarGenerator:
         if at_ns >= self._newest_ns:
             self._newest_ns = at_ns
             forming.open_interest = tick.day.open_interest
-            if tick.day != NO_STATISTICS:
+            if _tells_volume(tick):
                 forming.volume += self._volume.growth(tick.day.volume)
                 forming.turnover += self._turnover.growth(tick.day.turnover)
 
@@ -138,6 +138,13 @@ class BarGenerator:
             raise InvalidState(
                 f"this BarGenerator makes bars of {self._vt_symbol}; give {vt_symbol} its own"
             )
+
+
+def _tells_volume(tick: TickData) -> bool:
+    """Whether the day's volume is known: IB tells the day piece by piece, perhaps that last."""
+    day = tick.day
+    began = day.open_price or day.high_price or day.low_price or tick.last_volume
+    return bool(day.volume) or (day != NO_STATISTICS and not began)
 
 
 class _Meter:

@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 
+import msgspec
 import pytest
 
 from foxtrot.engine.bars import BarGenerator
@@ -20,6 +21,11 @@ def tick(second: float, price: float, volume: float | None = None, **day: float)
     statistics = DayStatistics(volume=volume, **day) if volume is not None else DayStatistics()
     at_ns = START_NS + int(second * NS_PER_S)
     return TickData(SOURCE, at_ns, at_ns + 1, price, day=statistics)
+
+
+def traded(each: TickData) -> TickData:
+    """The tick, with the volume of its last trade."""
+    return msgspec.structs.replace(each, last_volume=2.0)
 
 
 def minute(number: int, price: float = 10.0, volume: float = 1.0, **other: object) -> BarData:
@@ -185,6 +191,27 @@ def test_a_tick_without_statistics_leaves_the_volume_alone() -> None:
     """After a reconnect they come later than the first prices."""
     (bar,) = bars_of(tick(0, 10, 5000), tick(1, 10), tick(2, 10, 5003))
     assert bar.volume == 3
+
+
+def test_a_volume_that_is_told_after_the_rest_of_the_day_is_no_trade() -> None:
+    """IB tells the day piece by piece; nobody trades a whole day's volume in one minute."""
+    (bar,) = bars_of(tick(0, 10, 0, high_price=12), tick(1, 10, 5000), tick(2, 10, 5003))
+    assert bar.volume == 3
+    (bar,) = bars_of(
+        tick(0, 10, 5000),
+        tick(1, 10, 0, low_price=9),
+        tick(2, 10, 0, low_price=9, high_price=12),
+        tick(3, 10, 5003),
+    )
+    assert bar.volume == 3
+    (bar,) = bars_of(traded(tick(0, 10, 0, pre_close=9)), traded(tick(1, 10, 5000)))
+    assert bar.volume == 0
+
+
+def test_what_the_opening_trades_is_counted() -> None:
+    """Before it the day has a volume, which is 0, and no price of its own."""
+    (bar,) = bars_of(tick(0, 10, 0, pre_close=10), tick(1, 10, 5000, high_price=10, low_price=10))
+    assert bar.volume == 5000
 
 
 def test_a_tick_of_another_symbol_is_refused() -> None:
