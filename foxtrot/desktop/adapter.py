@@ -264,6 +264,7 @@ class GatewayAdapter(BaseAdapter):
 
     def _take_order(self, theirs: their_objects.OrderData) -> None:
         order = to_foxtrot(theirs, OrderData)
+        _check(order.volume, order.traded)
         if order.status is Status.REJECTED and not order.reason:
             reason = f"rejected by the gateway, whose last words are: {self.last_words}"
             order = msgspec.structs.replace(order, reason=reason)
@@ -271,14 +272,17 @@ class GatewayAdapter(BaseAdapter):
 
     def _take_trade(self, theirs: their_objects.TradeData) -> None:
         trade = to_foxtrot(theirs, TradeData)
+        _check(trade.price, trade.volume)
         self._soon(lambda: self.book.on_trade(trade, self.clock.time_ns()))
 
     def _take_account(self, theirs: their_objects.AccountData) -> None:
         account = to_foxtrot(theirs, AccountData)
+        _check(account.balance, account.frozen)
         self._soon(lambda: self.book.on_account(account))
 
     def _take_position(self, theirs: their_objects.PositionData) -> None:
         position = to_foxtrot(theirs, PositionData)
+        _check(position.volume, position.frozen)
         self._soon(lambda: self.book.on_position(position))
 
     def _take_contract(self, theirs: their_objects.ContractData) -> None:
@@ -328,6 +332,11 @@ def _unbelievable(tick: TickData) -> str:
 def _believed(levels: Levels) -> Levels:
     """The levels above the first whose numbers cannot be: it is how some say that it is empty."""
     return tuple(takewhile(lambda level: _can_be(*level), levels))
+
+
+def _check(*numbers: float) -> None:
+    if not _can_be(*numbers):
+        raise ValueError("a number of it is none, or too large for one")
 
 
 def _can_be(*numbers: float) -> bool:

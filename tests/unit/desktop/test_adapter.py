@@ -389,6 +389,20 @@ def test_numbers_that_cannot_be_reach_nobody(bench: Bench, none: float) -> None:
     assert bench.adapter.health().rejected == 1
 
 
+@pytest.mark.parametrize("none", [math.nan, math.inf])
+def test_balances_and_positions_that_cannot_be_are_counted(bench: Bench, none: float) -> None:
+    """What is held stays what was told last: a strategy would reckon with no number."""
+    bench.ready()
+    smart, long = constant.Exchange.SMART, constant.Direction.LONG
+    bench.gateway.on_account(object.AccountData("PLAIN", "me", balance=none))
+    bench.gateway.on_position(object.PositionData("PLAIN", "AAPL", smart, long, volume=none))
+    eventually(lambda: bench.adapter.health().malformed == 2, "counted")
+    bench.gateway.on_account(object.AccountData("PLAIN", "me", balance=8.0))
+    bench.wait(EVENT_ACCOUNT, lambda account: account.balance == 8.0)
+    assert {account.balance for account in bench.log.of(EVENT_ACCOUNT)} == {9.0, 8.0}  # type: ignore[attr-defined]
+    assert bench.engine.get_all_positions() == []
+
+
 def test_a_level_of_a_book_whose_numbers_cannot_be_is_not_shown(bench: Bench) -> None:
     """It is how a gateway says that there is none; the levels above it are the market's."""
     bench.ready()
