@@ -25,7 +25,6 @@ class Taken(msgspec.Struct, frozen=True):
     """A fill as it is known now; `before` is what it was, if this message corrected it."""
 
     fill: FillReport
-    is_new: bool = False
     before: FillReport | None = None
 
 
@@ -33,6 +32,7 @@ class Taken(msgspec.Struct, frozen=True):
 class _Entry:
     fill: FillReport
     revision: int
+    pushed: bool = False
 
 
 class FillLog:
@@ -54,12 +54,18 @@ class FillLog:
         if known is None:
             self._entries[fill.trade_id] = _Entry(fill, revision)
             _bound(self._entries)
-            return Taken(fill, is_new=True)
+            return Taken(fill)
         if revision <= known.revision:
             return Taken(known.fill)
         before, known.fill, known.revision = known.fill, fill, revision
         same = (before.price, before.volume) == (fill.price, fill.volume)
         return Taken(fill, before=None if same else before)
+
+    def push(self, trade_id: str) -> bool:
+        """A fill was pushed; whether that is the first time. A list may have shown it before."""
+        entry = self._entries[trade_id]
+        first, entry.pushed = not entry.pushed, True
+        return first
 
     def charge(self, report: RawCommissionReport) -> None:
         """Take what a fill cost.

@@ -125,18 +125,18 @@ class OrderFeed:
     def execDetails(self, req_id: int, contract: RawContract, execution: RawExecution) -> None:
         """A fill, pushed."""
         fill = self.executed(contract, execution)
-        if fill is not None:
+        if fill is not None and self.fills.push(fill.trade_id):
             self._send(fill)
 
     def executed(self, contract: RawContract, execution: RawExecution) -> FillReport | None:
-        """Take a fill, pushed or listed; returns it if it was not known."""
+        """Take a fill, pushed or listed; returns it if it is of this account."""
         if self.is_foreign(execution.acctNumber):
             return None
         name = self.name(execution.orderRef, execution.permId, contract)
         taken = self.fills.take(name, execution)
         if taken.before is not None:
             self._corrected(taken.before, taken.fill)
-        return taken.fill if taken.is_new else None
+        return taken.fill
 
     def commissionReport(self, report: RawCommissionReport) -> None:
         """What a fill cost."""

@@ -110,3 +110,16 @@ async def test_a_leg_that_is_asked_for_is_what_it_traded(feed: OrderFeed) -> Non
     assert (shares.state, shares.price) == (OrderState.FILLED, Decimal(0))
     assert whole is not None
     assert (whole.symbol, whole.traded, whole.price) == ("28812380", 1, Decimal("190.5"))
+
+
+async def test_a_fill_that_a_list_showed_first_is_told_by_its_push(
+    feed: OrderFeed, told: Told
+) -> None:
+    """It owes the desk this news: without, the whole session would be taken for silent."""
+    fill = execution("01", "BOT", 1.0, 190.5)
+    feed.executed(LEGS[0], fill)
+    assert not told.fills, "who asked for the list has it"
+    for _ in range(2):
+        feed.execDetails(-1, LEGS[0], fill)
+    await asyncio.sleep(0)
+    assert [each.trade_id for each in told.fills] == ["00c8.01"]
