@@ -115,18 +115,22 @@ class PollingSession(BinanceSession):
 
     async def _ticks(self, symbols: list[str]) -> None:
         unlisted: dict[str, UnknownSymbol] = {}
+        before = {symbol: self._venue.marks.of(_tick_key(symbol)).at for symbol in symbols}
         tickers = await self._venue.tickers(self._client, symbols, unlisted)
         for symbol, error in unlisted.items():
-            self._give_up(StreamKey(Channel.TICK, symbol, Exchange.BINANCE), error)
+            self._give_up(_tick_key(symbol), error)
         recv_ns = time.time_ns()
         for ticker in tickers:
             self._counters.received += 1
-            key = StreamKey(Channel.TICK, ticker.symbol, Exchange.BINANCE)
+            key = _tick_key(ticker.symbol)
             source = self._keys.get(key)
             if source is None:
                 self._counters.ignored += 1
                 continue
             mark = self._venue.marks.of(key)
+            if mark.at != before.get(ticker.symbol, mark.at):  # told by a stream that is back
+                self._counters.stale += 1
+                continue
             mark.heard_ns = recv_ns
             reason = mapping.bad_rest_ticker(ticker)
             if not self._episodes.refuses(source.symbol, "tick", reason):
@@ -204,3 +208,7 @@ class PollingSession(BinanceSession):
         if source is not None:
             self._venue.marks.of(key).heard_ns = time.time_ns()
         return source
+
+
+def _tick_key(symbol: str) -> StreamKey:
+    return StreamKey(Channel.TICK, symbol, Exchange.BINANCE)

@@ -212,6 +212,23 @@ async def test_what_was_not_asked_for_is_ignored(
     assert [tick.symbol for tick in told if isinstance(tick, TickData)] == ["BTCUSDT"]
 
 
+async def test_an_answer_that_a_stream_has_overtaken_is_not_told(
+    session: PollingSession, venue: PolledVenue
+) -> None:
+    """The websocket is back, and its quote is newer: a quiet symbol would keep the older one."""
+    mark = venue.marks.of(TICK)
+
+    async def tickers(*_: object) -> object:
+        answer = await venue._get("ticker/24hr")
+        mark.at += 1
+        return answer
+
+    venue.tickers = tickers  # type: ignore[method-assign]
+    venue.will_answer("ticker/24hr", [ticker()])
+    assert await polled(session, venue, TICK) == []
+    assert mark.tick is None
+
+
 async def test_bad_numbers_are_logged_once_per_episode(
     session: PollingSession, venue: PolledVenue, caplog: pytest.LogCaptureFixture
 ) -> None:
