@@ -92,6 +92,10 @@ class TickSlot(Slot):
         self.bids: Levels = ()
         self.asks: Levels = ()
 
+    def begin(self) -> None:
+        """TWS tells the quote again, as far as there is one; the last trade was what it was."""
+        self.bid = self.bid_volume = self.ask = self.ask_volume = 0.0
+
     def quoted(self) -> Quoted:
         """What can be compared with a snapshot."""
         return (

@@ -32,6 +32,16 @@ def test_a_quote_is_never_told_half() -> None:
     ]
 
 
+def test_a_quote_of_before_a_gap_is_not_shown_beside_one_of_after_it() -> None:
+    """What TWS is asked for again it tells whole, and where it tells no ask there is none."""
+    feed = Feed()
+    feed(quote(10.0, 10.5), price(4, 10.2, 3))
+    feed.tick_slot.begin()
+    tick = feed.tick(price(1, 9.0, 100))
+    assert (tick.bid_price_1, tick.ask_price_1, tick.ask_volume_1) == (9.0, 0.0, 0.0)
+    assert tick.last_price == 10.2
+
+
 def test_a_size_in_between_tells_no_half_quote() -> None:
     """TWS may correct the size of a bid before the ask that moved with it comes."""
     feed = Feed()
