@@ -348,7 +348,7 @@ class OrderTracker:
         entry.heard_ns = max(entry.heard_ns, fill.ts_ns)
         after = with_traded(before, entry.filled, fill.venue_id)
         changes = self._change(entry, after, now_ns, _excess(before, after))
-        told = replace(fill, orderid=before.orderid)
+        told = replace(fill, orderid=before.orderid, exchange=before.intent.request.exchange)
         return changes + Changes(fills=(told,))
 
     def _settle(self, symbol: str, now_ns: int) -> Changes:

@@ -3,12 +3,13 @@
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from foxtrot.errors import InvalidState
 from foxtrot.execution.order_tracker import NOTHING, OrderTracker
 from foxtrot.execution.reports import OrderRecord
 from foxtrot.execution.reports import OrderState as State
-from foxtrot.model.constants import Direction
+from foxtrot.model.constants import Direction, Exchange
 from tests.support.orders import (
     BTC,
     ETH,
@@ -67,6 +68,14 @@ def test_fills_of_two_symbols_may_have_the_same_id() -> None:
     tracker.filled(fill("1", "1"), LATER)
     tracker.filled(fill("1", "1", orderid="", symbol=ETH), LATER)
     assert state_of(tracker) is state_of(tracker, "fx-2") is State.FILLED
+
+
+def test_a_fill_is_of_the_contract_as_its_order_spelled_it() -> None:
+    """A deal of a past day may name a market alone: whoever counts by vt_symbol would miss it."""
+    tracker = tracker_with()
+    told = replace(fill("1", "1", orderid=""), exchange=Exchange.SMART)
+    (counted,) = tracker.filled(told, LATER).fills
+    assert (counted.orderid, counted.exchange) == ("fx-1", Exchange.BINANCE)
 
 
 def test_an_order_name_is_given_once() -> None:
