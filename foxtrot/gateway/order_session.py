@@ -9,7 +9,7 @@ from typing import TypeVar
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
 from foxtrot.core.redaction import TEXT_LIMIT, scrub
-from foxtrot.errors import Action, ErrorClass, FoxtrotError, VenueUnavailable
+from foxtrot.errors import Action, ErrorClass, FoxtrotError, InvalidState, VenueUnavailable
 from foxtrot.execution.reports import Known, Unknown
 from foxtrot.gateway.session import BaseSession
 from foxtrot.gateway.venue import VenueT
@@ -21,6 +21,25 @@ T = TypeVar("T")
 
 _SHARE = 0.9
 """Of the time for an order: so that who waits hears what is known, not only that time is up."""
+
+
+def barrier(unwanted: Callable[[str], str], orderid: str) -> Callable[[], None]:
+    """What stops an order that was halted or cancelled since now: its turn may take a second.
+
+    A cancel that came before goes after the order.
+
+    Args:
+        unwanted: Why an order should not leave any more, by its orderid; empty if it should.
+        orderid: The order.
+    """
+    before = unwanted(orderid)
+
+    def stop() -> None:
+        why = unwanted(orderid)
+        if why and why != before:
+            raise InvalidState(why)
+
+    return stop
 
 
 class BaseOrderSession(BaseSession[VenueT]):

@@ -79,6 +79,7 @@ class Desk:
         self.records: dict[str, OrderRecord] = {}
         self.contracts = Contracts("IB")
         self.client_id = 1
+        self.unwanted: Callable[[str], str] = lambda orderid: ""
         self.patience_s = 2.0
         """How long TWS may take for an answer."""
 
@@ -103,7 +104,9 @@ class Desk:
             Environment.SIMULATED, "127.0.0.1", self.gateway.port, client_id=self.client_id
         )
         venue = Venue("IB", settings, self.contracts, Marks(), cast("Any", port))
-        session = OrderSession(venue, FeedCounters(), self.told, self.records.get)
+        session = OrderSession(
+            venue, FeedCounters(), self.told, self.records.get, lambda each: self.unwanted(each)
+        )
         try:
             async with asyncio.timeout(DEADLINE_S):
                 await session.prepare()

@@ -16,7 +16,7 @@ from foxtrot.adapter.futu.client import FutuClient
 from foxtrot.adapter.futu.order_feed import OrderFeed
 from foxtrot.adapter.futu.order_lists import OrderLists
 from foxtrot.adapter.futu.schema import Message, Proto, c2s_of
-from foxtrot.errors import FoxtrotError, InvalidState, RateLimited
+from foxtrot.errors import FoxtrotError, RateLimited
 from foxtrot.execution.reports import (
     TERMINAL,
     ZERO,
@@ -26,6 +26,7 @@ from foxtrot.execution.reports import (
     OrderState,
     exact,
 )
+from foxtrot.gateway.order_session import barrier
 from foxtrot.gateway.trading import Accepted, Answer, Doubtful, NotSent, Refused
 from foxtrot.model.requests import OrderRequest
 
@@ -66,16 +67,14 @@ class OrderCommands:
 
     async def place(self, intent: OrderIntent, until: float) -> Answer:
         """Send a new order, once: one round trip; not if it is cancelled before its turn."""
-        return await self._place(intent, until, self._barrier(intent.orderid))
+        return await self._place(intent, until, barrier(self._unwanted, intent.orderid))
 
-    async def _place(
-        self, intent: OrderIntent, until: float, barrier: Callable[[], None]
-    ) -> Answer:
+    async def _place(self, intent: OrderIntent, until: float, stop: Callable[[], None]) -> Answer:
         c2s = c2s_of(Proto.Trd_PlaceOrder)
         try:
             async with asyncio.timeout_at(until):
                 self._fill_in(c2s, intent)
-                s2c = await self._client.ask(Proto.Trd_PlaceOrder, c2s, turned=barrier)
+                s2c = await self._client.ask(Proto.Trd_PlaceOrder, c2s, turned=stop)
         except (FoxtrotError, TimeoutError) as error:
             return evidence.of_request(error, sent=_was_sent(c2s))
         venue_id = s2c.orderIDEx or (str(s2c.orderID) if s2c.orderID else "")
@@ -114,7 +113,7 @@ class OrderCommands:
 
         Futu could change the order instead, but it would keep its remark, our old name for it.
         """
-        barrier = self._barrier(intent.orderid)
+        stop = barrier(self._unwanted, intent.orderid)
         with self._feed.end_of(record.venue_id) as end:
             cancel = await self.cancel(record, until)
             if not isinstance(cancel, Accepted):
@@ -125,21 +124,7 @@ class OrderCommands:
         if cancel.report.state is not OrderState.CANCELED:
             reason = f"not attempted, as the other one is {cancel.report.state.value}"
             return cancel, NotSent(reason)
-        return cancel, await self._place(intent, until, barrier)
-
-    def _barrier(self, orderid: str) -> Callable[[], None]:
-        """What stops an order that was halted or cancelled since now: its turn may take a second.
-
-        A cancel that came before goes after the order.
-        """
-        before = self._unwanted(orderid)
-
-        def stop() -> None:
-            why = self._unwanted(orderid)
-            if why and why != before:
-                raise InvalidState(why)
-
-        return stop
+        return cancel, await self._place(intent, until, stop)
 
     def _fill_in(self, c2s: Message, intent: OrderIntent) -> None:
         account, request = self._account, intent.request

@@ -82,7 +82,8 @@ class IbAdapter(Lookups):
 
     def make_trading_session(self, listener: TradingListener) -> OrderSession:
         """A fresh session for the account."""
-        return OrderSession(self._configured(), self.account_counters, listener, self._record)
+        venue, counters = self._configured(), self.account_counters
+        return OrderSession(venue, counters, listener, self._record, self._unwanted)
 
     async def fetch_history(self, request: HistoryRequest, progress: Progress) -> list[BarData]:
         """Fetch bars over a connection that streams and orders do not need."""

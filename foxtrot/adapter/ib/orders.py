@@ -32,7 +32,7 @@ from foxtrot.execution.reports import (
     exact,
 )
 from foxtrot.gateway.counters import FeedCounters
-from foxtrot.gateway.order_session import BaseOrderSession
+from foxtrot.gateway.order_session import BaseOrderSession, barrier
 from foxtrot.gateway.session import not_open
 from foxtrot.gateway.trading import (
     Accepted,
@@ -82,6 +82,7 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
         counters: Of what is told of the account.
         listener: Who is told what happens to the account.
         record: What is known here of an order, by its orderid.
+        unwanted: Why an order should not leave any more, by its orderid.
     """
 
     def __init__(
@@ -90,9 +91,10 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
         counters: FeedCounters,
         listener: TradingListener,
         record: Callable[[str], OrderRecord | None],
+        unwanted: Callable[[str], str],
     ) -> None:
         super().__init__(venue, counters, Purpose.TRADING)
-        self._listener, self._record = listener, record
+        self._listener, self._record, self._unwanted = listener, record, unwanted
         self._feed_of_now: OrderFeed | None = None
         self._lists_of_now: OrderLists | None = None
         self._values_subscribed = False
@@ -167,7 +169,7 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
 
     async def place(self, intent: OrderIntent) -> Answer:
         """Send a new order, once; what TWS refuses is not sent again, whatever the reason."""
-        return await self._place(intent, self._until())
+        return await self._place(intent, self._until(), barrier(self._unwanted, intent.orderid))
 
     async def cancel(self, record: OrderRecord) -> Answer:
         """Cancel an order of this client id."""
@@ -178,7 +180,7 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
 
         TWS could change the order instead, but it would keep its `orderRef`, our old name for it.
         """
-        until = self._until()
+        until, stop = self._until(), barrier(self._unwanted, intent.orderid)
         cancel = await self._cancel(record, until)
         if not isinstance(cancel, Accepted):
             return cancel, NotSent(f"not attempted, as the cancel came to nothing: {cancel.reason}")
@@ -186,9 +188,9 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
             return cancel, NotSent(
                 f"not attempted, as the other one is {cancel.report.state.value}"
             )
-        return cancel, await self._place(intent, until)
+        return cancel, await self._place(intent, until, stop)
 
-    async def _place(self, intent: OrderIntent, until: float) -> Answer:
+    async def _place(self, intent: OrderIntent, until: float, stop: Callable[[], None]) -> Answer:
         request, sent = intent.request, list[Slip]()
         try:
             if self.client.line_down:
@@ -198,7 +200,7 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
                 found = await contracts.resolve(self.client, request.symbol, request.exchange)
                 account, name = self.client.account, self._venue.name
                 order = sdk().Order(**order_mapping.order_fields(intent, account, name))
-                answer = await self._send(found, order, sent)
+                answer = await self._send(found, order, sent, stop)
         except TimeoutError:
             answer = unanswered(sent[0]) if sent else NotSent("its turn did not come in time")
         except (FoxtrotError, ValueError) as error:
@@ -209,12 +211,15 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
             return Doubtful("TWS's answer is about another order")
         return answer
 
-    async def _send(self, found: Instrument, order: RawOrder, sent: list[Slip]) -> Answer:
+    async def _send(
+        self, found: Instrument, order: RawOrder, sent: list[Slip], stop: Callable[[], None]
+    ) -> Answer:
         what, name = order_mapping.terms(order), (found.symbol, found.exchange)
         with contextlib.ExitStack() as stack:
             answers: list[asyncio.Future[Answer]] = []
 
             def write(raw: RawClient) -> None:
+                stop()
                 # An id of the moment of writing: TWS refuses one below another's.
                 number = self.client.next_order_id()
                 key = (self.client.client_id, number)

@@ -500,3 +500,22 @@ async def test_what_the_account_holds_is_listed_and_pushed() -> None:
         (position,) = after.positions
         assert (position.symbol, position.volume) == (AAPL, 10)
         assert 50 <= position.price < 51
+
+
+async def test_a_replacement_is_not_sent_once_trading_is_halted() -> None:
+    """The cancel before it may take seconds, and the new order would fill."""
+    async with desk_of() as desk, desk.session() as session:
+        await session.place(intent())
+        desk.unwanted = lambda orderid: "halted: by hand" if desk.gateway.desk.cancels() else ""
+        cancel, new = await session.replace(desk.record_of(intent()), intent("fx-2", price=51.0))
+        assert isinstance(cancel, Accepted)
+        assert new == NotSent("halted: by hand")
+        assert desk.gateway.desk.received() == {"fx-1": 1}
+
+
+async def test_an_order_that_is_halted_while_its_contract_is_looked_up_is_not_sent() -> None:
+    """That may take seconds, too; a cancel that came before the order goes after it."""
+    async with desk_of() as desk, desk.session() as session:
+        desk.unwanted = lambda orderid: "halted" if desk.contracts.get(f"{AAPL}.SMART") else ""
+        assert await session.place(intent()) == NotSent("halted")
+        assert isinstance(await session.place(intent("fx-2")), Accepted)
