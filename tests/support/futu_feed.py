@@ -127,7 +127,7 @@ class Feed:
             elif hasattr(push, "klList"):
                 self.ticks.on_bars(push)
             else:
-                self.ticks.on_book(_as_read(push))
+                self.ticks.on_book(as_read(push))
         return [event.data for event in self.events[told:]]
 
     def at_once(self, *pushes: Message) -> list[object]:
@@ -167,7 +167,7 @@ class Feed:
         return {event.lane for event in self.events}
 
 
-def _as_read(push: Message) -> Any:
+def as_read(push: Message) -> Any:
     """A push of a book, with its levels as the adapter's line reads them."""
     response = schema.push_class(schema.Proto.Qot_UpdateOrderBook)()
     response.s2c.ParseFromString(push.SerializePartialToString())

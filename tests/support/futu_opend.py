@@ -212,6 +212,12 @@ class Opend:
         told.connectStatus.qotLogined, told.connectStatus.trdLogined = up, True
         self.sinks[Proto.Notify](told)
 
+    def rights(self) -> None:
+        """Say that the user's rights to quotes have changed."""
+        told: Any = s2c_of(Proto.Notify)
+        told.qotRight.hkQotRight = 1
+        self.sinks[Proto.Notify](told)
+
     def forget(self) -> None:
         """Forget every subscription, and tell nobody."""
         self.book.drop(_ME, asyncio.get_running_loop().time())

@@ -15,7 +15,7 @@ from foxtrot.adapter.futu.line import Sink
 from foxtrot.adapter.futu.mapping import FORWARD, QUOTE
 from foxtrot.adapter.futu.schema import Message, Proto, c2s_of
 from foxtrot.adapter.futu.session import FutuSession, Venue
-from foxtrot.adapter.futu.slots import Slot, Sub, make_slot, sub_types
+from foxtrot.adapter.futu.slots import Slot, Sub, TickSlot, make_slot, sub_types
 from foxtrot.adapter.futu.snapshots import held_at_opend, snapshots
 from foxtrot.adapter.futu.symbols import Security
 from foxtrot.adapter.futu.ticks import Assembler
@@ -32,7 +32,7 @@ from foxtrot.errors import (
     VenueUnavailable,
 )
 from foxtrot.gateway.counters import FeedCounters
-from foxtrot.model.constants import Channel, StreamState
+from foxtrot.model.constants import StreamState
 from foxtrot.model.health import StreamKey
 
 log = get_logger("foxtrot.futu.market_data")
@@ -62,7 +62,7 @@ class StreamSession(FutuSession):
         self._since: dict[Sub, float] = {}
         self._unwanted = asyncio.Event()
         self._uses_quota = asyncio.Event()
-        self._servers_back = asyncio.Event()
+        self._ask_anew = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._moves = asyncio.Lock()
         self._ticks = Assembler(venue.name, counters, venue.port.event_engine.put)
@@ -163,8 +163,10 @@ class StreamSession(FutuSession):
     async def _without_book(self, key: StreamKey, error: VenueError) -> bool:
         """Whether a contract's ticks can be had without a book, to which the user has no right."""
         about_rights = any(word in error.text.lower() for word in _RIGHTS)
-        if key.channel is not Channel.TICK or not about_rights:
+        slot = self._slots[key]
+        if not isinstance(slot, TickSlot) or not about_rights:
             return False
+        slot.lose_book()
         try:
             await self._subscribe([key], (QUOTE,))
         except VenueError:
@@ -234,22 +236,33 @@ class StreamSession(FutuSession):
             up = bool(s2c.connectStatus.qotLogined)
             with contextlib.suppress(RuntimeError):  # the loop may be closed by now
                 self._loop.call_soon_threadsafe(self._on_servers, up)
+        elif s2c.HasField("qotRight"):
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._on_rights)
 
     def _on_servers(self, up: bool) -> None:
         """OpenD has lost Futu's servers of quotes, or has them again: the line to it stands."""
         if up and self._watch.outage:
-            self._servers_back.set()
+            self._ask_anew.set()
         elif not up and not self._watch.outage:
             error = VenueUnavailable(self._venue.name, "", "OpenD has lost Futu's quote servers")
             self._watch.outage = str(error)
             self._venue.port.on_error(error)
 
+    def _on_rights(self) -> None:
+        """The user's rights have changed: another device took them, or gave them back."""
+        if not self._watch.outage:  # after that everything is asked for anyway
+            self._ask_anew.set()
+
     async def _ask_all_again(self) -> None:
-        """After an outage of the servers OpenD may have less than it had; asking costs nothing."""
+        """After an outage of the servers, or without some right, OpenD may give less than it did.
+
+        Asking costs nothing.
+        """
         while True:
-            await self._servers_back.wait()
-            self._servers_back.clear()
-            self._watch.outage = ""
+            await self._ask_anew.wait()
+            self._ask_anew.clear()
+            outage, self._watch.outage = self._watch.outage, ""
             refused: dict[StreamKey, FoxtrotError] = {}
             unanswered: set[StreamKey] = set()
             async with self._moves:
@@ -258,7 +271,7 @@ class StreamSession(FutuSession):
             for key, error in refused.items():
                 await self._give_up(key, str(error))
             for key in tuple(self._slots):
-                if key not in unanswered:  # those are left to who watches
+                if outage and key not in unanswered:  # those are left to who watches
                     self.report(key, StreamState.ACTIVE, "OpenD has its quote servers again")
 
     # -- giving back ------------------------------------------------------------------------

@@ -86,11 +86,16 @@ class TickSlot(Slot):
         self, key: StreamKey, source: Source, security: Security, mark: Mark, lane: Lane
     ) -> None:
         super().__init__(key, source, security, mark, lane)
-        self.bid = self.bid_volume = self.ask = self.ask_volume = self.last = 0.0
+        self.last = 0.0
         self.quoted = False
         self.day: DayStatistics = NO_STATISTICS
+        self.lose_book()
+
+    def lose_book(self) -> None:
+        """There is no book any more, or none yet: no bid and ask stand beside the quotes."""
         self.bids: Levels = ()
         self.asks: Levels = ()
+        self.bid = self.bid_volume = self.ask = self.ask_volume = 0.0
 
 
 class DepthSlot(Slot):

@@ -11,7 +11,7 @@ from foxtrot.adapter.futu.slots import BarSlot
 from foxtrot.errors import SubscriptionRefused, UnknownSymbol, VenueUnavailable
 from foxtrot.model.constants import Channel, Lane
 from foxtrot.model.objects import BarData, MarketTradeData
-from tests.support.futu_feed import AT_S, SECURITY, SOURCE, bars, prints
+from tests.support.futu_feed import AT_S, SECURITY, SOURCE, as_read, bars, book, prints
 from tests.support.futu_opend import Opend, key, played
 
 TENCENT, ALIBABA, HSBC = key("00700"), key("09988"), key("00005")
@@ -256,6 +256,47 @@ def test_a_stream_that_an_outage_has_cost_is_not_called_active_and_costs_no_othe
         await asyncio.sleep(1.0)
         assert (opend.states(TENCENT)[-1], opend.states(ALIBABA)[-1]) == ("active", "failed")
         assert opend.pushed == {("00700", 1), ("00700", 2)}
+
+    played(StreamSession, play)
+
+
+def test_a_book_whose_right_an_outage_has_cost_is_not_shown() -> None:
+    """Quotes come again; bid and ask of before do not stand beside them as if they were live."""
+
+    async def play(opend: Opend, session: StreamSession) -> None:
+        await session.subscribe([TENCENT])
+        await asyncio.sleep(1.0)
+        opend.sinks[Proto.Qot_UpdateOrderBook](as_read(book([(611.5, 100)], [(612.0, 200)])))
+        assert opend.ticks()[-1].bid_price_1 == 611.5
+        opend.servers(up=False)
+        await asyncio.sleep(10.0)
+        opend.forget()
+        opend.no_books = "没有HK.00700的摆盘权限"
+        opend.servers(up=True)
+        await asyncio.sleep(1.0)
+        tick = opend.ticks()[-1]
+        assert (tick.bid_price_1, tick.ask_price_1, tick.last_price) == (0.0, 0.0, 612.0)
+        assert opend.states(TENCENT)[-1] == "active"
+
+    played(StreamSession, play)
+
+
+def test_a_right_that_changed_is_heeded_at_once() -> None:
+    """A book that another device took is not shown beside quotes that go on; books have failed."""
+
+    async def play(opend: Opend, session: StreamSession) -> None:
+        depth = key(channel=Channel.DEPTH)
+        await session.subscribe([TENCENT, ALIBABA, depth])
+        await asyncio.sleep(1.0)
+        opend.sinks[Proto.Qot_UpdateOrderBook](as_read(book([(611.5, 100)], [(612.0, 200)])))
+        assert opend.ticks()[-1].bid_price_1 == 611.5
+        opend.no_books = "没有HK.00700的摆盘权限"
+        opend.rights()
+        await asyncio.sleep(1.0)
+        tick = next(tick for tick in reversed(opend.ticks()) if tick.symbol == "00700")
+        assert (tick.bid_price_1, tick.last_price) == (0.0, 612.0)
+        assert opend.states(TENCENT) == ["active"]
+        assert opend.states(depth) == ["failed"]
 
     played(StreamSession, play)
 
