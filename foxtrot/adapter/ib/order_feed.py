@@ -156,10 +156,14 @@ class OrderFeed:
         if self.listed is not None:
             self.listed[id(slip)] = slip
         if slip.is_settled or not (slip.refusal or self.waits_for(slip)):
-            report = slip.news()
-            if report is not None:
-                self._send(report)
+            self.tell(slip)
         self._settle(slip)
+
+    def tell(self, slip: Slip) -> None:
+        """Tell of an order as it is now, if that was not told yet."""
+        report = slip.news()
+        if report is not None:
+            self._send(report)
 
     def waits_for(self, slip: Slip) -> bool:
         """Whether an order is being sent, and its answer still to come."""

@@ -203,6 +203,8 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
                 answer = await self._send(found, order, sent, stop)
         except TimeoutError:
             answer = unanswered(sent[0]) if sent else NotSent("its turn did not come in time")
+            if isinstance(answer, Accepted):
+                self._feed.tell(sent[0])  # or the stream, which kept it back, would owe it
         except (FoxtrotError, ValueError) as error:
             answer = NotSent(str(error))
         if isinstance(answer, Refused) and answer.reason.startswith(_OLD_ID):

@@ -519,3 +519,21 @@ async def test_an_order_that_is_halted_while_its_contract_is_looked_up_is_not_se
         desk.unwanted = lambda orderid: "halted" if desk.contracts.get(f"{AAPL}.SMART") else ""
         assert await session.place(intent()) == NotSent("halted")
         assert isinstance(await session.place(intent("fx-2")), Accepted)
+
+
+async def test_an_order_that_tws_has_and_ib_has_not_confirmed_is_told_by_the_stream() -> None:
+    """It was kept back while its answer was awaited: untold, the stream would seem silent."""
+
+    def pending(fields: Fields) -> bytes:
+        return frame(3, fields[1], "PendingSubmit", 0, 10, 0, 77, 0, 0, 1, "", 0)
+
+    async with desk_of() as desk, desk.session() as session:
+        await session.look_up(AAPL, SMART)
+        async with standing(Door(answers={"3": pending})) as door:
+            beside = Desk(cast("SimulatedIb", door))
+            beside.patience_s, beside.contracts = 0.2, desk.contracts
+            async with beside.session(sync=False) as slow:
+                answer = await slow.place(intent())
+                assert isinstance(answer, Accepted)
+                await beside.told.until(lambda: beside.told.reports)
+                assert beside.told.states("fx-1") == [OrderState.ACCEPTED]
