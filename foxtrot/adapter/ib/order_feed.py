@@ -79,6 +79,8 @@ class OrderFeed:
         """What a list that is under way has shown, by the slip's identity."""
         self.counting = False
         """Whether balances are being asked for: the answer tells them, not each of its rows."""
+        self.listing = False
+        """Whether that answer will still have the positions of now."""
         self.unread = 0
         """Messages that could not be read; a list that is taken meanwhile proves no absence."""
         self._told_unread: set[str] = set()
@@ -246,7 +248,7 @@ class OrderFeed:
 
     def position(self, account: str, contract: RawContract, volume: float, cost: float) -> None:
         """A position."""
-        if not self.counting:
+        if not self.listing:
             self._moved(self.holdings.moved(account, contract, volume, cost))
 
     def updatePortfolio(

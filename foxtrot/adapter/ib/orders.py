@@ -409,12 +409,13 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
     async def _ask_holdings(self) -> None:
         client, feed = self.client, self._feed
         account = client.account
-        feed.counting = True
+        feed.counting = feed.listing = True
         try:
             held = await self._positions()
             if await self._venue.contracts.complete(client, [row[1] for row in held]):
                 held = await self._positions()  # what moved meanwhile was not counted
             feed.holdings.listed(held)
+            feed.listing = False  # what moves while the values are asked for is told at once
             if self._values_subscribed:  # or TWS may find that there is nothing new to say
                 await client.tell(lambda raw: raw.reqAccountUpdates(False, account))
             self._values_subscribed = True
@@ -422,7 +423,7 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
                 "accountUpdates", lambda raw: raw.reqAccountUpdates(True, account)
             )
         finally:
-            feed.counting = False
+            feed.counting = feed.listing = False
         if not feed.holdings.has_values:
             raise VenueUnavailable(self._venue.name, "", "the account's values were not told")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -16,6 +16,7 @@ from foxtrot.execution.reports import Known, OrderState, Unknown
 from foxtrot.gateway.trading import Accepted, Balances, Doubtful, NotSent, Refused
 from foxtrot.model.constants import OrderType
 from foxtrot.simulator.ib import SimulatedIb
+from tests.support.ib_answers import contract
 from tests.support.ib_door import WELCOME, Door, Fields, frame, standing
 from tests.support.ib_trading import AAPL, SMART, Desk, desk_of, intent
 
@@ -537,3 +538,21 @@ async def test_an_order_that_tws_has_and_ib_has_not_confirmed_is_told_by_the_str
                 assert isinstance(answer, Accepted)
                 await beside.told.until(lambda: beside.told.reports)
                 assert beside.told.states("fx-1") == [OrderState.ACCEPTED]
+
+
+async def test_a_position_that_moves_while_the_worth_is_asked_for_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The list of positions was answered before: nothing else would tell of it."""
+    async with desk_of() as desk, desk.session() as session:
+        client, ask = session.client, session.client.ask_named
+
+        async def moving(name: str, *args: Any, **options: Any) -> list[object]:
+            if name == "accountUpdates":
+                client.inbox.position(client.account, contract(265598, AAPL), 5.0, 50.0)
+            return await ask(name, *args, **options)
+
+        monkeypatch.setattr(client, "ask_named", moving)
+        held = await session.balances()
+        assert isinstance(held, Balances)
+        assert [each.volume for each in held.positions] == [5.0]
