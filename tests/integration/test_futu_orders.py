@@ -250,6 +250,29 @@ def test_what_happened_while_away_is_told_on_the_way_back(paper: bool) -> None:
         rig.wait_order(kept, Status.CANCELLED)
 
 
+@pytest.mark.parametrize("anew", [False, True], ids=["reconnect", "connect"])
+def test_a_position_that_was_closed_while_away_is_told(
+    books: FutuBooks, rig: TradingRig, anew: bool
+) -> None:
+    """OpenD lists it no more, and shown as held it would be sold a second time."""
+    bought = rig.send(OrderType.MARKET, volume=VOLUME)
+    eventually(lambda: rig.position(TENCENT) == VOLUME, "it is held")
+    price = books.crossing_price(TENCENT) + 5
+    sold = rig.send(volume=VOLUME, direction=Direction.SHORT, price=price)
+    rig.wait_order(bought, Status.ALLTRADED)
+    rig.wait_order(sold, Status.NOTTRADED)
+    since = len(rig.log)
+    books.stop()
+    rig.wait_trading(ConnectionState.RECONNECTING, since=since)
+    books.start()
+    books.fill(sold)
+    if anew:
+        rig.connect()
+    rig.wait_trading(ConnectionState.READY, since=since)
+    rig.wait_order(sold, Status.ALLTRADED)
+    eventually(lambda: rig.position(TENCENT) == 0, "it is told as closed")
+
+
 @pytest.mark.parametrize("paper", [False, True])
 def test_another_run_of_the_program_goes_on_where_the_first_ended(paper: bool) -> None:
     """A fill that was told is not told again, and the rest of the order is, under its own name."""

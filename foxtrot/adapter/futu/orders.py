@@ -159,7 +159,8 @@ class OrderSession(FutuSession, BaseOrderSession[Venue]):
             record=self._record,
             unwanted=self._unwanted,
         )
-        holdings = Holdings(venue.name, account.acc_id, name_of)
+        new = Holdings(venue.name, account.acc_id, name_of)
+        holdings = venue.holdings.setdefault(account.acc_id, new)
         self._parts = _Parts(account, feed, lists, holdings, commands)
 
     async def _unlock(self, account: TradedAccount) -> None:

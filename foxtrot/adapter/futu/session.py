@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Sequence
 
+from foxtrot.adapter.futu.account import Holdings
 from foxtrot.adapter.futu.client import FutuClient
 from foxtrot.adapter.futu.contracts import Contracts
 from foxtrot.adapter.futu.instruments import Instrument
@@ -37,6 +38,8 @@ class Venue(BaseVenue[FutuSettings, Contracts, Mark]):
 
     Attributes:
         quota: What OpenD said last of its quotas; None while nobody asks it.
+        holdings: Of each account that was traded, by its number: what was closed while nobody
+            listened is told by the next session.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Venue(BaseVenue[FutuSettings, Contracts, Mark]):
     ) -> None:
         super().__init__(name, settings, contracts, marks, port)
         self.quota: Quota | None = None
+        self.holdings: dict[int, Holdings] = {}
         self._shared: FutuClient | None = None
         self._opening: asyncio.Lock | None = None
         self._heard = 0, -math.inf
