@@ -199,6 +199,10 @@ class GatewayAdapter(BaseAdapter):
         """A contract that was told."""
         return self._contracts.get(vt_symbol)
 
+    def unwanted(self, orderid: str) -> str:
+        """Why an order that still waits should not be sent; empty if it should."""
+        return self._desk.unwanted(orderid) if self._desk is not None else ""
+
     # -- the gateway, on the loop thread ----------------------------------------------------
 
     async def hold(self) -> GatewayLine:

@@ -15,6 +15,8 @@ from concurrent.futures import Future
 from decimal import Decimal
 from typing import Protocol
 
+from vnpy.trader.gateway import BaseGateway
+
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.clock import Clock
@@ -22,7 +24,7 @@ from foxtrot.core.logs import get_logger
 from foxtrot.desktop.conversion import to_vnpy
 from foxtrot.desktop.line import GatewayLine
 from foxtrot.desktop.order_book import OrderBook
-from foxtrot.errors import ConnectTimeout, FoxtrotError, SubscriptionRefused
+from foxtrot.errors import ConnectTimeout, FoxtrotError, InvalidState, SubscriptionRefused
 from foxtrot.execution.reports import (
     TERMINAL,
     FillReport,
@@ -34,6 +36,7 @@ from foxtrot.execution.reports import (
     Unknown,
 )
 from foxtrot.gateway.counters import FeedCounters
+from foxtrot.gateway.order_session import barrier
 from foxtrot.gateway.trading import (
     Accepted,
     Answer,
@@ -92,6 +95,9 @@ class Port(Protocol):
 
     def contract(self, vt_symbol: str) -> ContractData | None:
         """A contract that was told."""
+
+    def unwanted(self, orderid: str) -> str:
+        """Why an order that still waits should not be sent; empty if it should."""
 
 
 class GatewaySession:
@@ -223,7 +229,7 @@ class GatewayTradingSession(GatewaySession):
 
     async def place(self, intent: OrderIntent) -> Answer:
         """Send an order, and wait until the gateway tells what its venue says of it."""
-        return await self._place(intent, self._wait_s)
+        return await self._place(intent, self._wait_s, self._barrier(intent))
 
     async def cancel(self, record: OrderRecord) -> Answer:
         """Cancel an order, and wait until the gateway tells that it has ended."""
@@ -232,9 +238,10 @@ class GatewayTradingSession(GatewaySession):
     async def replace(self, record: OrderRecord, intent: OrderIntent) -> tuple[Answer, Answer]:
         """Cancel an order and, once that is told, send another; half of the time for each."""
         wait_s = self._wait_s / 2  # or the second is cut off, and nobody knows that it never left
+        stop = self._barrier(intent)
         cancel = await self._cancel(record, wait_s)
         if isinstance(cancel, Accepted) and cancel.report.state is OrderState.CANCELED:
-            return cancel, await self._place(intent, wait_s)
+            return cancel, await self._place(intent, wait_s, stop)
         reason = "not attempted, as the other order was not cancelled"
         return cancel, NotSent(reason)
 
@@ -243,12 +250,23 @@ class GatewayTradingSession(GatewaySession):
         """How long to wait for a call, and as long again for what the gateway tells then."""
         return self._port.verb_s * _SHARE / 2
 
-    async def _place(self, intent: OrderIntent, wait_s: float) -> Answer:
+    def _barrier(self, intent: OrderIntent) -> Callable[[], None]:
+        return barrier(self._port.unwanted, intent.orderid)
+
+    async def _place(self, intent: OrderIntent, wait_s: float, stop: Callable[[], None]) -> Answer:
         try:
             request = to_vnpy(intent.request)
         except FoxtrotError as error:
             return NotSent(str(error))
-        future = self.line.post(lambda gateway: gateway.send_order(request))
+
+        def send(gateway: BaseGateway) -> object:
+            try:
+                stop()
+            except InvalidState as error:
+                return NotSent(str(error))
+            return gateway.send_order(request)
+
+        future = self.line.post(send)
         self._book.sending(intent.orderid)
         future.add_done_callback(self._naming(intent.orderid))
         sent = await self._in_time(future, wait_s)
@@ -283,6 +301,8 @@ class GatewayTradingSession(GatewaySession):
         return returned
 
     def _bare(self, vt_orderid: object) -> str:
+        if isinstance(vt_orderid, NotSent):
+            return ""
         return str(vt_orderid or "").removeprefix(f"{self._port.adapter_name}.")
 
     async def _in_time(self, future: Future[object], wait_s: float) -> object:

@@ -251,6 +251,26 @@ def test_a_replacement_that_never_left_is_not_in_doubt(
     assert "not attempted" in bench.wait_order(second, Status.REJECTED).reason
 
 
+def test_a_replacement_does_not_leave_after_a_halt(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A halt that comes while the other order is cancelled blocks it, as it does any new one."""
+
+    def cancel(gateway: PlainGateway, req: Any) -> None:
+        bench.engine.halt("a drill")
+        gateway.tell(req.orderid, constant.Status.CANCELLED)
+
+    monkeypatch.setattr(bench.gateway_class, "cancel_order", cancel)
+    bench.ready()
+    first = bench.send()
+    bench.wait_order(first, Status.NOTTRADED)
+    orderid = first.removeprefix("PLAIN.")
+    second = bench.engine.modify_order(orderid, "PLAIN", price=97.0)
+    bench.wait_order(first, Status.CANCELLED)
+    assert "halted: a drill" in bench.wait_order(second, Status.REJECTED).reason
+    assert [call for call, _ in bench.gateway.calls].count("send_order") == 1
+
+
 def test_an_order_behind_too_many_calls_is_not_sent(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
