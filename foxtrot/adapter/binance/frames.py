@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -79,7 +79,10 @@ class TickSlot:
 class StreamSlot:
     """A depth, trade or bar stream of one symbol."""
 
-    __slots__ = ("book", "frames", "interval", "lane", "mark", "overlap", "source", "topic")
+    __slots__ = (
+        "begins_ms", "book", "frames", "interval", "lane", "mark", "overlap", "since", "source",
+        "topic",
+    )  # fmt: skip
 
     def __init__(
         self, source: Source, lane: Lane, mark: Mark, interval: Interval = Interval.MINUTE
@@ -88,7 +91,12 @@ class StreamSlot:
         self.mark, self.interval = mark, interval
         self.book = OrderBook()
         self.frames = 0
+        self.since, self.begins_ms = -1, 0
         self.overlap: Overlap | None = None
+
+    def begin(self) -> None:
+        """Of a bar stream that is about to be asked for: it resumes from what was told by now."""
+        self.since, self.begins_ms = self.mark.at, 0
 
     def heard(self) -> int:
         """Note that the stream has brought something; returns when."""
@@ -292,6 +300,33 @@ class FrameRouter:
         self._push_depth(slot, event_ms)
         return True
 
+    def begin(self, key: StreamKey) -> None:
+        """A stream is about to be asked for; see `missed_since`."""
+        slot = self._slot(key) if key.channel is Channel.BAR else None
+        if slot is not None:
+            slot.begin()
+
+    def missed_since(self, key: StreamKey) -> int:
+        """The start of the last bar that was told before the stream began; -1 if none ever was."""
+        slot = self._slot(key)
+        return slot.since >> 48 if slot is not None and slot.since >= 0 else -1
+
+    def missed(self, key: StreamKey, rows: Sequence[mapping.Row]) -> None:
+        """Tell the bars that ended while nobody streamed them; the last of `rows` still moves."""
+        slot = self._slot(key)
+        if slot is None or (slot.begins_ms and slot.mark.at >= mapping.end_number(slot.begins_ms)):
+            return  # a later one has ended since, and bars that ended keep their order
+        since = slot.since if slot.begins_ms else slot.mark.at
+        for row in rows[:-1]:
+            end = mapping.end_number(row[0])
+            if end <= since or (slot.begins_ms and row[0] >= slot.begins_ms):
+                continue
+            if self._episodes.refuses(slot.source.symbol, "bar", mapping.bad_row(row)):
+                continue
+            slot.mark.at = max(slot.mark.at, end)
+            bar = mapping.bar_of_row(row, slot.source, slot.interval, rows[-1][0])
+            self._put(Event(EVENT_BAR, bar, slot.topic, _BOUNDED))
+
     def forget_levels(self, symbol: str) -> None:
         """A book is not kept any more, or not believed: the ticks show nothing of it."""
         slot = self.ticks.get(symbol)
@@ -437,6 +472,8 @@ class FrameRouter:
         if slot.mark.is_old(number, now_ns):
             self._counters.stale += 1
             return
+        if not slot.begins_ms:  # until now it may have been polled
+            slot.since, slot.begins_ms = slot.mark.at, candle.t
         slot.mark.at = number
         bar = mapping.bar_of_stream(candle, slot.source, slot.interval)
         self._put(Event(EVENT_BAR, bar, slot.topic, _BOUNDED))

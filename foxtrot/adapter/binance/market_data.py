@@ -182,6 +182,8 @@ class StreamSession(BinanceSession):
 
     async def _ask(self, connection: Connection, keys: list[StreamKey], result: _Result) -> None:
         asked = [name for key in keys for name in streams_of(key)]
+        for key in keys:
+            self._frames.begin(key)
         try:
             await connection.request("SUBSCRIBE", asked, self._venue.config.subscribe_timeout_s)
         except TimeoutError:

@@ -1,7 +1,7 @@
 """What the streams do not tell by themselves, fetched by request beside them.
 
-The first tick of a quiet symbol, the book that differences apply to, and whether a silent stream is
-quiet or dead. A refusal of these costs no stream.
+The first tick of a quiet symbol, the book that differences apply to, the bars that ended during a
+gap, and whether a silent stream is quiet or dead. A refusal of these costs no stream.
 """
 
 from __future__ import annotations
@@ -17,8 +17,15 @@ from foxtrot.adapter.binance.session import Venue
 from foxtrot.connectivity.diagnostics import labels
 from foxtrot.connectivity.freshness import StreamFreshness
 from foxtrot.core.logs import get_logger
-from foxtrot.errors import FoxtrotError, RateLimited, StaleStream, UnknownSymbol
-from foxtrot.model.constants import Channel, Exchange, StreamState
+from foxtrot.errors import (
+    Action,
+    FoxtrotError,
+    RateLimited,
+    StaleStream,
+    UnknownSymbol,
+    VenueError,
+)
+from foxtrot.model.constants import Channel, Exchange, Interval, StreamState
 from foxtrot.model.health import StreamKey
 
 log = get_logger("foxtrot.binance.snapshots")
@@ -27,6 +34,7 @@ BOOK_LEVELS = 500
 _COMPARED_LEVELS = 5
 _PROBED_SYMBOLS = 20
 _SYMBOLS_AT_ONCE = 100
+_BARS_AT_ONCE = 1000
 _RETRY_S = 1.0
 _BOOK_RETRY_S = 0.25
 _ARRIVAL = 0.25
@@ -65,6 +73,7 @@ class Snapshots:
         self._report, self._renew, self._give_up = report, renew, give_up
         self._seeds: set[str] = set()
         self._books: set[str] = set()
+        self._bars: dict[StreamKey, None] = {}
         self._work = asyncio.Event()
         self._held_until = 0.0
         config = venue.config
@@ -79,6 +88,8 @@ class Snapshots:
                 self._seeds.add(key.symbol)
             elif key.channel is Channel.DEPTH:
                 self._books.add(key.symbol)
+            elif key.channel is Channel.BAR and self._frames.missed_since(key) >= 0:
+                self._bars[key] = None
         self._work.set()
 
     def want_book(self, symbol: str) -> None:
@@ -95,6 +106,7 @@ class Snapshots:
             try:
                 await self._fetch_seeds()
                 await self._fetch_books()
+                await self._fetch_bars()
             except FoxtrotError as error:
                 self._heed(error)
                 log.warning("snapshot_failed", venue=self._venue.name, **labels(error))
@@ -160,6 +172,29 @@ class Snapshots:
         wanted, self._seeds = sorted(self._seeds), set()
         for ticker in (await self._tickers(wanted, {})).values():
             self._frames.seed(ticker)
+
+    async def _fetch_bars(self) -> None:
+        while self._bars:
+            key = next(iter(self._bars))
+            await self._fetch_missed(key)
+            self._bars.pop(key, None)
+            await self._fetch_seeds()  # prices of now are worth more than bars of the past
+            await self._fetch_books()
+
+    async def _fetch_missed(self, key: StreamKey) -> None:
+        """What the venue refuses of one symbol must not hold up the others."""
+        since_ms = self._frames.missed_since(key)
+        if since_ms < 0:  # given back meanwhile
+            return
+        page: dict[str, str | int] = {"startTime": since_ms, "limit": _BARS_AT_ONCE}
+        try:
+            rows = await self._venue.candles(self._client, key.symbol, Interval(key.detail), page)
+        except VenueError as error:
+            if error.action is Action.WAIT:
+                raise
+            log.warning("bars_missed", venue=self._venue.name, stream=str(key), **labels(error))
+            return
+        self._frames.missed(key, rows)
 
     async def _fetch_books(self) -> None:
         """A book that does not reach the stream yet is asked for again after a moment."""

@@ -10,7 +10,7 @@ from typing import cast
 import msgspec
 import pytest
 
-from foxtrot.adapter.binance import limits
+from foxtrot.adapter.binance import limits, mapping
 from foxtrot.adapter.binance.client import BinanceClient
 from foxtrot.adapter.binance.contracts import Contracts
 from foxtrot.adapter.binance.marks import Marks
@@ -22,8 +22,8 @@ from foxtrot.errors import FoxtrotError, RateLimited, UnknownSymbol, VenueUnavai
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.model.constants import Channel, Exchange, StreamState
 from foxtrot.model.health import StreamKey
-from foxtrot.model.objects import TickData
-from tests.support.binance_frames import Routed, quote, seed
+from foxtrot.model.objects import BarData, TickData
+from tests.support.binance_frames import AT_MS, Routed, candle, quote, seed
 
 DEADLINE_S = 10.0
 GONE, LISTED = "AAAUSDT", "BTCUSDT"
@@ -34,6 +34,12 @@ BOOK = {"lastUpdateId": 7, "bids": [["99.0", "5"]], "asks": [["101.0", "5"]]}
 def key(symbol: str, channel: Channel = Channel.TICK) -> StreamKey:
     """A stream of a symbol."""
     return StreamKey(channel, symbol, Exchange.BINANCE)
+
+
+def bar(minute: int) -> list[object]:
+    """The bar of a minute, as the venue lists it."""
+    start, prices, none = AT_MS + 60_000 * minute, ["98", "110", "90", "100"], ["0", 1, "0", "0"]
+    return [start, *prices, "1", start + 59_999, *none, "0"]
 
 
 class Beside:
@@ -65,7 +71,8 @@ class Beside:
             raise self.error
         if GONE in params.get("symbol", "") or GONE in params.get("symbols", ""):
             raise UnknownSymbol("BINANCE", "-1121", "Invalid symbol.")
-        return BOOK if path == "depth" else [msgspec.to_builtins(seed())]
+        answers = {"depth": BOOK, "klines": [bar(minute) for minute in range(4)]}
+        return answers.get(path) or [msgspec.to_builtins(seed())]
 
     def keys(self) -> list[StreamKey]:
         """What is held; it is asked for once a look."""
@@ -135,3 +142,85 @@ async def test_nothing_is_asked_before_the_time_that_a_limit_names(beside: Besid
     assert beside.asked == ["ticker/24hr"]
     await beside.snapshots.compare_session()
     assert beside.asked == ["ticker/24hr"]
+
+
+BAR = StreamKey(Channel.BAR, LISTED, Exchange.BINANCE, "1m")
+
+
+def bars_told(routed: Routed) -> list[tuple[int, bool]]:
+    """The minutes of the bars that were told, and whether they are closed."""
+    told = [event.data for event in routed.events]
+    moments = [
+        (each.datetime.timestamp(), each.closed) for each in told if isinstance(each, BarData)
+    ]
+    return [(round(at - AT_MS / 1000) // 60, closed) for at, closed in moments]
+
+
+@pytest.mark.parametrize("moving", [False, True])
+async def test_bars_that_ended_during_a_gap_are_told(
+    beside: Beside, routed: Routed, moving: bool
+) -> None:
+    """Each once and closed, also if the stream has the one of now already."""
+    routed(candle())
+    routed.router.begin(BAR)
+    if moving:
+        routed(candle(AT_MS + 181_000, t=AT_MS + 180_000))
+    beside.snapshots.want([BAR])
+    await beside.until(beside.snapshots.fetch(), lambda: (2, True) in bars_told(routed))
+    missed = [(0, True), (1, True), (2, True)]
+    assert bars_told(routed) == [(0, False), *([(3, False)] if moving else []), *missed]
+    routed(candle(AT_MS + 180_000, t=AT_MS + 120_000, x=True))
+    assert bars_told(routed)[-1] == (2, True)
+    assert routed.counts["stale"] == 1
+    assert beside.asked == ["klines"]
+
+
+@pytest.mark.parametrize("moving", [False, True])
+async def test_a_bar_that_was_polled_meanwhile_is_not_told_again(
+    beside: Beside, routed: Routed, moving: bool
+) -> None:
+    """Polling goes on until the stream is held, and tells what ends by then."""
+    routed(candle())
+    routed.router.begin(BAR)
+    routed.router.bars[LISTED, "1m"].mark.at = mapping.end_number(AT_MS)
+    if moving:
+        routed(candle(AT_MS + 181_000, t=AT_MS + 180_000))
+    beside.snapshots.want([BAR])
+    await beside.until(beside.snapshots.fetch(), lambda: (2, True) in bars_told(routed))
+    assert bars_told(routed)[-2:] == [(1, True), (2, True)]
+    assert (0, True) not in bars_told(routed)
+
+
+async def test_what_ended_before_anybody_asked_for_bars_is_history(
+    beside: Beside, routed: Routed
+) -> None:
+    """A fresh subscription begins with the bar of now."""
+    routed.router.begin(BAR)
+    beside.snapshots.want([BAR, key(LISTED)])
+    await beside.until(beside.snapshots.fetch(), lambda: bool(beside.asked))
+    assert "klines" not in beside.asked
+
+
+async def test_a_bar_that_ended_in_a_gap_is_not_told_after_a_later_one(
+    beside: Beside, routed: Routed
+) -> None:
+    """Bars that ended are told in their order, or not at all; nor is one told twice."""
+    routed(candle())
+    routed.router.begin(BAR)
+    routed(candle(AT_MS + 120_000, t=AT_MS + 60_000, x=True))
+    beside.snapshots.want([BAR])
+    await beside.until(beside.snapshots.fetch(), lambda: "klines" in beside.asked)
+    assert bars_told(routed) == [(0, False), (1, True)]
+
+
+async def test_missed_bars_of_a_delisted_symbol_hold_up_nobody_elses(
+    beside: Beside, routed: Routed
+) -> None:
+    """They are given up; the others' are told."""
+    gone = StreamKey(Channel.BAR, GONE, Exchange.BINANCE, "1m")
+    routed(candle())
+    routed.router.bars[GONE, "1m"] = routed.router.bars[LISTED, "1m"]
+    routed.router.begin(BAR)
+    beside.snapshots.want([gone, BAR])
+    await beside.until(beside.snapshots.fetch(), lambda: (2, True) in bars_told(routed))
+    assert beside.asked == ["klines", "klines"]
