@@ -177,6 +177,13 @@ class LineWatch:
                 raise answer
             elif same and line.key not in self._doubts:
                 self._judge_one(line, answer)
+        if all(isinstance(answer, FoxtrotError) for answer in asked):
+            self._put_off(silent)  # with all market data lines in use there are no snapshots
+
+    def _put_off(self, silent: list[Line]) -> None:
+        now = asyncio.get_running_loop().time()
+        for line in silent:
+            self._freshness.put_off(line.key, now)
 
     def _judge_one(self, line: Line, snapshot: Snapshot) -> None:
         assert isinstance(line.slot, TickSlot)

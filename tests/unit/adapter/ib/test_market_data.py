@@ -260,6 +260,22 @@ def test_a_quiet_market_is_no_dead_stream() -> None:
     played(play)
 
 
+def test_a_comparison_that_tws_refuses_is_tried_ever_more_rarely() -> None:
+    """With all lines in use it refuses every snapshot: a closed market is no flood of questions."""
+
+    async def play(tws: Tws, session: StreamSession) -> None:
+        await session.subscribe([AAPL])
+        tws.refusals[TICK] = 101
+        await asyncio.sleep(12 * IDLE_S)
+        assert tws.count(TICK, snapshots=True) == 3
+        assert tws.states(AAPL) == []
+        tws.refusals.clear()
+        await asyncio.sleep(12 * IDLE_S)
+        assert tws.states(AAPL) == ["quiet"]
+
+    played(play)
+
+
 def test_a_stream_that_misses_a_move_is_asked_for_again() -> None:
     """A snapshot that shows another market proves that the stream is dead."""
 
