@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from foxtrot.adapter.ib import evidence
-from foxtrot.adapter.ib.account import Holdings
+from foxtrot.adapter.ib.account import Holdings, PositionRow
 from foxtrot.adapter.ib.errors import Effect, effect_of
 from foxtrot.adapter.ib.evidence import Proof
 from foxtrot.adapter.ib.fill_log import FillLog
@@ -80,7 +80,8 @@ class OrderFeed:
         self.counting = False
         """Whether balances are being asked for: the answer tells them, not each of its rows."""
         self.listing = False
-        """Whether that answer will still have the positions of now."""
+        """Whether positions are: what moves after the list was answered is added to it."""
+        self.moves: list[PositionRow] = []
         self.unread = 0
         """Messages that could not be read; a list that is taken meanwhile proves no absence."""
         self._told_unread: set[str] = set()
@@ -248,8 +249,10 @@ class OrderFeed:
 
     def position(self, account: str, contract: RawContract, volume: float, cost: float) -> None:
         """A position."""
-        if not self.listing:
-            self._moved(self.holdings.moved(account, contract, volume, cost))
+        if self.listing:
+            self.moves.append((account, contract, volume, cost))
+            return
+        self._moved(self.holdings.moved(account, contract, volume, cost))
 
     def updatePortfolio(
         self,

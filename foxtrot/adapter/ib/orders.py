@@ -404,6 +404,7 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
 
     async def _positions(self) -> list[PositionRow]:
         rows = await self.client.ask_named("positions", lambda raw: raw.reqPositions())
+        self._feed.moves.clear()
         return cast("list[PositionRow]", rows)
 
     async def _ask_holdings(self) -> None:
@@ -413,8 +414,8 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
         try:
             held = await self._positions()
             if await self._venue.contracts.complete(client, [row[1] for row in held]):
-                held = await self._positions()  # what moved meanwhile was not counted
-            feed.holdings.listed(held)
+                held = await self._positions()  # by the names that are known now
+            feed.holdings.listed([*held, *feed.moves])
             feed.listing = False  # what moves while the values are asked for is told at once
             if self._values_subscribed:  # or TWS may find that there is nothing new to say
                 await client.tell(lambda raw: raw.reqAccountUpdates(False, account))

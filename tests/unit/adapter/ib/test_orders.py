@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from foxtrot.adapter.ib import order_mapping
+from foxtrot.adapter.ib.client import IbClient
 from foxtrot.adapter.ib.contracts import Contracts
 from foxtrot.adapter.ib.sdk import RawOrder
 from foxtrot.errors import ConnectionClosed, VenueUnavailable
@@ -553,6 +554,22 @@ async def test_a_position_that_moves_while_the_worth_is_asked_for_is_told(
             return await ask(name, *args, **options)
 
         monkeypatch.setattr(client, "ask_named", moving)
+        held = await session.balances()
+        assert isinstance(held, Balances)
+        assert [each.volume for each in held.positions] == [5.0]
+
+
+async def test_a_position_that_moves_while_contracts_are_looked_up_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Contracts that IB cannot tell of now cost a deadline, in every round, and bring nothing."""
+    async with desk_of() as desk, desk.session() as session:
+
+        async def in_vain(client: IbClient, pushed: object) -> bool:
+            client.inbox.position(client.account, contract(265598, AAPL), 5.0, 50.0)
+            return False
+
+        monkeypatch.setattr(desk.contracts, "complete", in_vain)
         held = await session.balances()
         assert isinstance(held, Balances)
         assert [each.volume for each in held.positions] == [5.0]
