@@ -230,7 +230,8 @@ class OrderFeed:
         )
         self._say(f"{self._adapter_name}: {slip.orderid or 'an order'}: {words}")
         cancel, new = evidence.of_cancel(code, text), evidence.of_new_order(code, text)
-        if cancel is not None and _answer(self.cancelling, slip.key, cancel):
+        answered = cancel is not None and _answer(self.cancelling, slip.key, cancel)
+        if answered and proof is not Proof.REFUSED:  # that may be of the order all the same
             return
         asked = new is not None and _answer(self.placing, slip.key, new)
         if code in evidence.ID_OF_ANOTHER and not slip.perm_id:

@@ -573,3 +573,18 @@ async def test_a_position_that_moves_while_contracts_are_looked_up_is_told(
         held = await session.balances()
         assert isinstance(held, Balances)
         assert [each.volume for each in held.positions] == [5.0]
+
+
+async def test_a_rejection_that_crosses_a_cancel_is_a_rejection() -> None:
+    """The error may be of the cancel; once TWS shows the order as inactive, it was not."""
+    async with desk_of() as desk, desk.session() as session:
+        await session.place(intent())
+        desk.gateway.faults.inject("request_swallowed", request="cancel")
+        cancelling = asyncio.ensure_future(session.cancel(desk.record_of(intent())))
+        await session.probe()  # the cancel is on its way
+        ((_, number),) = session._feed.cancelling
+        session._feed.error(number, 201, "Order rejected - reason: margin")
+        assert isinstance(await cancelling, Doubtful)
+        session._feed.orderStatus(number, "Inactive", 0, 10, 0, 0, 0, 0, 1, "", 0)
+        await desk.told.until(lambda: OrderState.REJECTED in desk.told.states("fx-1"))
+        assert desk.told.reports[-1].reason == "201: Order rejected - reason: margin"
