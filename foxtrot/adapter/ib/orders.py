@@ -121,6 +121,10 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
             say=port.write_log,
             time_ns=port.clock.time_ns,
         )
+        before = self._venue.holdings.get(client.account)
+        if before is not None:
+            feed.holdings.follow(before)
+        self._venue.holdings[client.account] = feed.holdings
         self._lists_of_now = OrderLists(client, feed)
         client.inbox.trading, client.inbox.on_unreadable = feed, self._on_unreadable
 
@@ -312,8 +316,8 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
     async def find(self, symbol: str, orderid: str, venue_id: str) -> Known[OrderReport] | Unknown:
         """One order, whatever its state: in the lists of open and ended orders, and by its fills.
 
-        That TWS lists it nowhere is proof only for an order of today: it forgets at midnight what
-        has ended. An order in doubt that is older stays so, until somebody cancels it.
+        That TWS lists it nowhere is proof only while it reaches IB, and for an order of today: it
+        forgets at midnight what has ended. An order in doubt that is older stays so, until somebody cancels it.
         """
         if self._feed_of_now is not None and self._feed.is_sending(orderid):
             return Unknown("it is being sent")
@@ -326,6 +330,8 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
         record = self._record(orderid)
         if isinstance(answer, Unknown) or answer.items or record is None:
             return answer
+        if self.client.line_down:  # a TWS started anew knows of no order before it has found IB
+            return Unknown(f"TWS cannot reach IB ({self.client.line_down})")
         if record.state is OrderState.IN_DOUBT and self._is_older_than_lists(record):
             return Unknown("it is of an earlier day, and TWS lists what ended since midnight only")
         return answer

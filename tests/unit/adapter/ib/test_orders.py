@@ -588,3 +588,15 @@ async def test_a_rejection_that_crosses_a_cancel_is_a_rejection() -> None:
         session._feed.orderStatus(number, "Inactive", 0, 10, 0, 0, 0, 0, 1, "", 0)
         await desk.told.until(lambda: OrderState.REJECTED in desk.told.states("fx-1"))
         assert desk.told.reports[-1].reason == "201: Order rejected - reason: margin"
+
+
+async def test_a_tws_without_ib_proves_no_absence() -> None:
+    """One that was started anew has no orders until it has found IB again."""
+    async with desk_of() as desk, desk.session() as session:
+        desk.record_of(intent(), OrderState.IN_DOUBT)
+        desk.gateway.faults.inject("notice", code=1100, body="Connectivity lost")
+        await session.probe()
+        assert isinstance(await session.find(AAPL, "fx-1", ""), Unknown)
+        desk.gateway.faults.inject("notice", code=1102, body="Connectivity restored")
+        await session.probe()
+        assert await session.find(AAPL, "fx-1", "") == Known(())
