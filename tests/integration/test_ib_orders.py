@@ -85,6 +85,24 @@ def test_orders_do_not_mind_that_prices_are_polled(books: IbUnderTest, rig: Trad
     assert "trading" not in {name for name, _ in told}
 
 
+def test_a_position_that_was_closed_while_away_is_told(books: IbUnderTest, rig: TradingRig) -> None:
+    """TWS lists it no more, and shown as held it would be sold a second time."""
+    bought = rig.send(OrderType.MARKET, volume=VOLUME)
+    eventually(lambda: rig.position(AAPL) == VOLUME, "it is held")
+    price = books.crossing_price(AAPL) + 5
+    sold = rig.send(volume=VOLUME, direction=Direction.SHORT, price=price)
+    rig.wait_order(bought, Status.ALLTRADED)
+    rig.wait_order(sold, Status.NOTTRADED)
+    since = len(rig.log)
+    books.stop()
+    rig.wait_trading(ConnectionState.RECONNECTING, since=since)
+    books.start()
+    books.fill(sold)
+    rig.wait_trading(ConnectionState.READY, since=since)
+    rig.wait_order(sold, Status.ALLTRADED)
+    eventually(lambda: rig.position(AAPL) == 0, "it is told as closed")
+
+
 @pytest.mark.parametrize("kind", [OrderType.MARKET, OrderType.STOP, OrderType.STOP_LIMIT])
 def test_every_kind_of_order_reaches_tws(
     books: IbUnderTest, rig: TradingRig, kind: OrderType

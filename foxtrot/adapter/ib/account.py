@@ -57,6 +57,10 @@ class Holdings:
         """What was told before its exchange was known: nothing is held under that name."""
         self._values: dict[tuple[str, str], float] = {}
 
+    def follow(self, before: Holdings) -> None:
+        """Take up the positions that an earlier session told: what closed since is told, too."""
+        self._held, self._misnamed = before._held, before._misnamed
+
     @property
     def has_values(self) -> bool:
         """Whether TWS has told what the account is worth."""

@@ -68,12 +68,14 @@ class IbAdapter(Lookups):
         return examine()
 
     def make_venue(self, setting: Setting, known: Venue | None) -> Venue:
-        """Contracts and marks are kept while it talks to the same TWS."""
+        """Contracts, marks and holdings are kept while it talks to the same TWS."""
         name, settings = self.adapter_name, IbSettings.parse(setting)
         if known is None or known.settings.endpoint != settings.endpoint:
             contracts = Contracts(name, told=self.on_contract)
             return Venue(name, settings, contracts, Marks(), self)
-        return Venue(name, settings, known.contracts, known.marks, self)
+        venue = Venue(name, settings, known.contracts, known.marks, self)
+        venue.holdings = known.holdings
+        return venue
 
     def make_session(self, mode: Mode) -> IbSession:
         """A fresh streaming or polling session."""

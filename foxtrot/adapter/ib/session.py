@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from foxtrot.adapter.ib.account import Holdings
 from foxtrot.adapter.ib.client import IbClient
 from foxtrot.adapter.ib.client_ids import IbClientIdRegistry
 from foxtrot.adapter.ib.contracts import Contracts
@@ -39,6 +40,8 @@ class Venue(BaseVenue[IbSettings, Contracts, Mark]):
         port: BaseAdapter,
     ) -> None:
         super().__init__(name, settings, contracts, marks, port)
+        self.holdings: dict[str, Holdings] = {}
+        """Of each account that was traded, as the last session knew them."""
         self._pool: Pool | None = None
         self._pace: IbPaceManager | None = None
 
