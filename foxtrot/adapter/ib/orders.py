@@ -317,7 +317,8 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
         """One order, whatever its state: in the lists of open and ended orders, and by its fills.
 
         That TWS lists it nowhere is proof only while it reaches IB, and for an order of today: it
-        forgets at midnight what has ended. An order in doubt that is older stays so, until somebody cancels it.
+        forgets at midnight what has ended. An order in doubt that is older stays so, until
+        somebody cancels it.
         """
         if self._feed_of_now is not None and self._feed.is_sending(orderid):
             return Unknown("it is being sent")
