@@ -30,8 +30,10 @@ OK = 200
 CLOCK = -1021
 """The request's time is outside what the venue allows."""
 
-UNKNOWN_ORDER = frozenset({-2011, -2013})
-"""There is no such order, or it is no longer open. Proves nothing when it answers a cancel."""
+_UNKNOWN_SYMBOL = -1121
+UNKNOWN_ORDER = frozenset({-2011, -2013, _UNKNOWN_SYMBOL})
+"""There is no such order, or it is no longer open, or its symbol is not listed any more. Proves
+nothing when it answers a cancel."""
 
 DEFAULT_HOLD_S = 10.0
 """Where the venue says "too many orders" without saying how long: its shortest window."""
@@ -50,7 +52,6 @@ something on the way sent it twice."""
 _TOO_MANY_ORDERS = -1015
 _TOO_MANY = frozenset({-1003, _TOO_MANY_ORDERS})
 _KEYS = frozenset({-1002, -1022, -2014, -2015})
-_UNKNOWN_SYMBOL = -1121
 _BANNED, _LIMITED = 418, 429
 _HALF_REFUSED = 400
 

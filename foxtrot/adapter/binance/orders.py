@@ -292,6 +292,10 @@ class OrderSession(BinanceSession, BaseOrderSession[Venue]):
     async def _find(self, params: Mapping[str, str]) -> tuple[OrderReport, ...]:
         try:
             answer = await self._client.ask_signed("order", params, weight=limits.ORDER_WEIGHT)
+        except UnknownSymbol:
+            if "orderId" in params:  # the venue had it: it ended with the symbol
+                return ()
+            raise
         except VenueError as error:
             if error.code in _NO_SUCH_ORDER:
                 return ()

@@ -162,7 +162,7 @@ def test_a_cancel_is_proved_by_the_order_it_names() -> None:
     assert isinstance(evidence.cancelled(reply(200, other), RECORD), Doubtful)
 
 
-@pytest.mark.parametrize("code", sorted(evidence.UNKNOWN_ORDER))
+@pytest.mark.parametrize("code", [-2011, -2013, -1121])
 def test_an_unknown_order_does_not_prove_a_cancel(code: int) -> None:
     """It may have traded; the venue has to be asked."""
     assert isinstance(evidence.cancelled(refused(code), RECORD), Doubtful)

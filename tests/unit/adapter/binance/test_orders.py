@@ -208,6 +208,14 @@ async def test_a_symbol_that_was_delisted_ends_no_session(
     assert not session._lost.done()
 
 
+async def test_an_order_that_lived_in_a_delisted_symbol_does_not_live_any_more(
+    session: OrderSession, door: Door
+) -> None:
+    """Else it were open here for ever, and could not be cancelled either."""
+    door.answer = lambda path, params: UnknownSymbol("BINANCE", "-1121", "Invalid symbol.")
+    assert await session.find("LUNAUSDT", "fx-1", "7") == Known(())
+
+
 @pytest.mark.parametrize("answer", [{"balances": []}, {}, {"balances": [{"asset": "BTC"}]}])
 async def test_an_account_without_a_balance_is_no_answer(
     session: OrderSession, door: Door, answer: object
