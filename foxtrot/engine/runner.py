@@ -29,7 +29,15 @@ from foxtrot.model.events import (
     EVENT_TIMER,
     Event,
 )
-from foxtrot.model.objects import BarData, OrderData, TradeData, utc
+from foxtrot.model.objects import (
+    BarData,
+    DepthData,
+    MarketTradeData,
+    OrderData,
+    TickData,
+    TradeData,
+    utc,
+)
 from foxtrot.model.requests import CancelRequest, HistoryRequest, OrderRequest, SubscribeRequest
 
 if TYPE_CHECKING:
@@ -213,8 +221,10 @@ class StrategyRunner:
             self.engine.register(type_, handler)
 
     def _on_market(self, method: Callable[[object], None], event: Event) -> None:
-        if self.strategy.inited:
-            self._call(method, event.data)
+        item: TickData | DepthData | MarketTradeData = event.data  # type: ignore[assignment]
+        # Another adapter may have the same symbol, such as that of a testnet.
+        if self.strategy.inited and item.adapter_name == self.adapter_name:
+            self._call(method, item)
 
     def _on_bar(self, method: OnBar, event: Event) -> None:
         bar: BarData = event.data  # type: ignore[assignment]
@@ -222,6 +232,7 @@ class StrategyRunner:
             each.channel is Channel.BAR
             and each.interval is bar.interval
             and each.vt_symbol == bar.vt_symbol
+            and bar.adapter_name == self.adapter_name
             for each in self._wanted
         )
         if wanted and bar.closed and self.strategy.inited:

@@ -1,6 +1,7 @@
 """A strategy's mistake is its own end, and its limits hold before an order leaves it."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from foxtrot.engine import risk
 from foxtrot.engine.main_engine import MainEngine
 from foxtrot.engine.strategy import Strategy
 from foxtrot.errors import ConfigurationError
-from foxtrot.model.constants import Status
+from foxtrot.model.constants import Channel, Exchange, Interval, Status
 from foxtrot.model.events import EVENT_LOG, EVENT_TIMER, Event
 from foxtrot.model.objects import BarData, LogData, OrderData, TickData, TradeData
 from tests.support.events import EventLog
@@ -57,6 +58,31 @@ def failing(where: str, **attributes: object) -> type[Strategy]:
 
     fail.__name__ = where
     return type("Failing", (Trading,), {where: fail, **attributes})
+
+
+def test_a_strategy_gets_the_market_of_its_own_adapter(
+    engine: MainEngine, adapter: TradingAdapter
+) -> None:
+    """A second adapter may have the same symbol at another price, such as that of a testnet."""
+
+    class Minutes(Trading):
+        bars = 0
+
+        def on_init(self) -> None:
+            self.subscribe("A.BINANCE", Channel.BAR)
+
+        def on_bar(self, bar: BarData) -> None:
+            self.bars += 1
+
+    other = engine.add_adapter(TradingAdapter, "TESTNET")
+    strategy = engine.add_strategy(Minutes, "t", ["A.BINANCE"], adapter_name="FAKE")
+    adapter.settle()
+    for each in (other, adapter):
+        each.quote("A.BINANCE", 10)
+        begin = datetime(2026, 1, 5, tzinfo=UTC)
+        each.on_bar(BarData(each.adapter_name, "A", Exchange.BINANCE, begin, Interval.MINUTE))
+        each.settle()
+    assert (strategy.ticks, strategy.bars) == (1, 1)
 
 
 # ------------------------------------------------------------------ failures
