@@ -136,7 +136,7 @@ class BarSlot(Slot):
     `zone` is that of the exchange, by whose days its bars of a day begin.
     """
 
-    __slots__ = ("flowing", "interval", "moving", "rows", "zone")
+    __slots__ = ("interval", "moving", "rows", "zone")
 
     def __init__(
         self,
@@ -150,8 +150,7 @@ class BarSlot(Slot):
         self.interval, self.zone = interval, zone
         self.rows: list[Row] = []
         self.moving: Row | None = None
-        self.flowing = False
 
     def begin(self) -> None:
         """TWS tells the last bars again."""
-        self.rows, self.moving, self.flowing = [], None, False
+        self.rows, self.moving = [], None

@@ -364,7 +364,7 @@ class Assembler:
 
         Where nothing was told before, they are history, not news, but for the newest.
         """
-        rows, slot.rows, slot.flowing = sorted(slot.rows, key=_start), [], True
+        rows, slot.rows = sorted(slot.rows, key=_start), []
         known = slot.mark.moving
         for row in rows[-1:] if known is None else rows:
             if known is None or row.start >= known:
