@@ -164,11 +164,11 @@ class BinanceClient:
         """Wait until the budget allows a request of that weight, and take it off.
 
         Who yields keeps to the share and lets others pass, but not for ever: an account that is
-        polled takes whatever is left.
+        polled takes whatever is left. A sign of life stands in no line: its deadline is short.
         """
         self.held_back += 1  # which is seen if this waits
         try:
-            if not self._yields:
+            if not self._yields or weight <= limits.PING_WEIGHT:
                 await self._hold_back(self._weights.reserve(_now(), weight))
                 return
             async with self._weights.turn:

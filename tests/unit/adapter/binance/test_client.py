@@ -211,6 +211,28 @@ def test_the_account_does_not_stand_behind_market_data() -> None:
     assert run_virtually(asked(), loop) == [0.0] * 10
 
 
+def test_a_sign_of_life_does_not_stand_behind_downloads() -> None:
+    """The venue would be held for dead, and a session of polling neither kept nor begun."""
+    loop = VirtualLoop()
+
+    async def asked() -> float:
+        window, settings = limits.weight_window(), BinanceSettings.parse(SETTING)
+        history, prices = (
+            BinanceClient(settings, StreamConfig(), window, "BINANCE", yields=True)
+            for _ in range(2)
+        )
+        await history.afford(limits.WEIGHT_PER_MINUTE * 4 // 5)
+        download = asyncio.ensure_future(history.afford(limits.KLINES_WEIGHT))
+        await asyncio.sleep(1.0)
+        began = loop.time()
+        await prices.afford(limits.PING_WEIGHT)
+        took_s = loop.time() - began
+        await download
+        return took_s
+
+    assert run_virtually(asked(), loop) == 0.0
+
+
 def test_who_asks_for_much_does_not_stand_behind_who_asks_for_little_for_ever() -> None:
     """Many downloads of history used up whatever was free, and a book was never fetched again."""
     loop = VirtualLoop()
