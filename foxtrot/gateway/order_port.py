@@ -29,7 +29,7 @@ from foxtrot.gateway.desk import OrderDesk
 from foxtrot.gateway.guard import Guard, Market
 from foxtrot.gateway.publisher import Publisher
 from foxtrot.gateway.trading import TradingListener, TradingSession
-from foxtrot.model.constants import Exchange, StreamState
+from foxtrot.model.constants import Exchange, OrderType, StreamState
 from foxtrot.model.objects import NS_PER_S, ContractData, OrderData, TickData
 from foxtrot.model.requests import CancelRequest, OrderRequest
 
@@ -128,7 +128,7 @@ class OrderPort(Publisher, Listener, ABC):
 
         Args:
             orderid: The open order.
-            price: Of the new order; 0 leaves it as it is.
+            price: Of the new order, which is where a stop order stops; 0 leaves it as it is.
             volume: Of the new order; 0 is what is left of the open one. Beware: what the venue
                 fills of the open order until it is replaced is not taken off.
 
@@ -144,6 +144,8 @@ class OrderPort(Publisher, Listener, ABC):
         asked = record.intent.request
         left = float(record.volume - record.traded)
         changed = msgspec.structs.replace(asked, price=price or asked.price, volume=volume or left)
+        if price and asked.type is OrderType.STOP:  # it has no other price
+            changed = msgspec.structs.replace(changed, stop_price=price)
         request = _plain(changed)
         with correlated("order"):
             return f"{self.adapter_name}.{desk.modify(orderid, request)}"

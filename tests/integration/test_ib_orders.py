@@ -13,6 +13,7 @@ from foxtrot.model.events import EVENT_CONNECTION
 from foxtrot.model.health import ConnectionStatus
 from foxtrot.model.objects import NS_PER_S
 from foxtrot.simulator.ib import IbLimits
+from foxtrot.simulator.listings import E8
 from tests.support.ib_venue import IbUnderTest
 from tests.support.rig import eventually
 from tests.support.trading_rig import TradingRig, trading
@@ -121,6 +122,19 @@ def test_every_kind_of_order_reaches_tws(
         rig.wait_order(sold, Status.ALLTRADED)
         eventually(lambda: rig.position(AAPL) == 0, "the position is closed")
     rig.wait_agreed()
+
+
+def test_a_stop_order_is_moved_by_its_price(books: IbUnderTest, rig: TradingRig) -> None:
+    """It has no other than the one that it stops at; the new one seemed moved and was not."""
+    _, ask = books.newest(AAPL)
+    stop, moved = round(ask * 1.1, 2), round(ask * 1.2, 2)
+    orderid = rig.rest(type_=OrderType.STOP, stop_price=stop, volume=VOLUME)
+    new = rig.modify(orderid, price=moved)
+    rig.wait_order(new, Status.NOTTRADED)
+    (held,) = (each for each in books.sim.desk.held() if each.open)
+    assert (held.ref, held.terms.stop_e8) == (new, round(moved * E8))
+    rig.cancel(new)
+    rig.wait_order(new, Status.CANCELLED)
 
 
 def test_a_nightly_restart_loses_no_order_and_no_fill(books: IbUnderTest, rig: TradingRig) -> None:
