@@ -163,15 +163,16 @@ class OrderLists:
         self._bound(past, begin)
         today = self._question(Proto.Trd_GetOrderFillList)
         today.refreshCache = True
-        rows: list[WireFill] = [
-            *(await self._client.ask(Proto.Trd_GetHistoryOrderFillList, past)).orderFillList,
-            *(await self._client.ask(Proto.Trd_GetOrderFillList, today)).orderFillList,
-        ]
+        # Today's first: what is of yesterday by then stands among the past ones.
+        new = (await self._client.ask(Proto.Trd_GetOrderFillList, today)).orderFillList
+        old = (await self._client.ask(Proto.Trd_GetHistoryOrderFillList, past)).orderFillList
+        rows: list[WireFill] = [*old, *new]
         return list({each.trade_id: each for each in self._feed.deals(rows)}.values())
 
     async def _ask_orders(self, begin: str) -> list[WireOrder]:
         await self._compare_clocks()
-        return [*await self._past(begin), *await self._today()]
+        today = await self._today()  # first, as of deals
+        return [*await self._past(begin), *today]
 
     async def _compare_clocks(self) -> None:
         theirs_s = int((await self._client.state()).time)

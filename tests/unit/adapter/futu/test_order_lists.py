@@ -38,6 +38,7 @@ class Opend:
         self.questions: list[Any] = []
         self.lost = False
         self.takes_s = 0.0
+        self.answered: Callable[[], None] = lambda: None
         self.turn = asyncio.Event()
         self.turn.set()
         self.ahead_s = 0
@@ -66,6 +67,7 @@ class Opend:
         if self.lost:
             raise ConnectionClosed(1006)
         rows = self.rows.get(proto, [])
+        self.answered()
         return SimpleNamespace(orderList=rows, orderFillList=rows)
 
     async def state(self) -> Any:
@@ -143,6 +145,18 @@ async def test_a_round_of_questions_for_fills_asks_once_and_a_search_asks_anew()
     await opend.lists.find(None, "fx-1", "")
     await opend.lists.fills(["00700"], 1)
     assert opend.asked[DEALS] == 2
+
+
+async def test_a_deal_of_a_day_that_ends_between_two_questions_is_not_missed() -> None:
+    """It moves from today's list to that of the past: in one of them it has to be seen."""
+    opend = Opend()
+    opend.rows[DEALS] = [deal()]
+
+    def day_ends() -> None:
+        opend.rows = {PAST_DEALS: [deal()]}
+
+    opend.answered = day_ends
+    assert [each.trade_id for each in await opend.lists.fills(["00700"], 1)] == ["FD3"]
 
 
 def test_a_slow_opend_is_asked_once_for_a_round_as_well() -> None:
