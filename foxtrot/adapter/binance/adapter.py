@@ -94,6 +94,7 @@ class BinanceAdapter(VenueAdapter[Venue]):
         client = venue.client()
         try:
             await client.open()
+            await client.set_clock()  # a bar has ended when it has at the venue
             await venue.load_contracts(client)
             return await history.fetch(venue, client, request, progress)
         finally:

@@ -29,7 +29,7 @@ async def fetch(
     span = Span.of(request, venue.port.clock.time_ns())
     start_ms, end_ms = (int(each.timestamp() * 1000) for each in (span.start, span.end))
     source = venue.contracts.source(request.symbol)
-    now_ms = venue.port.clock.time_ns() // mapping.NS_PER_MS
+    now_ms = client.venue_ms(venue.port.clock.time_ns())
     bars: list[BarData] = []
     at_ms = start_ms
     while at_ms <= end_ms:

@@ -23,7 +23,7 @@ MINUTE_MS = 60_000
 START = dt.datetime(2026, 7, 1, tzinfo=dt.UTC)
 START_MS = int(START.timestamp() * 1000)
 NOW_MS = START_MS + 10_000 * MINUTE_MS
-CLIENT = cast(BinanceClient, None)
+CLIENT = cast(BinanceClient, SimpleNamespace(venue_ms=lambda ns: ns // 1_000_000))
 
 Progress = list[tuple[int, int]]
 
@@ -87,6 +87,18 @@ async def test_a_page_is_as_large_as_the_venue_allows() -> None:
         START_MS,
         START_MS + 999 * MINUTE_MS + 1,
     ]
+
+
+async def test_a_bar_that_still_moves_is_not_closed_by_a_clock_that_is_ahead() -> None:
+    """The venue's time tells; half a bar that is called final is traded as a whole one."""
+    archive = Archive(minutes(3))
+    archive.port.clock = ManualClock(time_ns=(START_MS + 3 * MINUTE_MS) * 1_000_000)
+    half_a_minute_ahead = SimpleNamespace(venue_ms=lambda ns: ns // 1_000_000 - 30_000)
+    request = HistoryRequest("BTCUSDT", Exchange.BINANCE, START)
+    bars = await history.fetch(
+        cast(Venue, archive), cast(BinanceClient, half_a_minute_ahead), request, lambda *_: None
+    )
+    assert [bar.closed for bar in bars] == [True, True, False]
 
 
 async def test_both_ends_of_the_span_belong_to_it() -> None:
