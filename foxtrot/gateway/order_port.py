@@ -30,7 +30,7 @@ from foxtrot.gateway.guard import Guard, Market
 from foxtrot.gateway.publisher import Publisher
 from foxtrot.gateway.trading import TradingListener, TradingSession
 from foxtrot.model.constants import Exchange, OrderType, StreamState
-from foxtrot.model.objects import NS_PER_S, ContractData, OrderData, TickData
+from foxtrot.model.objects import NS_PER_S, ContractData, OrderData, PositionData, TickData
 from foxtrot.model.requests import CancelRequest, OrderRequest
 
 log = get_logger("foxtrot.gateway")
@@ -64,6 +64,8 @@ class OrderPort(Publisher, Listener, ABC):
         self.traded: set[str] = set()
         """Symbols that orders were seen of."""
         self._contracts: dict[str, ContractData] = {}
+        self._held: dict[str, PositionData] = {}
+        """Positions of the account that is traded, by their vt_positionid."""
         self._refused_ids = map("local-{}".format, itertools.count(1))
         self._desk: OrderDesk | None = None
         self._desks: dict[str, OrderDesk] = {}
@@ -240,6 +242,11 @@ class OrderPort(Publisher, Listener, ABC):
         self.traded.add(order.symbol)
         super().on_order(order)
 
+    def on_position(self, position: PositionData) -> None:
+        """Push a position."""
+        self._held[position.vt_positionid] = position
+        super().on_position(position)
+
     def on_contract(self, contract: ContractData) -> None:
         """Push a contract."""
         self._contracts[contract.vt_symbol] = contract
@@ -253,12 +260,20 @@ class OrderPort(Publisher, Listener, ABC):
         if self._desk is not None and self._desk is not self._desks.get(account):
             desk, self._desk = self._desk, None
             await desk.stop()
+            self._forget_positions()
         if not account or not self.capabilities.orders:
             return
         if account not in self._desks:
             self._desks[account] = self._open_desk(account)
         self._desk = self._desks[account]
         self._desk.start()
+
+    def _forget_positions(self) -> None:
+        """Tell that nothing is held: positions bear no account, and the next has its own."""
+        held, self._held = self._held, {}
+        for each in held.values():
+            gone = PositionData(each.adapter_name, each.symbol, each.exchange, each.direction)
+            super().on_position(gone)
 
     async def _close_desks(self) -> None:
         for desk in self._desks.values():

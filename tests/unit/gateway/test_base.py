@@ -602,10 +602,11 @@ class Trader(FakeAdapter):
         return ScriptedSession()
 
 
-def wait_trading(log: EventLog, state: S) -> str:
+def wait_trading(log: EventLog, state: S, since: int = 0) -> str:
     """Wait until trading is in a state; why it is."""
     status = log.wait_type(
         EVENT_CONNECTION,
+        since=since,
         where=lambda s: (s.session, s.state) == ("trading", state),  # type: ignore[attr-defined]
     )
     assert isinstance(status, ConnectionStatus)
@@ -632,6 +633,27 @@ def test_after_a_connect_to_another_account_no_order_goes_to_the_one_before(
         order = log.wait_type(EVENT_ORDER)
     assert isinstance(order, OrderData)
     assert order.reason == "local:not_ready: trading is about to start"
+
+
+def test_after_a_connect_to_another_account_the_positions_of_the_one_before_are_not_shown(
+    tmp_path: Path,
+) -> None:
+    """They bear no account, and would be taken for what the new one holds."""
+    with MainEngine(settings={"journal.directory": str(tmp_path)}) as engine:
+        log, adapter = EventLog(engine.event_engine), engine.add_adapter(Trader)
+        adapter.connect({"account": "real"})
+        wait_trading(log, S.READY)
+        held = PositionData("FAKE", "A", Exchange.BINANCE, Direction.NET, 2.0, 1.0, 7.0)
+        adapter.on_position(held)
+        since = len(log)
+        adapter.connect({"account": "real"})
+        wait_trading(log, S.READY, since)
+        assert held in engine.get_all_positions()
+        since = len(log)
+        adapter.connect({"account": "paper"})
+        wait_trading(log, S.READY, since)
+        (shown,) = engine.get_all_positions()
+    assert shown == PositionData("FAKE", "A", Exchange.BINANCE, Direction.NET)
 
 
 def test_a_disk_without_room_to_tidy_the_journal_keeps_nobody_from_trading(
