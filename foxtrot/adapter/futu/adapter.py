@@ -87,7 +87,7 @@ class FutuAdapter(VenueAdapter[Venue]):
             contracts = Contracts(name, told=self.on_contract)
             return Venue(name, settings, contracts, Marks(), self)
         venue = Venue(name, settings, known.contracts, known.marks, self)
-        venue.holdings = known.holdings
+        venue.holdings, venue.paid = known.holdings, known.paid
         return venue
 
     def make_session(self, mode: Mode) -> FutuSession:

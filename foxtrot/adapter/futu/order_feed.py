@@ -43,6 +43,9 @@ log = get_logger("foxtrot.futu.orders")
 T = TypeVar("T")
 Row = TypeVar("Row", WireOrder, WireFill)
 
+Paid = dict[str, tuple[Decimal, Decimal]]
+"""How much of an order was told to have traded, and for how much money, by Futu's name of it."""
+
 MOST = 50_000
 """Orders whose names are kept; what is dropped comes again with the next list."""
 
@@ -63,6 +66,7 @@ class OrderFeed:
         listener: Who is told what happens to the account.
         say: A line for the people who watch.
         time_ns: The wall clock.
+        paid: What was told in paper trading, of sessions before as well.
 
     Attributes:
         unproven: Why OpenD cannot say what became of an order, by its remark.
@@ -79,12 +83,13 @@ class OrderFeed:
         listener: TradingListener,
         say: Callable[[str], None],
         time_ns: Callable[[], int],
+        paid: Paid | None = None,
     ) -> None:
         self._adapter_name, self._account = adapter_name, account
         self._name_of, self._record, self._listener = name_of, record, listener
         self._say, self._time_ns = say, time_ns
         self._remarks: dict[str, str] = {}
-        self._told: dict[str, tuple[Decimal, Decimal]] = {}
+        self._told: Paid = paid if paid is not None else {}
         self._alarmed: dict[tuple[str, int], None] = {}
         self._waiting: dict[str, list[asyncio.Future[OrderReport]]] = {}
         self.unproven: dict[str, str] = {}

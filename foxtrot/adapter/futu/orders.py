@@ -147,6 +147,7 @@ class OrderSession(FutuSession, BaseOrderSession[Venue]):
             listener=self._listener,
             say=venue.port.write_log,
             time_ns=time_ns,
+            paid=venue.paid,
         )
         client = self.client
         lists = OrderLists(venue.name, client, account, feed, time_ns)

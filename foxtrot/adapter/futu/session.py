@@ -13,6 +13,7 @@ from foxtrot.adapter.futu.client import FutuClient
 from foxtrot.adapter.futu.contracts import Contracts
 from foxtrot.adapter.futu.instruments import Instrument
 from foxtrot.adapter.futu.limits import pace_of
+from foxtrot.adapter.futu.order_feed import Paid
 from foxtrot.adapter.futu.overview import Quota
 from foxtrot.adapter.futu.schema import Message, Proto
 from foxtrot.adapter.futu.sdk import load
@@ -40,6 +41,7 @@ class Venue(BaseVenue[FutuSettings, Contracts, Mark]):
         quota: What OpenD said last of its quotas; None while nobody asks it.
         holdings: Of each account that was traded, by its number: what was closed while nobody
             listened is told by the next session.
+        paid: What was told of orders in paper trading, which shows means alone.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Venue(BaseVenue[FutuSettings, Contracts, Mark]):
         super().__init__(name, settings, contracts, marks, port)
         self.quota: Quota | None = None
         self.holdings: dict[int, Holdings] = {}
+        self.paid: Paid = {}
         self._shared: FutuClient | None = None
         self._opening: asyncio.Lock | None = None
         self._heard = 0, -math.inf

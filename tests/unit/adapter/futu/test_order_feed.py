@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from foxtrot.adapter.futu.account import TradedAccount
-from foxtrot.adapter.futu.order_feed import OrderFeed
+from foxtrot.adapter.futu.order_feed import OrderFeed, Paid
 from foxtrot.errors import VenueUnavailable
 from foxtrot.execution.reports import (
     FillReport,
@@ -34,15 +34,21 @@ class Told:
         self.news: list[OrderReport | FillReport] = []
         self.said: list[str] = []
         self.records: dict[str, OrderRecord] = {}
-        account = TradedAccount(ME, int(real), (1,), 1, 1, 1)
+        self.account = TradedAccount(ME, int(real), (1,), 1, 1, 1)
+        self.paid: Paid = {}
+        self.begin()
+
+    def begin(self) -> None:
+        """A new session."""
         self.feed = OrderFeed(
             "FUTU",
-            account,
+            self.account,
             name_of=lambda market, code: (code, Exchange.SEHK),
             record=self.records.get,
             listener=cast("TradingListener", self),
             say=self.said.append,
             time_ns=lambda: NOW_NS,
+            paid=self.paid,
         )
 
     def on_report(self, report: OrderReport) -> None:
@@ -95,6 +101,16 @@ def test_paper_fills_after_a_restart_have_their_own_price() -> None:
     assert told.fills() == []
     told.feed.order(order(orderStatus=11, fillQty=300.0, fillAvgPrice=502.0))
     assert told.fills() == [("FH7-300", 200, 503)]
+
+
+def test_paper_fills_after_a_reconnect_have_their_own_price() -> None:
+    """The mean that OpenD tells holds the part that an earlier session told."""
+    told = Told()
+    told.feed.on_order(ME, order(orderStatus=10, fillQty=100.0, fillAvgPrice=500.0))
+    told.know(OrderState.PARTIALLY_FILLED, traded=100)
+    told.begin()
+    told.feed.order(order(orderStatus=11, fillQty=300.0, fillAvgPrice=502.0))
+    assert told.fills() == [("FH7-100", 100, 500), ("FH7-300", 200, 503)]
 
 
 def test_a_paper_fill_waits_for_its_price() -> None:
