@@ -142,8 +142,12 @@ class PollingSession(BinanceSession):
             self.report(key, StreamState.FAILED, str(error))
 
     async def _depth(self, key: StreamKey) -> None:
-        levels = self._venue.settings.depth_levels
+        levels, heard_ns = self._venue.settings.depth_levels, self._venue.marks.heard_ns(key)
         book = await self._venue.book(self._client, key.symbol, levels)
+        if self._venue.marks.heard_ns(key) > heard_ns:  # by a stream that is back
+            self._counters.received += 1
+            self._counters.stale += 1
+            return
         source = self._source(key)
         if source is None:
             return

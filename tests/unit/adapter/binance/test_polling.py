@@ -229,6 +229,22 @@ async def test_an_answer_that_a_stream_has_overtaken_is_not_told(
     assert mark.tick is None
 
 
+async def test_a_book_that_a_stream_has_overtaken_is_not_told(
+    session: PollingSession, venue: PolledVenue
+) -> None:
+    """As for ticks."""
+
+    async def book(*_: object) -> object:
+        answer = await venue._get("depth")
+        venue.marks.of(DEPTH).heard_ns += 1
+        return answer
+
+    venue.book = book  # type: ignore[method-assign]
+    venue.will_answer("depth", mapping.DepthSnapshot(1, [(100.0, 1.0)], [(101.0, 1.0)]))
+    assert await polled(session, venue, DEPTH) == []
+    assert (session._counters.received, session._counters.stale) == (1, 1)
+
+
 async def test_bad_numbers_are_logged_once_per_episode(
     session: PollingSession, venue: PolledVenue, caplog: pytest.LogCaptureFixture
 ) -> None:
