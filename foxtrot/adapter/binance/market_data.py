@@ -320,14 +320,19 @@ class StreamSession(BinanceSession):
 
     async def _move_streams(self, old: Connection, new: Connection) -> bool:
         """Let `new` carry what `old` does; whichever is not needed any more is closed."""
+        gone: list[FoxtrotError] = []  # a loss of `new` concerns nobody yet
+        new.lost = lambda error, code: gone.append(self._cause(error, code))
         try:
             for some in _chunks(sorted(old.streams), limits.NAMES_PER_MESSAGE):
                 await new.request("SUBSCRIBE", some, self._venue.config.subscribe_timeout_s)
-        except (TimeoutError, SubscriptionRefused) as error:
+            if gone:
+                raise gone[0]
+        except (TimeoutError, FoxtrotError) as error:
             self._say_not_rotated(error)
             self._connections.remove(new)
             await new.retire()
             return False
+        new.lost = self._on_lost
         new.streams = old.streams
         keys = [key for key, where in self._placed.items() if where is old]
         self._placed.update(dict.fromkeys(keys, new))

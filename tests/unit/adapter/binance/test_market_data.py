@@ -67,3 +67,36 @@ async def test_a_connection_that_opens_after_its_time_is_closed() -> None:
     finally:
         await made.close()
         await runner.cleanup()
+
+
+async def test_a_new_connection_that_is_lost_at_once_costs_the_old_one_nothing() -> None:
+    """When a venue sheds load, the first try to move may end on a line that goes as well."""
+    numbers: list[str] = []
+
+    async def stream(request: web.Request) -> web.WebSocketResponse:
+        numbers.append(request.match_info["number"])
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for _ in socket:
+            if len(numbers) > 1:
+                break
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/stream/ws/{number}", stream)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made = session(runner.addresses[0][1])
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            await made.prepare()
+            await made.open()
+            (old,) = made._connections
+            old.streams.add("btcusdt@trade")
+            assert not await made._rotate(old)
+        assert (numbers, made._connections) == (["1", "2"], [old])
+        assert not made._lost.done()
+    finally:
+        await made.close()
+        await runner.cleanup()
