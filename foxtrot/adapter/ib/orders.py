@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import cast
@@ -98,6 +99,7 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
         self._feed_of_now: OrderFeed | None = None
         self._lists_of_now: OrderLists | None = None
         self._values_subscribed = False
+        self._unsure_ns = sys.maxsize
         self.pushes = True
         self.least_poll_s = LEAST_POLL_S
 
@@ -347,8 +349,11 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
         """
 
         async def ask() -> tuple[FillReport, ...]:
+            if self.client.line_down:  # what IB does now, TWS lists when it has found it again
+                self._unsure_ns = min(self._unsure_ns, since_ns)
             await self._lists.executions()
-            return self._feed.fills.since(frozenset(symbols), since_ns + self._lists.ahead_ns)
+            begin_ns = min(since_ns, self._unsure_ns)
+            return self._feed.fills.since(frozenset(symbols), begin_ns + self._lists.ahead_ns)
 
         return await self._known(ask)
 

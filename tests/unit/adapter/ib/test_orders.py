@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from decimal import Decimal
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from foxtrot.errors import ConnectionClosed, VenueUnavailable
 from foxtrot.execution.reports import Known, OrderState, Unknown
 from foxtrot.gateway.trading import Accepted, Balances, Doubtful, NotSent, Refused
 from foxtrot.model.constants import OrderType
+from foxtrot.model.objects import NS_PER_S
 from foxtrot.simulator.ib import SimulatedIb
 from tests.support.ib_answers import contract
 from tests.support.ib_door import WELCOME, Door, Fields, frame, standing
@@ -600,3 +602,20 @@ async def test_a_tws_without_ib_proves_no_absence() -> None:
         desk.gateway.faults.inject("notice", code=1102, body="Connectivity restored")
         await session.probe()
         assert await session.find(AAPL, "fx-1", "") == Known(())
+
+
+async def test_fills_of_the_time_that_tws_was_without_ib_are_asked_for_when_it_is_back() -> None:
+    """It answered all the while, and without them: what it was asked then was not known."""
+    async with desk_of() as desk, desk.session() as session:
+        begun_ns = time.time_ns()
+        desk.gateway.faults.inject("notice", code=1100, body="Connectivity lost")
+        await session.probe()
+        assert await session.fills([AAPL], begun_ns - NS_PER_S) == Known(())
+        desk.gateway.desk.place_by_hand("AAPL", 5, 40.0, client_id=9, order_ref="theirs")
+        desk.gateway.desk.fill("theirs")
+        desk.gateway.faults.inject("notice", code=1102, body="Connectivity restored")
+        await session.probe()
+        session._lists._executed_at = float("-inf")
+        listed = await session.fills([AAPL], begun_ns + 600 * NS_PER_S)
+        assert isinstance(listed, Known)
+        assert [each.volume for each in listed.items] == [5]
