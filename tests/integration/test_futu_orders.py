@@ -88,7 +88,7 @@ def test_a_halt_or_a_cancel_stops_what_still_waits_for_its_turn(
     books: FutuBooks, rig: TradingRig, monkeypatch: pytest.MonkeyPatch, halts: bool
 ) -> None:
     """Futu wants time between two orders; a market order that goes after a halt would fill."""
-    monkeypatch.setattr(limits, "APART_S", {Proto.Trd_PlaceOrder: 0.9})
+    monkeypatch.setattr(limits, "APART_S", {Proto.Trd_PlaceOrder: 0.7})
     first, second = (rig.send(OrderType.MARKET, volume=100.0) for _ in range(2))
     rig.wait_order(first, Status.ALLTRADED)
     rig.adapter.halt("by hand") if halts else rig.cancel(second)
