@@ -242,9 +242,12 @@ class StreamSession(FutuSession):
 
     def _on_servers(self, up: bool) -> None:
         """OpenD has lost Futu's servers of quotes, or has them again: the line to it stands."""
-        if up and self._watch.outage:
-            self._ask_anew.set()
-        elif not up and not self._watch.outage:
+        if up:
+            if self._watch.outage:
+                self._ask_anew.set()
+            return
+        self._ask_anew.clear()  # or what is lost by now would pass for found again
+        if not self._watch.outage:
             error = VenueUnavailable(self._venue.name, "", "OpenD has lost Futu's quote servers")
             self._watch.outage = str(error)
             self._venue.port.on_error(error)

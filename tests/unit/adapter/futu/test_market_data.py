@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from foxtrot.adapter.futu import mapping
 from foxtrot.adapter.futu.market_data import StreamSession
 from foxtrot.adapter.futu.schema import Proto
@@ -297,6 +299,29 @@ def test_a_right_that_changed_is_heeded_at_once() -> None:
         assert (tick.bid_price_1, tick.last_price) == (0.0, 612.0)
         assert opend.states(TENCENT) == ["active"]
         assert opend.states(depth) == ["failed"]
+
+    played(StreamSession, play)
+
+
+@pytest.mark.parametrize("rights", [False, True])
+def test_servers_that_are_lost_before_all_is_asked_for_anew_are_lost(rights: bool) -> None:
+    """A line that flaps, or a right that went with them: streams are not told as live."""
+
+    async def play(opend: Opend, session: StreamSession) -> None:
+        await session.subscribe([TENCENT])
+        await asyncio.sleep(1.0)
+        if rights:
+            opend.rights()
+        else:
+            opend.servers(up=False)
+            await asyncio.sleep(10.0)
+            opend.servers(up=True)
+        opend.servers(up=False)
+        await asyncio.sleep(60.0)
+        assert opend.states(TENCENT)[-1] == "stale"
+        opend.servers(up=True)
+        await asyncio.sleep(1.0)
+        assert opend.states(TENCENT)[-1] == "active"
 
     played(StreamSession, play)
 
