@@ -264,6 +264,8 @@ class StreamSession(FutuSession):
         """
         while True:
             await self._ask_anew.wait()
+            if not self._ask_anew.is_set():
+                continue  # the servers were lost again meanwhile
             self._ask_anew.clear()
             outage, self._watch.outage = self._watch.outage, ""
             refused: dict[StreamKey, FoxtrotError] = {}
