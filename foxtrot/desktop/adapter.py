@@ -106,6 +106,8 @@ class GatewayAdapter(BaseAdapter):
 
     _setting: Mapping[str, object] = {}
     _line: GatewayLine | None = None
+    _booked = ""
+    """The account that the book is of."""
     _holders = 0
     _holding: asyncio.Lock
 
@@ -221,6 +223,8 @@ class GatewayAdapter(BaseAdapter):
     async def _connected(self) -> GatewayLine:
         self.heard = asyncio.Event()  # whoever waits for the one before must not hear of this one
         self.book.give_up_sending()
+        if self._booked != self.account:  # what the one before held and ordered is not this one's
+            self._booked, self.book = self.account, OrderBook()
         line = GatewayLine(self.gateway_class, self.adapter_name, self.event_engine, self._told)
         await line.open(dict(self._setting))
         return line

@@ -214,6 +214,7 @@ class GatewayTradingSession(GatewaySession):
     async def open(self) -> None:
         """Let the gateway connect, and listen to what it tells of the account."""
         await super().open()
+        self._book = self._port.book  # of this account, which is known once the gateway is made
         self._book.listener = self._listener
 
     async def run(self) -> None:

@@ -251,6 +251,22 @@ def test_a_replacement_that_never_left_is_not_in_doubt(
     assert "not attempted" in bench.wait_order(second, Status.REJECTED).reason
 
 
+def test_what_one_account_held_and_ordered_is_not_the_next_ones(bench: Bench) -> None:
+    """It was told once more to whoever connected as another, as if that one held it."""
+    bench.ready()
+    smart, long = constant.Exchange.SMART, constant.Direction.LONG
+    first = bench.send()
+    bench.wait_order(first, Status.NOTTRADED)
+    bench.gateway.on_position(object.PositionData("PLAIN", "AAPL", smart, long, volume=2.0))
+    eventually(lambda: [each.volume for each in bench.engine.get_all_positions()] == [2.0], "held")
+    since = len(bench.log)
+    bench.engine.connect({"server": "TEST"}, "PLAIN")
+    bench.wait_state("trading", S.READY, since)
+    assert [each.volume for each in bench.engine.get_all_positions()] == [0.0]
+    orderids = {order.orderid for order in bench.log.of(EVENT_ORDER)}  # type: ignore[attr-defined]
+    assert orderids == {first.removeprefix("PLAIN.")}
+
+
 def test_a_replacement_does_not_leave_after_a_halt(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
