@@ -7,6 +7,8 @@ import datetime as dt
 import time
 from collections.abc import Sequence
 
+import msgspec
+
 from foxtrot.adapter.ib import history, mapping, pages
 from foxtrot.adapter.ib.instruments import Instrument
 from foxtrot.adapter.ib.purpose import Purpose
@@ -31,6 +33,9 @@ BARS_EVERY_S = 60.0
 
 _AFTER_ERROR_S = 5.0
 _BARS_BACK, _LEAST_BACK = 5, dt.timedelta(seconds=2 * BARS_EVERY_S)
+_SETTLED = dt.timedelta(seconds=5)
+"""How long a bar has been over before it counts as such: our clock may be ahead of TWS's."""
+
 POLLED = frozenset({Channel.TICK, Channel.BAR})
 """TWS gives books and prints as streams alone."""
 
@@ -135,6 +140,8 @@ class PollingSession(IbSession):
         start = now - max(_BARS_BACK * pages.LENGTHS[interval], _LEAST_BACK)
         request = HistoryRequest(key.symbol, key.exchange, start, interval=interval)
         bars = await history.fetch(self._venue, self.client, request, unwatched)
+        if bars and pages.bar_end(bars[-1].datetime, interval, instrument.zone) > now - _SETTLED:
+            bars[-1] = msgspec.structs.replace(bars[-1], closed=False)  # none follows that says so
         self._counters.received += 1
         if key not in self._keys:
             self._counters.ignored += 1

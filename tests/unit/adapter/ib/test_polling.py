@@ -14,6 +14,7 @@ from foxtrot.gateway.counters import FeedCounters
 from foxtrot.model.constants import Channel, Exchange
 from foxtrot.model.objects import BarData
 from foxtrot.model.requests import HistoryRequest
+from tests.support.clock import ManualClock
 from tests.support.ib_feed import AT_S
 from tests.support.ib_lines import CONFIG, TICK, Tws, key
 from tests.support.virtual_time import VirtualLoop, run_virtually
@@ -150,3 +151,29 @@ def test_a_polled_bar_is_told_closed_once(monkeypatch: pytest.MonkeyPatch) -> No
         assert [(bar.datetime.timestamp(), bar.closed) for bar in told] == [(AT_S, True)]
 
     assert played(play).received == 4
+
+
+def test_a_polled_bar_that_has_just_ended_is_told_closed_when_it_is_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By a clock that is ahead of TWS's half a bar had ended, and the rest was never told."""
+    volumes = [5.0, 7.0]
+    clock: list[ManualClock] = []
+
+    async def fetch(_venue: object, _client: object, wanted: HistoryRequest, _: object) -> object:
+        begin = polling.dt.datetime.fromtimestamp(AT_S + 28, polling.dt.UTC)
+        clock[0].advance(BARS_EVERY_S)
+        return [
+            BarData("IB", wanted.symbol, Exchange.SMART, begin, wanted.interval, volumes.pop(0))
+        ]
+
+    monkeypatch.setattr(history, "fetch", fetch)
+
+    async def play(tws: Tws, session: PollingSession) -> None:
+        clock.append(tws.port.clock)
+        await session.subscribe([key(channel=Channel.BAR)])
+        await asyncio.sleep(1.5 * BARS_EVERY_S)
+        told = [event.data for event in tws.events if isinstance(event.data, BarData)]
+        assert [(bar.volume, bar.closed) for bar in told] == [(5.0, False), (7.0, True)]
+
+    played(play)
