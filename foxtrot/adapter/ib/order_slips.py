@@ -27,7 +27,7 @@ from foxtrot.gateway.trading import Accepted, Answer, Doubtful, NotSent
 MOST = 50_000
 """Slips that are kept; what is open and dropped comes again with the next list."""
 
-_TAKEN = frozenset({"PreSubmitted", "Submitted"})
+_TAKEN = frozenset({"PreSubmitted", "Submitted", "PendingCancel"})
 ENDED = CANCELLED | {"Filled"}
 
 OrderKey = tuple[int, int]

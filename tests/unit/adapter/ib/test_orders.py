@@ -592,6 +592,22 @@ async def test_a_rejection_that_crosses_a_cancel_is_a_rejection() -> None:
         assert desk.told.reports[-1].reason == "201: Order rejected - reason: margin"
 
 
+async def test_an_order_whose_first_cancel_was_refused_is_cancelled_by_the_second() -> None:
+    """An API that was read-only for a while refuses cancels: the order itself was never refused."""
+    async with desk_of() as desk, desk.session() as session:
+        await session.place(intent())
+        desk.gateway.faults.inject("request_swallowed", request="cancel")
+        cancelling = asyncio.ensure_future(session.cancel(desk.record_of(intent())))
+        await session.probe()  # the cancel is on its way
+        ((_, number),) = session._feed.cancelling
+        session._feed.error(number, 321, "The API interface is currently in Read-Only mode.")
+        assert isinstance(await cancelling, Doubtful)
+        for status in ("PendingCancel", "Cancelled"):
+            session._feed.orderStatus(number, status, 0, 10, 0, 0, 0, 0, 1, "", 0)
+        await desk.told.until(lambda: desk.told.reports[-1].state is OrderState.CANCELED)
+        assert OrderState.REJECTED not in desk.told.states("fx-1")
+
+
 async def test_a_tws_without_ib_proves_no_absence() -> None:
     """One that was started anew has no orders until it has found IB again."""
     async with desk_of() as desk, desk.session() as session:
