@@ -68,13 +68,13 @@ class IbAdapter(Lookups):
         return examine()
 
     def make_venue(self, setting: Setting, known: Venue | None) -> Venue:
-        """Contracts, marks and holdings are kept while it talks to the same TWS."""
+        """What was learnt is kept while it talks to the same TWS."""
         name, settings = self.adapter_name, IbSettings.parse(setting)
         if known is None or known.settings.endpoint != settings.endpoint:
             contracts = Contracts(name, told=self.on_contract)
             return Venue(name, settings, contracts, Marks(), self)
         venue = Venue(name, settings, known.contracts, known.marks, self)
-        venue.holdings = known.holdings
+        venue.holdings, venue.unsure_ns = known.holdings, known.unsure_ns
         return venue
 
     def make_session(self, mode: Mode) -> IbSession:

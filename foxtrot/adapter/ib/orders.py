@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import cast
@@ -99,7 +98,6 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
         self._feed_of_now: OrderFeed | None = None
         self._lists_of_now: OrderLists | None = None
         self._values_subscribed = False
-        self._unsure_ns = sys.maxsize
         self.pushes = True
         self.least_poll_s = LEAST_POLL_S
 
@@ -349,10 +347,11 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
         """
 
         async def ask() -> tuple[FillReport, ...]:
+            unsure_ns, account = self._venue.unsure_ns, self.client.account
+            begin_ns = min(since_ns, unsure_ns.get(account, since_ns))
             if self.client.line_down:  # what IB does now, TWS lists when it has found it again
-                self._unsure_ns = min(self._unsure_ns, since_ns)
+                unsure_ns[account] = begin_ns
             await self._lists.executions()
-            begin_ns = min(since_ns, self._unsure_ns)
             return self._feed.fills.since(frozenset(symbols), begin_ns + self._lists.ahead_ns)
 
         return await self._known(ask)

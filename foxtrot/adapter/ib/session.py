@@ -42,6 +42,8 @@ class Venue(BaseVenue[IbSettings, Contracts, Mark]):
         super().__init__(name, settings, contracts, marks, port)
         self.holdings: dict[str, Holdings] = {}
         """Of each account that was traded, as the last session knew them."""
+        self.unsure_ns: dict[str, int] = {}
+        """Since when fills of an account may not be known, as TWS was without IB."""
         self._pool: Pool | None = None
         self._pace: IbPaceManager | None = None
 

@@ -635,3 +635,20 @@ async def test_fills_of_the_time_that_tws_was_without_ib_are_asked_for_when_it_i
         listed = await session.fills([AAPL], begun_ns + 600 * NS_PER_S)
         assert isinstance(listed, Known)
         assert [each.volume for each in listed.items] == [5]
+
+
+async def test_what_tws_could_not_know_without_ib_is_asked_for_by_the_next_session() -> None:
+    """A TWS that restarts after such a time takes the session with it, and not what is unknown."""
+    async with desk_of() as desk:
+        begun_ns = time.time_ns()
+        async with desk.session() as session:
+            desk.gateway.faults.inject("notice", code=1100, body="Connectivity lost")
+            await session.probe()
+            assert await session.fills([AAPL], begun_ns - NS_PER_S) == Known(())
+        desk.gateway.desk.place_by_hand("AAPL", 5, 40.0, client_id=9, order_ref="theirs")
+        desk.gateway.desk.fill("theirs")
+        async with desk.session() as fresh:
+            fresh._venue = session._venue
+            listed = await fresh.fills([AAPL], begun_ns + 600 * NS_PER_S)
+            assert isinstance(listed, Known)
+            assert [each.volume for each in listed.items] == [5]
