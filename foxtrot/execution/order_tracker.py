@@ -138,6 +138,10 @@ class OrderTracker:
         """It certainly did not leave: rejected, with a reason that begins `local:not_sent:`."""
         return self._move(orderid, UNANSWERED, S.REJECTED, NOT_SENT + reason, now_ns)
 
+    def withdrawn(self, orderid: str, reason: str, now_ns: int) -> Changes:
+        """It certainly did not leave, as it was cancelled before: what was asked for was done."""
+        return self._move(orderid, UNANSWERED, S.CANCELED, NOT_SENT + reason, now_ns)
+
     def doubted(self, orderid: str, reason: str, now_ns: int) -> Changes:
         """No answer, or none that proves anything; nothing if the venue was heard about it."""
         return self._move(orderid, {S.INTENT, S.SENT}, S.IN_DOUBT, reason, now_ns)

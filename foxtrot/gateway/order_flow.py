@@ -290,7 +290,9 @@ class OrderFlow:
         """The session to send by; without one, or when halted, the order ends here."""
         session, halted = self._trading.session, self._guard.halted
         if halted or session is None:
-            self._not_sent(intent, f"halted: {halted}" if halted else "trading is not ready")
+            self._not_sent(
+                intent.orderid, f"halted: {halted}" if halted else "trading is not ready"
+            )
             return None
         return session
 
@@ -298,14 +300,16 @@ class OrderFlow:
         wanted = intent.orderid not in self._doomed  # a cancel before this goes after the order
         refusal = await self._judge_late(session, intent)
         if refusal:
-            self._not_sent(intent, refusal)
+            self._not_sent(intent.orderid, refusal)
             return
         if not await self._turn():
-            self._not_sent(intent, f"{PLACES_AT_ONCE} orders before it are still unanswered")
+            self._not_sent(
+                intent.orderid, f"{PLACES_AT_ONCE} orders before it are still unanswered"
+            )
             return
         try:
             if wanted and intent.orderid in self._doomed:
-                self._not_sent(intent, CANCELLED_BEFORE)
+                self._not_sent(intent.orderid, CANCELLED_BEFORE)
                 return
             await self._place_now(intent)
         finally:
@@ -329,11 +333,11 @@ class OrderFlow:
     async def _replace(self, session: TradingSession, orderid: str, intent: OrderIntent) -> None:
         refusal = await self._judge_late(session, intent)
         if refusal:
-            self._not_sent(intent, refusal)
+            self._not_sent(intent.orderid, refusal)
             return
         record = self._tracker.record(orderid)
         if record is None or record.state not in _CANCELLABLE or orderid in self._replacing:
-            self._not_sent(intent, f"{orderid} is not open, so it cannot be modified")
+            self._not_sent(intent.orderid, f"{orderid} is not open, so it cannot be modified")
             return
         self._replacing.add(orderid)
         try:
@@ -388,8 +392,11 @@ class OrderFlow:
         except TimeoutError:
             return Unknown(f"no answer within {timeout_s:g} s")
 
-    def _not_sent(self, intent: OrderIntent, reason: str) -> None:
-        self.apply(self._tracker.not_sent(intent.orderid, reason, self._now_ns))
+    def _not_sent(self, orderid: str, reason: str) -> None:
+        ended = self._tracker.not_sent
+        if reason == CANCELLED_BEFORE:
+            ended = self._tracker.withdrawn
+        self.apply(ended(orderid, reason, self._now_ns))
 
     async def _within(
         self, verb: Coroutine[object, object, Answer | tuple[Answer, Answer]]
@@ -416,7 +423,7 @@ class OrderFlow:
                 self._hold(hold_s, reason)
                 self.apply(self._tracker.refused(orderid, reason, self._now_ns))
             case NotSent(reason):
-                self.apply(self._tracker.not_sent(orderid, reason, self._now_ns))
+                self._not_sent(orderid, reason)
             case Doubtful(reason, hold_s):
                 self._hold(hold_s, reason)
                 self.apply(self._tracker.doubted(orderid, reason, self._now_ns))

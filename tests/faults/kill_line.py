@@ -13,6 +13,7 @@ from collections import Counter
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from foxtrot.execution.order_tracker import NOT_SENT
 from foxtrot.execution.reports import OrderState
 from foxtrot.model.constants import Status
 from tests.faults.kill_child import TRADED, Errand
@@ -153,7 +154,8 @@ class LineKill:
         names = {each.orderid for each in house.held()}
         for name, record in records.items():
             lost = name.startswith("fx") and name not in names
-            if lost and record.state is not OrderState.REJECTED:
+            never_left = record.reason.startswith(NOT_SENT)
+            if lost and record.state is not OrderState.REJECTED and not never_left:
                 found.append(f"{name} is {record.state}, unknown there")
         written = Counter(fill.trade_id for fill in fills)
         if written != Counter(each.trade_id for each in house.traded()):

@@ -26,6 +26,7 @@ import msgspec
 
 from foxtrot.errors import FoxtrotError
 from foxtrot.execution import journal_file, journal_rows
+from foxtrot.execution.order_tracker import NOT_SENT
 from foxtrot.execution.reports import FillReport, OrderRecord, OrderState
 from foxtrot.model.constants import ACTIVE_STATUSES, ConnectionState, Status
 from foxtrot.model.events import (
@@ -361,7 +362,8 @@ class KillPlay:
         for fill in (written - there).keys() | (there - written).keys():
             yield f"I1: {fill} is {written[fill]} times in the journal, {there[fill]} there"
         for name, record in left.items():
-            if record.state is not OrderState.REJECTED:
+            never_left = record.reason.startswith(NOT_SENT)
+            if record.state is not OrderState.REJECTED and not never_left:
                 yield f"I4: {name} is {record.state.name} in the journal, unknown there"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from foxtrot.execution.order_tracker import NOT_SENT
 from foxtrot.execution.reports import TERMINAL, ZERO, FillReport, OrderRecord, OrderState
 from foxtrot.model.constants import ConnectionState, Status
 from tests.faults.order_life import Key, Life
@@ -74,7 +75,8 @@ def _orders(venue: TradingVenue, life: Life) -> Iterator[str]:
             yield f"{record.orderid}: its fills make {sums[record.orderid]}, not {order.traded}"
         yield from _told(life, record)
     for orderid, record in records.items():
-        if orderid not in there and (record.state is not OrderState.REJECTED or record.traded):
+        never_left = record.state is OrderState.REJECTED or record.reason.startswith(NOT_SENT)
+        if orderid not in there and (not never_left or record.traded):
             yield f"{orderid} is {record.state.value}, and unknown to the venue"
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from foxtrot.execution.order_tracker import NOT_SENT
 from foxtrot.model.constants import ACTIVE_STATUSES, Direction, Status
 from foxtrot.model.objects import AccountData, OrderData, PositionData, TradeData
 from foxtrot.simulator.accounts import Account, Fill, Order, Side, State
@@ -157,7 +158,8 @@ def _orders(
             continue
         yield from _differences(shown, order, sums[name])
     for name, shown in last.items():
-        if shown.status is not Status.REJECTED or shown.traded:
+        never_left = shown.status is Status.REJECTED or shown.reason.startswith(NOT_SENT)
+        if shown.traded or not never_left:
             yield f"I4: {name} is {shown.status.name} here, unknown there"
 
 

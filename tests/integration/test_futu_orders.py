@@ -93,7 +93,8 @@ def test_a_halt_or_a_cancel_stops_what_still_waits_for_its_turn(
     rig.wait_order(first, Status.ALLTRADED)
     rig.adapter.halt("by hand") if halts else rig.cancel(second)
     reason = "halted: by hand" if halts else "cancelled before it was sent"
-    assert rig.refused(second) == f"local:not_sent: {reason}"
+    ended = rig.wait_order(second, Status.REJECTED if halts else Status.CANCELLED)
+    assert ended.reason == f"local:not_sent: {reason}"
     assert books.received() == {first: 1}
     rig.wait_agreed()
 

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from foxtrot import MainEngine
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.core.settings import Settings
+from foxtrot.execution.order_tracker import NOT_SENT
 from foxtrot.model.constants import ConnectionState, Direction, OrderType, Status
 from foxtrot.model.events import EVENT_ACCOUNT, EVENT_LOG, EVENT_ORDER, EVENT_POSITION, EVENT_TRADE
 from foxtrot.model.health import TradingHealth
@@ -229,7 +230,7 @@ class TradingRig(Rig):
     def _check_end(self, order: OrderData) -> None:
         held = [h for h in self.venue.held() if _name(h) == order.orderid]
         if not held:
-            assert order.status is Status.REJECTED, order
+            assert order.status is Status.REJECTED or order.reason.startswith(NOT_SENT), order
             return
         assert order.traded == held[-1].traded * self.venue.unit, order
         assert order.is_active() is held[-1].open, order

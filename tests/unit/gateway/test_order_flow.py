@@ -306,6 +306,7 @@ def test_an_order_that_is_cancelled_while_its_price_is_asked_for_is_not_sent(
         asked.set()
         await settled()
         assert floor.reason() == "local:not_sent: cancelled before it was sent"
+        assert floor.state() is S.CANCELED
         assert ("place", "fx-1") not in floor.session.calls
         assert floor.flow.doomed == 0
 
