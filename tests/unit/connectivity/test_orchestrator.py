@@ -102,9 +102,10 @@ def test_a_stream_that_a_session_gives_up_is_asked_for_again_later(rig: Rig) -> 
     """Its failure is told once, and only it is asked for again."""
     rig.start("A", "B")
     rig.wait_state(S.READY)
-    since = len(rig.told.statuses)
+    asked = len(rig.venue.calls_of("subscribe"))
     rig.call(lambda: rig.venue.newest.report(tick("A"), StreamState.FAILED, "stands still"))
-    rig.wait_state(S.READY, since=since)
+    eventually(lambda: len(rig.venue.calls_of("subscribe")) > asked, "it is asked for again")
+    rig.wait_state(S.READY)
     assert [type(error) for error in rig.told.errors.items] == [StreamingError]
     assert rig.venue.calls_of("subscribe")[-1].keys == (tick("A"),)
     assert len(rig.venue.sessions) == 1
