@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from foxtrot.errors import VenueError
+from foxtrot.errors import VenueError, VenueUnavailable
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -20,8 +20,10 @@ REFUSAL_KEPT_S = 5.0
 class Answers(Generic[K, V]):
     """What a venue answered, by question; the oldest goes when there are `most`.
 
-    A refusal of the venue is shared, too. What says nothing of the question is not: when the one
-    who asks is cancelled, or his connection is lost, the next asks anew, on his own connection.
+    A refusal of the venue is kept, too. Its silence is shared with those who wait, so that they
+    need not wait one after the other, but is not kept: it is that of a connection, and the next may
+    answer. What says nothing at all is not even shared: when the one who asks is cancelled, or his
+    connection is lost, the next asks anew, on his own connection.
 
     Thread safety: the loop thread owns it.
     """
@@ -29,19 +31,21 @@ class Answers(Generic[K, V]):
     def __init__(self, most: int, kept_s: float = math.inf) -> None:
         self._most, self._kept_s = most, kept_s
         self._kept: OrderedDict[K, tuple[V | VenueError, float]] = OrderedDict()
-        self._asking: dict[K, asyncio.Future[None]] = {}
+        self._asking: dict[K, asyncio.Future[VenueUnavailable | None]] = {}
 
     async def ask(self, key: K, question: Callable[[], Awaitable[V]]) -> V:
         """The kept answer, or the one that `question` brings.
 
         Raises:
             VenueError: The venue refuses, or did so less than `REFUSAL_KEPT_S` ago.
+            VenueUnavailable: It does not answer.
         """
         while (kept := self._look(key)) is None:
             asking = self._asking.get(key)
             if asking is None:
                 return await self._lead(key, question)
-            await asyncio.shield(asking)
+            if silence := await asyncio.shield(asking):
+                raise silence.with_traceback(None)
         answer = kept[0]
         if isinstance(answer, VenueError):
             raise answer.with_traceback(None)
@@ -49,8 +53,12 @@ class Answers(Generic[K, V]):
 
     async def _lead(self, key: K, question: Callable[[], Awaitable[V]]) -> V:
         done = self._asking[key] = asyncio.get_running_loop().create_future()
+        silence = None
         try:
             answer = await question()
+        except VenueUnavailable as unanswered:
+            silence = unanswered
+            raise
         except VenueError as refusal:
             self._keep(key, refusal, REFUSAL_KEPT_S)
             raise
@@ -59,7 +67,7 @@ class Answers(Generic[K, V]):
             return answer
         finally:
             del self._asking[key]
-            done.set_result(None)
+            done.set_result(silence)
 
     def _look(self, key: K) -> tuple[V | VenueError, float] | None:
         kept = self._kept.get(key)
