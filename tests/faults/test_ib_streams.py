@@ -226,6 +226,30 @@ def test_a_stream_that_dies_in_silence_is_found(house: House, rig: TradingRig) -
     healed(rig)
 
 
+@pytest.mark.parametrize(
+    ("channel", "name"),
+    [(Channel.DEPTH, "depth"), (Channel.TRADE, "tick_by_tick"), (Channel.BAR, "history")],
+)
+def test_a_book_prints_or_bars_that_die_in_silence_are_found(
+    house: House, rig: TradingRig, channel: Channel, name: str
+) -> None:
+    """F21: its ticks move and one of these stands still: it is told, and that one is renewed."""
+    since, asked = len(rig.log), len(house.asked())
+    house.faults.inject("drop_stream", symbol="MSFT", channel=name, count=0)
+
+    def found() -> bool:
+        house.trade(MSFT)
+        return any(told.channel is channel for told in rig.streams(StreamState.STALE, since))
+
+    eventually(found, "it is told as stale")
+    house.faults.clear("drop_stream")
+    assert {each.symbol for each in rig.streams(StreamState.STALE, since)} == {MSFT}
+    eventually(lambda: len(house.asked()) > asked, "it is asked for again")
+    assert {(key.symbol, key.channel) for key in house.asked()[asked:]} == {(MSFT, channel)}
+    assert kept(rig)
+    healed(rig)
+
+
 def test_a_feed_that_died_in_silence(house: House, rig: TradingRig) -> None:
     """F20: no ticks come though the market moves: every stream of them is found stale."""
     since = len(rig.log)

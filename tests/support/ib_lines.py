@@ -51,6 +51,7 @@ class Tws:
     Attributes:
         asked: Every message that came, as its fields.
         bid: What the market looks like; a stream tells it when it begins, a snapshot always.
+        last: What was traded last; nothing if 0.
         silent: Streams begin without a word, and nothing is refused.
         refusals: By message id: the code that refuses it.
     """
@@ -58,6 +59,7 @@ class Tws:
     def __init__(self, config: StreamConfig = CONFIG) -> None:
         self.asked: list[list[str]] = []
         self.bid = 10.0
+        self.last = 0.0
         self.silent = False
         self.refusals: dict[str, int] = {}
         self.events: list[Event] = []
@@ -199,9 +201,10 @@ class Tws:
     def market(self, number: int) -> tuple[bytes, ...]:
         """What it looks like now."""
         bid, ask = self.bid, self.bid + 1
+        traded = (price(4, self.last, 3, number),) if self.last else ()
         return (
             price(1, bid, 5, number), size(0, 5, number), price(2, ask, 7, number),
-            size(3, 7, number),
+            size(3, 7, number), *traded,
         )  # fmt: skip
 
 

@@ -20,10 +20,12 @@ from foxtrot.adapter.ib.slots import (
     BarSlot,
     DepthSlot,
     Mark,
+    Quoted,
     Slot,
     TickSlot,
     TradeSlot,
 )
+from foxtrot.adapter.ib.snapshots import Snapshot
 from foxtrot.model.constants import Channel, Exchange, Interval, Lane
 from foxtrot.model.health import StreamKey
 
@@ -54,7 +56,8 @@ _FIRST_BARS = 10
 class Line:
     """A stream of one session; `request_id` is 0 as long as TWS was not asked for it.
 
-    `awaited` as long as whoever wants it waits for the outcome of asking.
+    `awaited` as long as whoever wants it waits for the outcome of asking. `seen` is when it
+    was heard last before a silence, and what its market looked like then.
     """
 
     key: StreamKey
@@ -64,6 +67,7 @@ class Line:
     asking: asyncio.Task[None] | None = None
     awaited: bool = True
     strikes: int = 0
+    seen: tuple[int, Snapshot] | None = None
 
     @property
     def _smart(self) -> bool:
@@ -73,6 +77,17 @@ class Line:
     def _real_time(self) -> bool:
         """Bars of five seconds have a request of their own; the others are kept up to date."""
         return self.key.detail == Interval.SECOND_5.value
+
+    def tells_of(self, market: Quoted) -> tuple[float, ...]:
+        """What of a market cannot change without a word of it.
+
+        Sizes at the best prices can: who has no right to the books of all exchanges sees few rows.
+        """
+        bid, _, ask, _, last, last_volume = market
+        of_mid_points = mapping.what_to_show(self.instrument.data.product) == mapping.MID_POINTS
+        if isinstance(self.slot, DepthSlot) or (isinstance(self.slot, BarSlot) and of_mid_points):
+            return bid, ask
+        return last, last_volume
 
     def pace(self, pace: IbPaceManager) -> AbstractAsyncContextManager[None]:
         """Held while it is asked for: bars have a pace of their own."""

@@ -55,6 +55,9 @@ FUTURES_OPEN_INTEREST = "588"
 _BELOW_ZERO = frozenset({Product.FUTURES, Product.SPREAD, Product.OPTION})
 """Energy futures, their options and combinations of legs have had prices below zero."""
 
+MID_POINTS = "MIDPOINT"
+"""What bars are made of where no prints are told."""
+
 _QUOTED_ONLY = frozenset({Product.FOREX, Product.CFD})
 _NO_PRICE = (-1.0, 0.0)
 
@@ -93,7 +96,7 @@ def lowest_price(product: Product) -> float:
 
 def what_to_show(product: Product) -> str:
     """What bars of such a contract are made of: where no prints are told, of the mid-points."""
-    return "MIDPOINT" if product in _QUOTED_ONLY else "TRADES"
+    return MID_POINTS if product in _QUOTED_ONLY else "TRADES"
 
 
 def generic_ticks(product: Product) -> str:

@@ -12,7 +12,7 @@ from foxtrot.adapter.ib.lines import PRINTS_AGAIN_S, Line, make_slot, over_limit
 from foxtrot.adapter.ib.purpose import Purpose
 from foxtrot.adapter.ib.session import IbSession, Venue
 from foxtrot.adapter.ib.sink import MarketSink
-from foxtrot.adapter.ib.slots import DEPTH_ROWS, DepthSlot
+from foxtrot.adapter.ib.slots import DEPTH_ROWS, DepthSlot, TickSlot
 from foxtrot.adapter.ib.snapshots import Snapshot, ask_snapshot
 from foxtrot.adapter.ib.ticks import Assembler
 from foxtrot.adapter.ib.watch import LineWatch
@@ -275,6 +275,11 @@ class StreamSession(IbSession):
         self.report(line.key, StreamState.FAILED, str(error))
 
     async def _snapshot(self, line: Line) -> Snapshot:
+        """What a market looks like; by the ticks of it, where those are streamed and watched."""
+        key = StreamKey(Channel.TICK, line.key.symbol, line.key.exchange)
+        ticks = self._lines.get(key, line).slot
+        if isinstance(ticks, TickSlot) and ticks is not line.slot:
+            return Snapshot.told(ticks.quoted(), ticks.lowest)
         rows = await ask_snapshot(self.client, line.instrument)
         return Snapshot(rows, line.slot.lowest)
 

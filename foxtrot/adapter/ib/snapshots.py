@@ -12,6 +12,9 @@ from foxtrot.adapter.ib.sdk import RawClient
 from foxtrot.adapter.ib.slots import Quoted
 from foxtrot.model.objects import NO_STATISTICS, NS_PER_S, DayStatistics, Source, TickData
 
+_KINDS = (1, 2, 4)
+"""The types of a bid, an ask and a last price, as `Quoted` has them."""
+
 ANSWER_S = 12.0
 """A snapshot ends after 11 s at the latest. Source: TWS API documents, "Market Data: Snapshots"."""
 
@@ -53,6 +56,13 @@ class Snapshot:
         self._day = [0.0] * len(NO_STATISTICS.__struct_fields__)
         for row in rows:
             self._take(row)
+
+    @classmethod
+    def told(cls, quoted: Quoted, lowest: float) -> Snapshot:
+        """That which a stream told; a price that it has not told yet is none of it."""
+        prices, sizes = quoted[::2], quoted[1::2]
+        rows = zip(_KINDS, prices, sizes, strict=True)
+        return cls([row for row in rows if row[1]], lowest)
 
     def __bool__(self) -> bool:
         """Whether it says anything of the market."""

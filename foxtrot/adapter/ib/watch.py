@@ -2,7 +2,8 @@
 
 TWS says when it has lost IB, or a data centre, and when it has found it again; it does not say
 which streams live on. Nor does a stream that died in silence say so: a snapshot tells it from a
-quiet market.
+quiet market. Ticks are compared with what they said last; of prints, books and bars, the market
+must not have moved since the first snapshot of their silence.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from foxtrot.adapter.ib.lines import Line
-from foxtrot.adapter.ib.slots import TickSlot
+from foxtrot.adapter.ib.slots import Quoted, TickSlot
 from foxtrot.adapter.ib.snapshots import Snapshot
 from foxtrot.connectivity.config import StreamConfig
 from foxtrot.connectivity.diagnostics import labels
@@ -26,6 +27,13 @@ from foxtrot.model.health import StreamKey
 log = get_logger("foxtrot.ib.watch")
 
 Report: TypeAlias = Callable[[StreamKey, StreamState, str], None]
+
+_MOST_AT_ONCE = 10
+"""Of books, prints and bars compared at once: each may take a market data line meanwhile."""
+
+_PROOF = {Channel.TICK: 1}
+_LATE_PROOF = 2
+"""How often in a row the market has to be found elsewhere: bars follow it by some seconds."""
 
 
 @dataclass(slots=True)
@@ -93,6 +101,7 @@ class LineWatch:
 
     def trust(self, line: Line) -> None:
         """TWS has taken the request for it: prints and books may be silent for long after that."""
+        line.seen = None  # how the market moved before the request, it does not tell
         doubt = self._doubts.pop(line.key, None)
         if doubt is not None and doubt.told:
             self._report(line.key, StreamState.ACTIVE, "TWS was asked for it again")
@@ -134,16 +143,18 @@ class LineWatch:
                 del self._doubts[key]
             else:
                 self._look_again(line, doubt, now)
-        ticks = {
+        heard = {
             key: line.slot.heard_ns
             for key, line in self._lines.items()
-            if key.channel is Channel.TICK and key not in self._doubts and line.request_id
+            if key not in self._doubts and line.request_id
         }
-        sighting = self._freshness.look(ticks, now)
+        sighting = self._freshness.look(heard, now)
         for key in sighting.revived:
             self._lines[key].strikes = 0
             self._report(key, StreamState.ACTIVE, "data came")
-        return [self._lines[key] for key in sighting.silent]
+        ticks = [key for key in sighting.silent if key.channel is Channel.TICK]
+        others = [key for key in sighting.silent if key.channel is not Channel.TICK]
+        return [self._lines[key] for key in (*ticks, *others[:_MOST_AT_ONCE])]
 
     def _look_again(self, line: Line, doubt: _Doubt, now: float) -> None:
         if line.slot.heard_ns != doubt.heard_ns:
@@ -173,25 +184,42 @@ class LineWatch:
             same = self._lines.get(line.key) is line and line.slot.heard_ns == before[line.key]
             if isinstance(answer, FoxtrotError):
                 log.info("stream_not_compared", stream=str(line.key), **labels(answer))
+                self._put_off(line)  # with all market data lines in use there are no snapshots
             elif isinstance(answer, BaseException):
                 raise answer
             elif same and line.key not in self._doubts:
                 self._judge_one(line, answer)
-        if all(isinstance(answer, FoxtrotError) for answer in asked):
-            self._put_off(silent)  # with all market data lines in use there are no snapshots
 
-    def _put_off(self, silent: list[Line]) -> None:
-        now = asyncio.get_running_loop().time()
-        for line in silent:
-            self._freshness.put_off(line.key, now)
+    def _put_off(self, line: Line) -> None:
+        self._freshness.put_off(line.key, asyncio.get_running_loop().time())
 
     def _judge_one(self, line: Line, snapshot: Snapshot) -> None:
-        assert isinstance(line.slot, TickSlot)
-        told = line.slot.quoted()
+        market, told = _compared(line, snapshot)
         now = asyncio.get_running_loop().time()
-        if not self._freshness.judge(line.key, snapshot.quoted(told), now, told=told):
+        strikes = self._freshness.judge(line.key, market, now, told=told)
+        if strikes >= _PROOF.get(line.key.channel, _LATE_PROOF):
+            error = StaleStream(str(line.key))
+            log.warning("stream_stale", venue=self._venue, **labels(error))
+            self.stale(line, str(error))
+        elif self._freshness.state(line.key) is StreamState.QUIET:
             self._report(line.key, StreamState.QUIET, "its market stands still")
-            return
-        error = StaleStream(str(line.key))
-        log.warning("stream_stale", venue=self._venue, **labels(error))
-        self.stale(line, str(error))
+
+
+def _compared(line: Line, snapshot: Snapshot) -> tuple[object, object]:
+    """The market of a silent stream as it is now, and as the stream left it.
+
+    Ticks say themselves how they left it. For the others that is the first snapshot of this
+    silence, at which there is nothing to compare. What one of the two does not show has not moved.
+    """
+    if isinstance(line.slot, TickSlot):
+        told: Quoted = line.slot.quoted()
+        return snapshot.quoted(told), told
+    heard_ns = line.slot.heard_ns
+    if line.seen is None or line.seen[0] != heard_ns:
+        line.seen = heard_ns, snapshot
+        return None, None
+    before = line.seen[1]
+    return (
+        line.tells_of(snapshot.quoted(before.quoted())),
+        line.tells_of(before.quoted(snapshot.quoted())),
+    )

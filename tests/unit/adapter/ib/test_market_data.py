@@ -14,7 +14,7 @@ from foxtrot.gateway.counters import FeedCounters
 from foxtrot.model.constants import Channel, StreamState
 from foxtrot.model.health import StreamKey
 from tests.support.ib_door import frame
-from tests.support.ib_feed import price
+from tests.support.ib_feed import AT_S, price
 from tests.support.ib_lines import (
     BARS,
     CANCEL_BARS,
@@ -32,6 +32,8 @@ from tests.support.virtual_time import VirtualLoop, run_virtually
 
 IDLE_S = CONFIG.stream_idle_s
 AAPL, IBM = key("AAPL-USD-STK"), key("IBM-USD-STK")
+
+KINDS = {Channel.DEPTH: DEPTH, Channel.TRADE: PRINTS, Channel.BAR: BARS}
 
 Play = Callable[[Tws, StreamSession], Awaitable[None]]
 
@@ -285,6 +287,117 @@ def test_a_stream_that_misses_a_move_is_asked_for_again() -> None:
         await asyncio.sleep(IDLE_S + 3.0)
         assert tws.states(AAPL) == ["stale", "active"]
         assert tws.ticks()[-1].bid_price_1 == 20.0
+
+    played(play)
+
+
+@pytest.mark.parametrize("channel", [Channel.DEPTH, Channel.TRADE, Channel.BAR])
+def test_whatever_dies_in_silence_is_asked_for_again(channel: Channel) -> None:
+    """Prints, a book, bars: snapshots between which the market moved without a word of it."""
+
+    async def play(tws: Tws, session: StreamSession) -> None:
+        stream, kind = key(channel=channel), KINDS[channel]
+        tws.last = 10.5
+        await session.subscribe([stream])
+        await asyncio.sleep(IDLE_S + 3.0)
+        assert set(tws.states(stream)) <= {"active"}, "one snapshot alone proves nothing"
+        tws.bid, tws.last = 20.0, 20.5
+        await asyncio.sleep(2 * IDLE_S + 4.0)
+        assert tws.states(stream)[-2:] == ["stale", "active"]
+        told = next(reason for _, state, reason in tws.reports if state == "stale")
+        assert "stands still while its market moves" in told
+        assert tws.count(kind) == 2
+        await asyncio.sleep(4 * IDLE_S)
+        assert tws.count(kind) == 2, "the market has not moved since"
+        assert tws.states(stream)[-1] == "quiet"
+
+    played(play)
+
+
+@pytest.mark.parametrize("channel", [Channel.DEPTH, Channel.TRADE, Channel.BAR])
+def test_what_has_nothing_to_tell_is_not_dead(channel: Channel) -> None:
+    """A market that stands still, or moves where the stream does not look, leaves it in peace."""
+
+    async def play(tws: Tws, session: StreamSession) -> None:
+        stream = key(channel=channel)
+        tws.last = 10.5
+        await session.subscribe([stream])
+        for step in range(30):
+            if channel is not Channel.DEPTH:
+                tws.bid = 10.0 + step  # quotes move, and nobody trades
+            await asyncio.sleep(IDLE_S)
+        assert "stale" not in tws.states(stream)
+        assert tws.states(stream)[-1] == "quiet"
+        assert tws.count(KINDS[channel]) == 1
+        assert tws.count(TICK, snapshots=True) < 10, "it is compared ever more rarely"
+
+    played(play)
+
+
+def test_a_market_that_moved_while_its_prints_came_is_no_proof() -> None:
+    """Only what moved within one silence was not told."""
+
+    async def play(tws: Tws, session: StreamSession) -> None:
+        prints = key(channel=Channel.TRADE)
+        await session.subscribe([prints])
+        for step in range(10):
+            tws.last = 10.0 + step
+            tws.say(frame(99, tws.id_of(PRINTS), 2, AT_S, tws.last, 3, 0, "ARCA", ""))
+            await asyncio.sleep(IDLE_S + 3.0)
+        assert tws.count(TICK, snapshots=True) >= 10
+        assert "stale" not in tws.states(prints)
+
+    played(play)
+
+
+def test_bars_that_follow_the_market_by_some_seconds_are_not_dead() -> None:
+    """TWS tells them every five seconds: a trade of a moment ago is in none of them yet."""
+
+    async def play(tws: Tws, session: StreamSession) -> None:
+        bars = key(channel=Channel.BAR)
+        tws.last = 10.5
+        await session.subscribe([bars])
+        for step in range(5):
+            await asyncio.sleep(2 * IDLE_S)
+            tws.last = 11.0 + step
+            await asyncio.sleep(5.0)
+            row = (AT_S + 60, 10, 11, 12, 9, 11, 5)
+            tws.say(frame(90, tws.id_of(BARS), 3, *row))
+        assert tws.count(TICK, snapshots=True) >= 10
+        assert "stale" not in tws.states(bars)
+
+    played(play)
+
+
+def test_prints_are_compared_with_the_ticks_of_their_contract() -> None:
+    """Where those are streamed, no snapshot takes a line: all of them may be in use."""
+
+    async def play(tws: Tws, session: StreamSession) -> None:
+        prints = key(channel=Channel.TRADE)
+        tws.last = 10.5
+        await session.subscribe([AAPL, prints])
+        for step in range(20):
+            await asyncio.sleep(2.0)
+            tws.say(price(4, 11.0 + step, 3, tws.id_of(TICK)))
+        assert tws.states(prints)[:2] == ["stale", "active"]
+        assert tws.states(AAPL) == ["active"]
+        assert tws.count(TICK, snapshots=True) == 0
+
+    played(play)
+
+
+def test_bars_of_which_nothing_can_be_known_are_left_in_peace() -> None:
+    """Who may not see the quotes of a market has no proof, and asks ever more rarely."""
+
+    async def play(tws: Tws, session: StreamSession) -> None:
+        bars = key(channel=Channel.BAR)
+        await session.subscribe([AAPL, bars, key("IBM-USD-STK", Channel.BAR)])
+        await session.unsubscribe([AAPL])
+        tws.refusals[TICK] = 354
+        await asyncio.sleep(12 * IDLE_S)
+        assert "stale" not in tws.states(bars)
+        assert tws.count(BARS) == 2
+        assert tws.count(TICK, snapshots=True) == 6
 
     played(play)
 
