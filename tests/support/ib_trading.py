@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from foxtrot.adapter.ib.contracts import Contracts
+from foxtrot.adapter.ib.fill_log import Revisions
 from foxtrot.adapter.ib.orders import OrderSession
 from foxtrot.adapter.ib.session import Venue
 from foxtrot.adapter.ib.settings import IbSettings
@@ -79,6 +80,7 @@ class Desk:
         self.records: dict[str, OrderRecord] = {}
         self.contracts = Contracts("IB")
         self.client_id = 1
+        self.revisions: dict[str, Revisions] = {}
         self.unwanted: Callable[[str], str] = lambda orderid: ""
         self.patience_s = 2.0
         """How long TWS may take for an answer."""
@@ -104,6 +106,7 @@ class Desk:
             Environment.SIMULATED, "127.0.0.1", self.gateway.port, client_id=self.client_id
         )
         venue = Venue("IB", settings, self.contracts, Marks(), cast("Any", port))
+        venue.revisions = self.revisions
         session = OrderSession(
             venue, FeedCounters(), self.told, self.records.get, lambda each: self.unwanted(each)
         )

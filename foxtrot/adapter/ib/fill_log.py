@@ -21,6 +21,10 @@ MOST = 100_000
 """Fills that are kept, the newest."""
 
 
+Revisions = dict[str, tuple[int, FillReport]]
+"""The newest revision of every fill of an account, by its trade id; outlives the sessions."""
+
+
 class Taken(msgspec.Struct, frozen=True):
     """A fill as it is known now; `before` is what it was, if this message corrected it."""
 
@@ -31,14 +35,18 @@ class Taken(msgspec.Struct, frozen=True):
 @dataclass(slots=True)
 class _Entry:
     fill: FillReport
-    revision: int
     pushed: bool = False
 
 
 class FillLog:
-    """Fills by their trade id. A commission is told apart from its fill, before or after it."""
+    """Fills by their trade id. A commission is told apart from its fill, before or after it.
 
-    def __init__(self) -> None:
+    Args:
+        newest: What is known of corrections; one that came while nobody listened is found by it.
+    """
+
+    def __init__(self, newest: Revisions) -> None:
+        self._newest = newest
         self._entries: dict[str, _Entry] = {}
         self._fees: dict[str, tuple[Decimal, str]] = {}
 
@@ -50,16 +58,17 @@ class FillLog:
         """
         fill = order_mapping.fill_report(name, execution)
         revision = order_mapping.trade_id(execution.execId)[1]
-        known = self._entries.get(fill.trade_id)
-        if known is None:
-            self._entries[fill.trade_id] = _Entry(fill, revision)
-            _bound(self._entries)
-            return Taken(fill)
-        if revision <= known.revision:
-            return Taken(known.fill)
-        before, known.fill, known.revision = known.fill, fill, revision
-        same = (before.price, before.volume) == (fill.price, fill.volume)
-        return Taken(fill, before=None if same else before)
+        known_revision, known = self._newest.get(fill.trade_id, (-1, fill))
+        if revision > known_revision:
+            self._newest[fill.trade_id] = revision, fill
+            _bound(self._newest)
+        else:
+            fill = known
+        entry = self._entries.setdefault(fill.trade_id, _Entry(fill))
+        entry.fill = fill
+        _bound(self._entries)
+        same = (known.price, known.volume) == (fill.price, fill.volume)
+        return Taken(fill, before=None if same else known)
 
     def push(self, trade_id: str) -> bool:
         """A fill was pushed; whether that is the first time. A list may have shown it before."""
@@ -105,6 +114,6 @@ class FillLog:
         )
 
 
-def _bound(book: dict[str, _Entry] | dict[str, tuple[Decimal, str]]) -> None:
+def _bound(book: dict[str, _Entry] | dict[str, tuple[Decimal, str]] | Revisions) -> None:
     if len(book) > MOST:
         del book[next(iter(book))]

@@ -15,7 +15,7 @@ from foxtrot.adapter.ib import evidence
 from foxtrot.adapter.ib.account import Holdings, PositionRow
 from foxtrot.adapter.ib.errors import Effect, effect_of
 from foxtrot.adapter.ib.evidence import Proof
-from foxtrot.adapter.ib.fill_log import FillLog
+from foxtrot.adapter.ib.fill_log import FillLog, Revisions
 from foxtrot.adapter.ib.order_mapping import Name
 from foxtrot.adapter.ib.order_slips import OrderKey, Slip, Slips
 from foxtrot.adapter.ib.sdk import (
@@ -58,6 +58,7 @@ class OrderFeed:
         listener: Who is told what happens to the account.
         say: A line for the people who watch.
         time_ns: The wall clock.
+        revisions: Of the account's fills, as the sessions before knew them.
     """
 
     def __init__(
@@ -71,11 +72,12 @@ class OrderFeed:
         listener: TradingListener,
         say: Callable[[str], None],
         time_ns: Callable[[], int],
+        revisions: Revisions,
     ) -> None:
         self._adapter_name, self._client_id, self._account = adapter_name, client_id, account
         self._name_of, self.record, self._listener = name_of, record, listener
         self._say, self.time_ns = say, time_ns
-        self.slips, self.fills = Slips(), FillLog()
+        self.slips, self.fills = Slips(), FillLog(revisions)
         self.holdings = Holdings(adapter_name, account, name_of)
         self.placing: Asked = {}
         self.cancelling: Asked = {}

@@ -120,6 +120,7 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
             listener=self._listener,
             say=port.write_log,
             time_ns=port.clock.time_ns,
+            revisions=self._venue.revisions.setdefault(client.account, {}),
         )
         before = self._venue.holdings.get(client.account)
         if before is not None:

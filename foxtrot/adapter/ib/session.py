@@ -10,6 +10,7 @@ from foxtrot.adapter.ib.account import Holdings
 from foxtrot.adapter.ib.client import IbClient
 from foxtrot.adapter.ib.client_ids import IbClientIdRegistry
 from foxtrot.adapter.ib.contracts import Contracts
+from foxtrot.adapter.ib.fill_log import Revisions
 from foxtrot.adapter.ib.instruments import Instrument, Name
 from foxtrot.adapter.ib.limits import IbPaceManager, pace_of
 from foxtrot.adapter.ib.pool import IbConnectionPool
@@ -42,6 +43,8 @@ class Venue(BaseVenue[IbSettings, Contracts, Mark]):
         super().__init__(name, settings, contracts, marks, port)
         self.holdings: dict[str, Holdings] = {}
         """Of each account that was traded, as the last session knew them."""
+        self.revisions: dict[str, Revisions] = {}
+        """Of each account's fills: what was corrected while no session listened."""
         self.unsure_ns: dict[str, int] = {}
         """Since when fills of an account may not be known, as TWS was without IB."""
         self._pool: Pool | None = None

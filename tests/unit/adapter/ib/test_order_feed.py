@@ -83,6 +83,7 @@ def of_session(told: Told) -> OrderFeed:
         listener=told,
         say=told.said.append,
         time_ns=lambda: 1,
+        revisions={},
     )
 
 

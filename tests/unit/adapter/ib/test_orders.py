@@ -472,6 +472,24 @@ async def test_a_corrected_fill_is_told_once_and_the_correction_to_people() -> N
         assert [each.price for each in listed.items] == [Decimal("49.5")]
 
 
+async def test_a_fill_that_was_corrected_while_we_were_away_is_told_to_people_once() -> None:
+    """The list of the next session shows the new price: nobody trades on by the old one unaware."""
+    async with desk_of() as desk:
+        async with desk.session() as session:
+            await session.place(intent())
+            fill = desk.gateway.desk.fill("fx-1")
+            await desk.told.until(lambda: desk.told.fills)
+        corrected = desk.gateway.desk.correct(fill.exec_id, 49.5)
+        for _ in range(2):
+            async with desk.session() as session:
+                listed = await session.fills([AAPL], 0)
+                assert isinstance(listed, Known)
+                assert [each.price for each in listed.items] == [Decimal("49.5")]
+        assert len(desk.told.fills) == 1
+        assert corrected.exec_id.endswith(".02")
+        assert ["to 10.0 at 49.5" in each for each in desk.told.said] == [True]
+
+
 async def test_reports_that_come_twice_are_told_once() -> None:
     """TWS is known to repeat itself; what it says again is no news."""
     async with desk_of() as desk, desk.session() as session:
