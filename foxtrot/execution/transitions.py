@@ -87,8 +87,28 @@ def with_report(record: OrderRecord, report: OrderReport, *, stale: bool) -> Ord
         terms = _terms(report, record.intent.request.reference)
         record = replace(record, intent=replace(record.intent, request=terms))
         after = replace(after, intent=record.intent)
+    elif report.state not in TERMINAL:
+        after = _repriced(after, report)
     state = _state_after(record, _claim(report), after.traded)
     return replace(after, state=state, reason=_reason(report, state) or after.reason)
+
+
+def _repriced(record: OrderRecord, report: OrderReport) -> OrderRecord:
+    """The record with the prices at which the venue has the order: by hand they can be changed.
+
+    An order that was sent without a price gets none.
+    """
+    request = record.intent.request
+    if report.type is not request.type:
+        return record
+    price = _shown(request.price, report.price)
+    stop_price = _shown(request.stop_price, report.stop_price)
+    request = replace(request, price=price, stop_price=stop_price)
+    return replace(record, intent=replace(record.intent, request=request))
+
+
+def _shown(asked: float, shown: Decimal) -> float:
+    return float(shown) if asked and shown else asked
 
 
 def doubtful_claim(record: OrderRecord, report: OrderReport) -> bool:

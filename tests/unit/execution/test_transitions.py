@@ -6,9 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from foxtrot.errors import InvalidState
-from foxtrot.execution.reports import TERMINAL, OrderRecord
+from foxtrot.execution.reports import TERMINAL, OrderRecord, OrderReport
 from foxtrot.execution.reports import OrderState as State
 from foxtrot.execution.transitions import TRANSITIONS, checked, with_report, with_traded
+from foxtrot.model.constants import OrderType
 from tests.support.orders import NOW, intent, report
 
 
@@ -69,6 +70,32 @@ def test_a_report_and_what_was_traded_make_the_state(
     """Filled is what traded all of its volume; rejected is what traded nothing."""
     start = record(before, "0.5" if before is State.PARTIALLY_FILLED else "0")
     assert with_report(start, report(claim, traded), stale=False).state is after
+
+
+def test_a_price_that_was_changed_at_the_venue_is_the_orders_price() -> None:
+    """By hand, or by the venue for a dividend: whoever looks at the order sees where it stands."""
+    moved = replace(report(), price=Decimal("99.5"))
+    after = with_report(record(State.ACCEPTED), moved, stale=False)
+    assert after.intent == replace(intent(), request=replace(intent().request, price=99.5)), (
+        "all else is what was asked for"
+    )
+    assert with_report(after, moved, stale=False) == after
+
+
+@pytest.mark.parametrize(
+    ("shown", "stale"),
+    [
+        (report(), False),
+        (replace(report(), price=Decimal("99.5")), True),
+        (replace(report(), price=Decimal(0)), False),
+        (replace(report(), stop_price=Decimal(98)), False),
+        (replace(report(), price=Decimal("99.5"), type=OrderType.MARKET), False),
+        (replace(report(State.CANCELED), price=Decimal("99.5")), False),
+    ],
+)
+def test_a_price_that_proves_nothing_changes_none(shown: OrderReport, stale: bool) -> None:
+    """Of an older report, of another type, of none, or of an end."""
+    assert with_report(record(State.ACCEPTED), shown, stale=stale).intent == intent()
 
 
 def test_a_smaller_volume_at_the_venue_ends_as_canceled() -> None:

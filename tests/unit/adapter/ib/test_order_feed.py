@@ -170,3 +170,13 @@ def test_a_fill_whose_cost_is_not_told_is_told_all_the_same() -> None:
         assert len(told.fills) == 2
 
     run_virtually(play(), VirtualLoop())
+
+
+async def test_a_price_that_was_changed_in_tws_is_told(feed: OrderFeed, told: Told) -> None:
+    """Nothing but `openOrder` says so: the order is where it was, and has traded what it had."""
+    for price in (190.5, 190.5, 191.0):
+        changed = order()
+        changed.lmtPrice = price
+        feed.openOrder(0, COMBINATION, changed, state("Submitted"))
+    await told.until(lambda: told.reports)
+    assert [each.price for each in told.reports] == [Decimal("190.5"), Decimal("191.0")]
