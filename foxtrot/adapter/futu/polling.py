@@ -7,13 +7,14 @@ import time
 from collections.abc import Sequence
 
 from foxtrot.adapter.futu import mapping
+from foxtrot.adapter.futu.doubts import Doubts, Group
 from foxtrot.adapter.futu.errors import WINDOW_S
 from foxtrot.adapter.futu.instruments import Instrument
-from foxtrot.adapter.futu.limits import PER_WINDOW, SNAPSHOT_CODES
+from foxtrot.adapter.futu.limits import PER_WINDOW
 from foxtrot.adapter.futu.mapping import WireSnapshot
 from foxtrot.adapter.futu.schema import Proto
 from foxtrot.adapter.futu.session import FutuSession, Venue
-from foxtrot.adapter.futu.snapshots import OF_THE_MOMENT, bad_snapshot, snapshots, tick_of
+from foxtrot.adapter.futu.snapshots import OF_THE_MOMENT, bad_snapshot, look_at, tick_of
 from foxtrot.adapter.futu.symbols import Security
 from foxtrot.connectivity.diagnostics import labels
 from foxtrot.connectivity.orchestrator import SubscribeOutcome
@@ -32,6 +33,7 @@ POLLED = frozenset({Channel.TICK})
 _AFTER_ERROR_S = 5.0
 _SPARED = 0.8
 """The part of the window that rounds may use: lookups and comparisons need some too."""
+_SOONEST_S = WINDOW_S / (PER_WINDOW[Proto.Qot_GetSecuritySnapshot] * _SPARED)
 
 
 class PollingSession(FutuSession):
@@ -41,6 +43,9 @@ class PollingSession(FutuSession):
         super().__init__(venue, counters)
         self._keys: dict[StreamKey, Instrument] = {}
         self._episodes = Episodes(counters, log.bind(venue=venue.name))
+        self._doubts = Doubts()
+        self._asked = 0
+        """Requests of this round."""
         self._wanted = asyncio.Event()
 
     # -- Session ----------------------------------------------------------------------------
@@ -52,6 +57,7 @@ class PollingSession(FutuSession):
             if key.channel not in POLLED:
                 refused[key] = NotSupported(self._venue.name, f"polling of {key.channel.value}")
         self._keys.update(found)
+        self._doubts.recall(instrument.security for instrument in found.values())
         self._wanted.set()
         return SubscribeOutcome(refused)
 
@@ -60,6 +66,7 @@ class PollingSession(FutuSession):
         for key in keys:
             self._keys.pop(key, None)
             self._venue.forget_if_unwanted(key)
+        self._doubts.keep(self._securities())
 
     async def run(self) -> None:
         """One round after the other, until the connection is lost."""
@@ -72,31 +79,32 @@ class PollingSession(FutuSession):
     async def _rounds(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await self._wanted.wait()
+            if not self._keys:
+                await self._wanted.wait()
             self._wanted.clear()
-            while self._keys:
-                started, rest_s = loop.time(), self._every_s()
-                try:
-                    await self._round()
-                except (*OF_THE_MOMENT, MalformedMessage) as error:
-                    asked_s = error.retry_after_s if isinstance(error, RateLimited) else 0.0
-                    rest_s = max(rest_s, asked_s or _AFTER_ERROR_S)
-                    log.warning("poll_failed", venue=self._venue.name, **labels(error))
-                    self._venue.port.on_error(error)
-                await self._pause(started + rest_s - loop.time())
+            started, self._asked, at_least_s = loop.time(), 0, 0.0
+            try:
+                await self._round()
+            except (*OF_THE_MOMENT, MalformedMessage) as error:
+                asked_s = error.retry_after_s if isinstance(error, RateLimited) else 0.0
+                at_least_s = asked_s or _AFTER_ERROR_S
+                log.warning("poll_failed", venue=self._venue.name, **labels(error))
+                self._venue.port.on_error(error)
+            paced_s = max(self._asked, 1) * _SOONEST_S
+            rest_s = max(self._interval_s, paced_s, at_least_s)
+            passed_s = loop.time() - started
+            await self._pause(paced_s - passed_s, rest_s - passed_s)
 
-    def _every_s(self) -> float:
-        """How often all can be asked for: the user's wish, within OpenD's window."""
-        requests = -(-len(self._securities()) // SNAPSHOT_CODES)
-        allowed = PER_WINDOW[Proto.Qot_GetSecuritySnapshot] * _SPARED
-        return max(self._venue.config.polling_interval_s, requests * WINDOW_S / allowed)
+    @property
+    def _interval_s(self) -> float:
+        return self._venue.config.polling_interval_s
 
-    async def _pause(self, seconds: float) -> None:
-        """Wait for the next round; a new stream need not wait long."""
-        soonest_s = WINDOW_S / (PER_WINDOW[Proto.Qot_GetSecuritySnapshot] * _SPARED)
-        await asyncio.sleep(min(soonest_s, max(seconds, 0.0)))
+    async def _pause(self, least_s: float, most_s: float) -> None:
+        """Wait for the next round; a new stream need not wait longer than the window asks for."""
+        least_s = max(least_s, 0.0)
+        await asyncio.sleep(least_s)
         try:
-            async with asyncio.timeout(max(seconds - soonest_s, 0.0)):
+            async with asyncio.timeout(max(most_s - least_s, 0.0)):
                 await self._wanted.wait()
         except TimeoutError:
             return
@@ -108,26 +116,45 @@ class PollingSession(FutuSession):
         return wanted
 
     async def _round(self) -> None:
-        wanted = list(self._securities().items())
-        for start in range(0, len(wanted), SNAPSHOT_CODES):
-            await self._some(dict(wanted[start : start + SNAPSHOT_CODES]))
+        """All that OpenD shows, and of what it may not show as much as the interval leaves free."""
+        for group in self._doubts.undoubted(self._securities()):
+            await self._ask(group)
+        for _ in range(max(int(self._interval_s / _SOONEST_S) - self._asked, 1)):
+            if group := self._doubts.next():
+                await self._ask(group)
 
-    async def _some(self, wanted: dict[Security, list[StreamKey]]) -> None:
-        refused: dict[Security, VenueError] = {}
+    async def _ask(self, group: Group) -> None:
+        """Ask for contracts together; refused, each half is asked for by itself in its turn."""
+        self._asked += 1
         try:
-            found = await snapshots(self.client, wanted, refused)
-        finally:
-            for security, error in refused.items():
-                self._give_up(wanted[security], error)
-        for security, keys in wanted.items():
-            for key in keys:
+            found = await look_at(self.client, group)
+        except OF_THE_MOMENT:
+            raise
+        except VenueError as error:
+            self._refuse(group, error)
+            return
+        wanted, news = self._securities(), self._doubts.shown(group)
+        for security in group:
+            for key in wanted.get(security, ()):
+                if security in news:
+                    self.report(key, StreamState.POLLING, "OpenD shows it")
                 if security in found:
                     self._tell(key, found[security])
 
+    def _refuse(self, group: Group, error: VenueError) -> None:
+        alone, wanted = self._doubts.refused(group), self._securities()
+        keys = [key for security in group for key in wanted.get(security, ())]
+        if alone:
+            self._give_up(keys, error)
+            return
+        reason = f"OpenD refuses it, or one that was asked for with it: {error}"
+        for key in keys:
+            self.report(key, StreamState.STALE, reason)
+
     def _give_up(self, keys: list[StreamKey], error: VenueError) -> None:
         for key in keys:
-            if self._keys.pop(key, None) is not None:
-                self.report(key, StreamState.FAILED, str(error))
+            del self._keys[key]
+            self.report(key, StreamState.FAILED, str(error))
 
     def _tell(self, key: StreamKey, basic: WireSnapshot) -> None:
         self._counters.received += 1

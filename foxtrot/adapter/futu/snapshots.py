@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 from foxtrot.adapter.futu import mapping
@@ -20,17 +20,29 @@ OF_THE_MOMENT = (RateLimited, VenueUnavailable)
 """Refusals that say nothing of the contract."""
 
 
-async def snapshots(
-    client: FutuClient,
-    securities: Iterable[Security],
-    refused: dict[Security, VenueError] | None = None,
-) -> dict[Security, WireSnapshot]:
-    """What these contracts look like now, 400 in a request.
+async def look_at(client: FutuClient, some: Sequence[Security]) -> dict[Security, WireSnapshot]:
+    """What these contracts look like now, in one request: 400 at most.
 
-    Args:
-        client: The connection.
-        securities: The contracts.
-        refused: Is given those that OpenD refuses, such as one that was delisted, and why.
+    Raises:
+        VenueError: OpenD does not answer, has been asked too often, or refuses one of them.
+        MalformedMessage: The answer cannot be read.
+        ConnectionClosed: The connection was lost.
+    """
+    c2s = c2s_of(Proto.Qot_GetSecuritySnapshot)
+    for security in some:
+        c2s.securityList.add(market=security.market, code=security.code)
+    answer = await client.ask(Proto.Qot_GetSecuritySnapshot, c2s)
+    found: dict[Security, WireSnapshot] = {}
+    for row in answer.snapshotList:
+        basic = cast("WireSnapshot", row.basic)
+        found[Security(basic.security.market, basic.security.code)] = basic
+    return found
+
+
+async def snapshots(
+    client: FutuClient, securities: Iterable[Security]
+) -> dict[Security, WireSnapshot]:
+    """What these contracts look like now, without those that OpenD refuses to show.
 
     Raises:
         VenueError: OpenD does not answer, or has been asked too often.
@@ -38,37 +50,22 @@ async def snapshots(
         ConnectionClosed: The connection was lost.
     """
     wanted, found = list(dict.fromkeys(securities)), dict[Security, WireSnapshot]()
-    bad = {} if refused is None else refused
     for start in range(0, len(wanted), SNAPSHOT_CODES):
-        await _look_at(client, wanted[start : start + SNAPSHOT_CODES], found, bad)
+        found |= await _shown(client, wanted[start : start + SNAPSHOT_CODES])
     return found
 
 
-async def _look_at(
-    client: FutuClient,
-    some: list[Security],
-    found: dict[Security, WireSnapshot],
-    refused: dict[Security, VenueError],
-) -> None:
+async def _shown(client: FutuClient, some: list[Security]) -> dict[Security, WireSnapshot]:
     """Ask once; one bad contract has all of them refused, so it is found by halves."""
-    c2s = c2s_of(Proto.Qot_GetSecuritySnapshot)
-    for security in some:
-        c2s.securityList.add(market=security.market, code=security.code)
     try:
-        answer = await client.ask(Proto.Qot_GetSecuritySnapshot, c2s)
+        return await look_at(client, some)
     except OF_THE_MOMENT:
         raise
-    except VenueError as error:
+    except VenueError:
         if len(some) == 1:
-            refused[some[0]] = error
-            return
-        middle = len(some) // 2
-        await _look_at(client, some[:middle], found, refused)
-        await _look_at(client, some[middle:], found, refused)
-        return
-    for row in answer.snapshotList:
-        basic = cast("WireSnapshot", row.basic)
-        found[Security(basic.security.market, basic.security.code)] = basic
+            return {}
+    middle = len(some) // 2
+    return await _shown(client, some[:middle]) | await _shown(client, some[middle:])
 
 
 async def held_at_opend(client: FutuClient) -> set[Sub]:

@@ -49,10 +49,81 @@ def test_one_bad_contract_fails_alone() -> None:
     async def play(opend: Opend, session: PollingSession) -> None:
         opend.refusals["09988"] = "未知股票 09988"
         await session.subscribe([TENCENT, ALIBABA])
-        await asyncio.sleep(2.5)
-        assert opend.states(ALIBABA) == ["failed"]
+        await asyncio.sleep(3.0)
+        assert opend.states(ALIBABA) == ["stale", "failed"]
+        assert opend.states(TENCENT) == ["stale", "polling"]
         assert {tick.symbol for tick in opend.ticks()} == {"00700"}
         assert len(opend.ticks()) == 3
+
+    played(PollingSession, play)
+
+
+NO_RIGHT = [key(f"{number:05}") for number in range(1_000, 1_100)]
+
+
+def _without_rights(opend: Opend) -> None:
+    opend.refusals = {stream.symbol: "没有行情权限" for stream in NO_RIGHT}
+
+
+def test_a_hundred_contracts_without_rights_cost_the_others_nothing() -> None:
+    """Each is told so by name and asked for again later; the others go on, within the window."""
+
+    async def play(opend: Opend, session: PollingSession) -> None:
+        _without_rights(opend)
+        await session.subscribe([TENCENT])
+        await asyncio.sleep(2.0)
+        await session.subscribe(NO_RIGHT)
+        await asyncio.sleep(1.5)
+        told = {name: reason for name, state, reason in opend.reports if state == "stale"}
+        assert all("行情权限" in told[str(stream)] for stream in NO_RIGHT)
+        asked, ticks = len(opend.asked), len(opend.ticks())
+        for _ in range(10):
+            await asyncio.sleep(30.0)
+            assert len(opend.asked) - asked <= 50
+            assert len(opend.ticks()) - ticks >= 15
+            failed = [stream for stream in NO_RIGHT if opend.states(stream)[-1] == "failed"]
+            asked, ticks = len(opend.asked), len(opend.ticks())
+            if len(failed) == len(NO_RIGHT):
+                await session.subscribe(failed[::3])
+        assert {opend.states(stream)[-1] for stream in NO_RIGHT[1::3]} == {"failed"}
+
+    played(PollingSession, play)
+
+
+def test_a_right_that_is_given_back_is_found() -> None:
+    """All that were refused are polled once OpenD shows them, after one request for all."""
+
+    async def play(opend: Opend, session: PollingSession) -> None:
+        _without_rights(opend)
+        await session.subscribe(NO_RIGHT[:8])
+        await asyncio.sleep(30.0)
+        assert {opend.states(stream)[-1] for stream in NO_RIGHT[:8]} == {"failed"}
+        opend.refusals.clear()
+        await session.subscribe(NO_RIGHT[:8])
+        await asyncio.sleep(1.0)
+        assert {opend.states(stream)[-1] for stream in NO_RIGHT[:8]} == {"polling"}
+        assert {tick.symbol for tick in opend.ticks()} == {each.symbol for each in NO_RIGHT[:8]}
+
+    played(PollingSession, play)
+
+
+def test_a_new_contract_does_not_wait_behind_those_that_were_refused() -> None:
+    """It is polled with the next round, and so is what is refused together with it."""
+
+    async def play(opend: Opend, session: PollingSession) -> None:
+        _without_rights(opend)
+        await session.subscribe(NO_RIGHT[:50])
+        await asyncio.sleep(150.0)
+        await session.subscribe(NO_RIGHT[:50])
+        await asyncio.sleep(20.0)
+        await session.subscribe([TENCENT, NO_RIGHT[60]])
+        await asyncio.sleep(6.0)
+        assert opend.states(TENCENT)[-1] == "polling"
+        assert opend.states(NO_RIGHT[60])[-1] == "failed"
+        await session.unsubscribe(NO_RIGHT)
+        asked = len(opend.asked)
+        await asyncio.sleep(10.0)
+        assert len(opend.asked) - asked == 10
 
     played(PollingSession, play)
 
