@@ -46,11 +46,15 @@ def quote(
 
 
 def book(
-    bids: Sequence[tuple[float, int]], asks: Sequence[tuple[float, int]], *, at_s: float = AT_S
+    bids: Sequence[tuple[float, int]],
+    asks: Sequence[tuple[float, int]],
+    *,
+    at_s: float = AT_S,
+    code: str = "00700",
 ) -> Message:
     """A push of a book."""
     push = response(Proto.Qot_UpdateOrderBook).s2c
-    push.security.market, push.security.code = SECURITY
+    push.security.market, push.security.code = 1, code
     for rows, levels in ((push.orderBookBidList, bids), (push.orderBookAskList, asks)):
         for price, volume in levels:
             rows.add(price=price, volume=volume, orederCount=1)

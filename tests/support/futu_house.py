@@ -52,6 +52,7 @@ _WAITS: Mapping[str, float] = MappingProxyType(
     {
         "foxtrot.adapter.futu.market_data._RETRY_S": 0.3,
         "foxtrot.adapter.futu.polling._AFTER_ERROR_S": 0.2,
+        "foxtrot.adapter.futu.polling.APART_S": 0.01,
         "foxtrot.adapter.futu.orders.BALANCES_S": 0.2,
     }
 )
@@ -94,8 +95,7 @@ def hasten(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, seconds in _WAITS.items():
         monkeypatch.setattr(name, seconds)
     wide = dict.fromkeys(limits.PER_WINDOW, 10_000)
-    for room in ("limits", "polling"):
-        monkeypatch.setattr(f"foxtrot.adapter.futu.{room}.PER_WINDOW", wide)
+    monkeypatch.setattr("foxtrot.adapter.futu.limits.PER_WINDOW", wide)
     doubt_soon(monkeypatch)
 
 

@@ -28,7 +28,7 @@ from foxtrot.model.requests import SubscribeRequest
 from foxtrot.simulator.futu_limits import FutuLimits, Refused
 from foxtrot.simulator.futu_subscriptions import Subscriptions
 from tests.support.clock import ManualClock
-from tests.support.futu_feed import AT_S, bars, prints, quote
+from tests.support.futu_feed import AT_S, as_read, bars, book, prints, quote
 from tests.support.virtual_time import VirtualLoop, run_virtually
 
 S = TypeVar("S", bound=FutuSession)
@@ -50,6 +50,7 @@ class Opend:
         asked: Every question, with what it asks.
         last: The last price of everything.
         volume: Of the day.
+        touch: Best bid and ask of everything.
         pushes: Whether quotes are pushed when a stream begins.
         mute: Questions that are never answered.
         refusals: What it says to subscriptions and snapshots of a code.
@@ -62,6 +63,7 @@ class Opend:
         self.asked_of_quota: list[tuple[Proto, Any]] = []
         self.quota = quota
         self.last, self.volume = 612.0, 1_000
+        self.touch = 611.5, 612.0
         self.pushes = True
         self.mute: set[Proto] = set()
         self.refusals: dict[str, str] = {}
@@ -186,7 +188,8 @@ class Opend:
             basic = s2c.snapshotList.add().basic
             basic.security.market, basic.security.code = 1, code
             basic.curPrice, basic.volume, basic.turnover = self.last, self.volume, 5e5
-            basic.bidPrice, basic.bidVol, basic.askPrice, basic.askVol = 611.5, 100, 612.0, 200
+            basic.bidPrice, basic.askPrice = self.touch
+            basic.bidVol, basic.askVol = 100, 200
             basic.updateTimestamp = AT_S
 
     def tell_prints(self, _c2s: Any, s2c: Any) -> None:
@@ -205,6 +208,13 @@ class Opend:
         if (code, 1) in self.pushed:
             told = quote(self.last, volume=self.volume, code=code, at_s=self._now_s())
             self.sinks[Proto.Qot_UpdateBasicQot](told)
+
+    def push_book(self, code: str = "00700") -> None:
+        """Push a book, if it is subscribed."""
+        if (code, 2) in self.pushed:
+            (bid, ask), at_s = self.touch, self._now_s()
+            told = as_read(book([(bid, 100)], [(ask, 200)], at_s=at_s, code=code))
+            self.sinks[Proto.Qot_UpdateOrderBook](told)
 
     def servers(self, *, up: bool) -> None:
         """Say that Futu's servers of quotes are lost, or are there again."""

@@ -33,7 +33,8 @@ POLLED = frozenset({Channel.TICK})
 _AFTER_ERROR_S = 5.0
 _SPARED = 0.8
 """The part of the window that rounds may use: lookups and comparisons need some too."""
-_SOONEST_S = WINDOW_S / (PER_WINDOW[Proto.Qot_GetSecuritySnapshot] * _SPARED)
+APART_S = WINDOW_S / (PER_WINDOW[Proto.Qot_GetSecuritySnapshot] * _SPARED)
+"""What OpenD's window allows: one request in so many seconds."""
 
 
 class PollingSession(FutuSession):
@@ -90,7 +91,7 @@ class PollingSession(FutuSession):
                 at_least_s = asked_s or _AFTER_ERROR_S
                 log.warning("poll_failed", venue=self._venue.name, **labels(error))
                 self._venue.port.on_error(error)
-            paced_s = max(self._asked, 1) * _SOONEST_S
+            paced_s = max(self._asked, 1) * APART_S
             rest_s = max(self._interval_s, paced_s, at_least_s)
             passed_s = loop.time() - started
             await self._pause(paced_s - passed_s, rest_s - passed_s)
@@ -119,9 +120,10 @@ class PollingSession(FutuSession):
         """All that OpenD shows, and of what it may not show as much as the interval leaves free."""
         for group in self._doubts.undoubted(self._securities()):
             await self._ask(group)
-        for _ in range(max(int(self._interval_s / _SOONEST_S) - self._asked, 1)):
-            if group := self._doubts.next():
-                await self._ask(group)
+        left = max(int(self._interval_s / APART_S) - self._asked, 1)
+        while left and (group := self._doubts.next()):
+            await self._ask(group)
+            left -= 1
 
     async def _ask(self, group: Group) -> None:
         """Ask for contracts together; refused, each half is asked for by itself in its turn."""

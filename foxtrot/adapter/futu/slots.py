@@ -76,10 +76,12 @@ class TickSlot(Slot):
     """The latest of one contract, of which its ticks are made: quote and book come apart.
 
     A book is shown with the first quote, which every contract has; not every one has a book.
+    `booked_ns` is when this session last heard of it; 0 if there is none.
     """
 
     __slots__ = (
-        "ask", "ask_volume", "asks", "bid", "bid_volume", "bids", "day", "last", "quoted"
+        "ask", "ask_volume", "asks", "bid", "bid_volume", "bids", "booked_ns", "day", "last",
+        "quoted",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +95,7 @@ class TickSlot(Slot):
 
     def lose_book(self) -> None:
         """There is no book any more, or none yet: no bid and ask stand beside the quotes."""
+        self.booked_ns = 0
         self.bids: Levels = ()
         self.asks: Levels = ()
         self.bid = self.bid_volume = self.ask = self.ask_volume = 0.0

@@ -208,6 +208,7 @@ class Assembler:
                 self._put(Event(EVENT_DEPTH, item, depth.topic, depth.lane))
         bids, asks = bids[:_LEVELS_ON_TICK], asks[:_LEVELS_ON_TICK]
         for tick in streams.ticks:
+            tick.booked_ns = self._now_ns
             news = self._is_news(tick, bad, event_ns, bids, asks)
             if not bad:
                 self._show(tick, bids, asks)

@@ -184,6 +184,83 @@ def test_a_contract_that_opend_does_not_show_uses_up_no_window() -> None:
     played(StreamSession, play)
 
 
+async def _quotes_go_on(opend: Opend, seconds: int) -> None:
+    """Somebody trades every second, at a price that moves neither bid nor ask."""
+    for _ in range(seconds):
+        opend.volume += 1
+        opend.push()
+        await asyncio.sleep(1.0)
+
+
+def test_a_book_that_dies_beside_quotes_is_found() -> None:
+    """The ticks are stale until it is back, though quotes come; when it stays away, failed."""
+
+    async def play(opend: Opend, session: StreamSession) -> None:
+        await session.subscribe([TENCENT])
+        opend.push_book()
+        await _quotes_go_on(opend, 15)
+        assert opend.states(TENCENT) == ["active"]
+        opend.touch = 612.0, 612.5
+        await _quotes_go_on(opend, 12)
+        assert opend.states(TENCENT)[-1] == "stale"
+        assert "books" in opend.reports[-1][2]
+        assert opend.kinds()[Proto.Qot_Sub] == 2
+        opend.push_book()
+        await _quotes_go_on(opend, 15)
+        assert opend.states(TENCENT)[-1] == "active"
+        opend.touch = 613.0, 613.5
+        await _quotes_go_on(opend, 60)
+        assert opend.states(TENCENT)[-2:] == ["stale", "failed"]
+        assert not opend.pushed
+
+    played(StreamSession, play)
+
+
+def test_a_book_without_its_subscription_is_found() -> None:
+    """OpenD forgot the book alone: no price need move to show it."""
+
+    async def play(opend: Opend, session: StreamSession) -> None:
+        await session.subscribe([TENCENT])
+        opend.push_book()
+        opend.book.remove(1, [("00700", 2)], asyncio.get_running_loop().time() + 100.0)
+        opend.pushed.discard(("00700", 2))
+        await _quotes_go_on(opend, 13)
+        assert opend.states(TENCENT)[-1] == "stale"
+        assert ("00700", 2) in opend.pushed
+
+    played(StreamSession, play)
+
+
+@pytest.mark.parametrize("touch", [(611.5, 612.0), (611.0, 611.5), (0.0, 0.0)])
+def test_a_book_that_nobody_moves_is_no_dead_one(touch: tuple[float, float]) -> None:
+    """Neither beside quotes nor where snapshots know other exchanges, or show no bid and ask."""
+
+    async def play(opend: Opend, session: StreamSession) -> None:
+        await session.subscribe([TENCENT])
+        opend.push_book()
+        opend.touch = touch
+        await _quotes_go_on(opend, 200)
+        assert opend.states(TENCENT) == ["active"]
+        assert opend.kinds()[Proto.Qot_GetSecuritySnapshot] < 8
+
+    played(StreamSession, play)
+
+
+def test_a_quiet_market_does_not_hide_a_dead_book() -> None:
+    """Nobody trades, so quotes stand still by right; bid and ask do not."""
+
+    async def play(opend: Opend, session: StreamSession) -> None:
+        await session.subscribe([TENCENT])
+        opend.push_book()
+        await asyncio.sleep(15.0)
+        assert opend.states(TENCENT) == ["quiet"]
+        opend.touch = 612.0, 612.5
+        await asyncio.sleep(30.0)
+        assert opend.states(TENCENT)[-1] == "stale"
+
+    played(StreamSession, play)
+
+
 def test_a_quiet_market_is_left_in_peace() -> None:
     """The snapshot says what the stream said last."""
 
