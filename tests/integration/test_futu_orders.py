@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from foxtrot.adapter.futu import limits
-from foxtrot.adapter.futu.schema import Proto
+from foxtrot.adapter.futu.schema import Message, Proto
 from foxtrot.execution import reconciler
 from foxtrot.model.constants import ConnectionState, Direction, OrderType, Status
 from foxtrot.model.objects import NS_PER_S
 from foxtrot.simulator.futu_accounts import DEFAULT_ACCOUNTS
 from tests.support.futu_books import FutuBooks
-from tests.support.rig import eventually
+from tests.support.rig import WAIT_S, eventually
 from tests.support.trading_rig import TRADING, TradingRig, trading
 
 VOLUME = 300.0
@@ -88,10 +90,25 @@ def test_a_halt_or_a_cancel_stops_what_still_waits_for_its_turn(
     books: FutuBooks, rig: TradingRig, monkeypatch: pytest.MonkeyPatch, halts: bool
 ) -> None:
     """Futu wants time between two orders; a market order that goes after a halt would fill."""
-    monkeypatch.setattr(limits, "APART_S", {Proto.Trd_PlaceOrder: 0.7})
-    first, second = (rig.send(OrderType.MARKET, volume=100.0) for _ in range(2))
+    first = rig.send(OrderType.MARKET, volume=100.0)
     rig.wait_order(first, Status.ALLTRADED)
+    turn, waits, comes = limits.Pace.turn, threading.Event(), asyncio.Event()
+
+    async def later(pace: limits.Pace, proto: int, c2s: Message, *, spare: int = 0) -> None:
+        if proto == Proto.Trd_PlaceOrder:
+            waits.set()
+            await comes.wait()
+        await turn(pace, proto, c2s, spare=spare)
+
+    async def come() -> None:
+        comes.set()
+
+    monkeypatch.setattr(limits.Pace, "turn", later)
+    second = rig.send(OrderType.MARKET, volume=100.0)
+    assert waits.wait(WAIT_S)
     rig.adapter.halt("by hand") if halts else rig.cancel(second)
+    rig.wait_carried_out()
+    rig.engine.bridge.run(come(), WAIT_S)
     reason = "halted: by hand" if halts else "cancelled before it was sent"
     ended = rig.wait_order(second, Status.REJECTED if halts else Status.CANCELLED)
     assert ended.reason == f"local:not_sent: {reason}"
