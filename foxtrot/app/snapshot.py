@@ -12,6 +12,7 @@ from foxtrot.app.trading_panel import Book
 from foxtrot.app.watch import Watch
 from foxtrot.model.constants import Environment
 from foxtrot.model.health import AdapterHealth, StreamStatus
+from foxtrot.model.objects import ContractData
 
 if TYPE_CHECKING:
     from foxtrot.engine.main_engine import MainEngine
@@ -53,14 +54,13 @@ def _quotes(engine: MainEngine, adapter: AdapterHealth, watch: Watch) -> Iterato
         yield Quote(
             streams[0].symbol,
             tuple(streams),
-            engine.get_tick(vt_symbol),
-            watch.seen_ns(vt_symbol),
-            _decimals(engine, vt_symbol),
+            engine.get_tick(vt_symbol, adapter.adapter_name),
+            watch.seen_ns(vt_symbol, adapter.adapter_name),
+            _decimals(engine.get_contract(vt_symbol, adapter.adapter_name)),
         )
 
 
-def _decimals(engine: MainEngine, vt_symbol: str) -> int:
-    contract = engine.get_contract(vt_symbol)
+def _decimals(contract: ContractData | None) -> int:
     if contract is None or contract.pricetick <= 0:
         return _DECIMALS
     exponent = Decimal(repr(contract.pricetick)).normalize().as_tuple().exponent

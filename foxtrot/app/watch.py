@@ -64,7 +64,7 @@ class Watch:
 
     def __init__(self) -> None:
         self._lines: deque[Line] = deque(maxlen=_KEPT)
-        self._seen: dict[tuple[str, Channel], int] = {}
+        self._seen: dict[tuple[str, str, Channel], int] = {}
 
     def attach(self, events: EventEngine) -> None:
         """Listen from now on."""
@@ -87,13 +87,14 @@ class Watch:
         """What happened lately, oldest first."""
         return list(self._lines.copy())
 
-    def seen_ns(self, vt_symbol: str) -> int:
+    def seen_ns(self, vt_symbol: str, adapter_name: str) -> int:
         """When data of a symbol last came, on whatever channel; 0 if it never did."""
-        return max(self._seen.get((vt_symbol, channel), 0) for channel in Channel)
+        return max(self._seen.get((adapter_name, vt_symbol, each), 0) for each in Channel)
 
     def _noter(self, channel: Channel) -> Callable[[Event], None]:
         def note(event: Event) -> None:
-            self._seen[event.topic, channel] = time.time_ns()
+            name = getattr(event.data, "adapter_name", "")
+            self._seen[name, event.topic, channel] = time.time_ns()
 
         return note
 

@@ -56,8 +56,8 @@ class Dispatcher:
     """Hands each event to its handlers, in order, on one thread.
 
     Three lanes (`Event.lane`). RELIABLE is served first and never dropped. LATEST is conflated per
-    (type, topic), the newest wins, once its backlog is older than `conflate_after_s` or longer
-    than `latest_limit`. BOUNDED loses its oldest past `bounded_limit`. Everything is counted:
+    (type, topic, adapter), the newest wins, once its backlog is older than `conflate_after_s` or
+    longer than `latest_limit`. BOUNDED loses its oldest past `bounded_limit`. All is counted:
     received = delivered + conflated + dropped + queued.
 
     Thread safety: every method from any thread, handlers included, but that `drain` and `join` wait

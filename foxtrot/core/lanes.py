@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 from foxtrot.model.events import Event
 
+_Key = tuple[str, str, object]
+
 
 class BoundedLane:
     """Keeps the newest `limit` events, in order; the older ones are dropped and counted."""
@@ -35,7 +37,7 @@ class BoundedLane:
 
 
 class LatestLane:
-    """Keeps every event while it is young, and the newest per (type, topic) of an old backlog.
+    """Keeps every event while it is young, and of an old backlog the newest per `_key`.
 
     Three stores, each newer than the one before: `folded`, where the dispatcher conflates; `queue`,
     where producers append; `spill`, where they conflate themselves while the queue is at its limit,
@@ -49,8 +51,8 @@ class LatestLane:
 
     def __init__(self, limit: int, conflate_after_s: float, monotonic: Callable[[], float]) -> None:
         self.queue: deque[Event] = deque()
-        self.folded: OrderedDict[tuple[str, str], Event] = OrderedDict()
-        self.spill: OrderedDict[tuple[str, str], Event] = OrderedDict()  # under the lock
+        self.folded: OrderedDict[_Key, Event] = OrderedDict()
+        self.spill: OrderedDict[_Key, Event] = OrderedDict()  # under the lock
         self.stale_at = 0.0
         self.limit = limit
         self.conflate_after_s = conflate_after_s
@@ -75,7 +77,7 @@ class LatestLane:
         if not self.spill and len(self.queue) < self.limit:
             self.queue.append(event)
             return
-        key = (event.type, event.topic)
+        key = _key(event)
         with self._lock:
             self._conflated_on_arrival += key in self.spill
             self.spill[key] = event
@@ -114,7 +116,7 @@ class LatestLane:
         taken, before = len(self.queue), len(folded)
         for _ in range(taken):
             event = popleft()
-            folded[event.type, event.topic] = event
+            folded[_key(event)] = event
         if self.spill:
             with self._lock:
                 # Only behind an empty queue, looked at where nobody can spill, is all of it newer.
@@ -142,3 +144,8 @@ def pop(queue: deque[Event]) -> Event | None:
         return queue.popleft()
     except IndexError:
         return None
+
+
+def _key(event: Event) -> _Key:
+    """What an event is the newest of; two adapters may have the same symbol."""
+    return event.type, event.topic, getattr(event.data, "adapter_name", "")

@@ -354,13 +354,17 @@ class MainEngine:
 
     # -- cache ------------------------------------------------------------------------------
 
-    def get_tick(self, vt_symbol: str) -> TickData | None:
-        """The latest tick."""
-        return self.oms.ticks.get(vt_symbol)
+    def get_tick(self, vt_symbol: str, adapter_name: str = "") -> TickData | None:
+        """The latest tick, of whatever adapter unless one is named.
 
-    def get_depth(self, vt_symbol: str) -> DepthData | None:
-        """The latest levels."""
-        return self.oms.depths.get(vt_symbol)
+        Raises:
+            ConfigurationError: There is no such adapter.
+        """
+        return self.oms.ticks.get(vt_symbol, self._spelled(adapter_name))
+
+    def get_depth(self, vt_symbol: str, adapter_name: str = "") -> DepthData | None:
+        """The latest levels; otherwise as `get_tick`."""
+        return self.oms.depths.get(vt_symbol, self._spelled(adapter_name))
 
     def get_order(self, vt_orderid: str) -> OrderData | None:
         """The latest state of an order."""
@@ -378,9 +382,9 @@ class MainEngine:
         """An account."""
         return self.oms.accounts.get(vt_accountid)
 
-    def get_contract(self, vt_symbol: str) -> ContractData | None:
-        """A contract."""
-        return self.oms.contracts.get(vt_symbol)
+    def get_contract(self, vt_symbol: str, adapter_name: str = "") -> ContractData | None:
+        """A contract; otherwise as `get_tick`."""
+        return self.oms.contracts.get(vt_symbol, self._spelled(adapter_name))
 
     def get_quote(self, vt_quoteid: str) -> QuoteData | None:
         """A quote of ours."""
@@ -417,6 +421,9 @@ class MainEngine:
     def get_all_quotes(self) -> list[QuoteData]:
         """Every quote of ours."""
         return self.oms.quotes.all()
+
+    def _spelled(self, adapter_name: str) -> str:
+        return self.adapter(adapter_name).adapter_name if adapter_name else ""
 
     # -- settings ---------------------------------------------------------------------------
 

@@ -76,6 +76,32 @@ class Shelf(Generic[T]):
         self._room = len(self._latest) + max(int(self.most * _AT_ONCE), 1)
 
 
+class MarketShelf(Generic[T]):
+    """The latest object per vt_symbol: of each adapter, and the newest of all.
+
+    Two adapters may have the same symbol: of an exchange and its testnet, or of two accounts.
+    """
+
+    def __init__(self) -> None:
+        self._newest: Shelf[T] = Shelf()
+        self._own: dict[tuple[str, str], T] = {}
+
+    def put(self, adapter_name: str, vt_symbol: str, item: T) -> None:
+        """Keep `item` as the latest of `vt_symbol`."""
+        self._own[adapter_name, vt_symbol] = item
+        self._newest.put(vt_symbol, item)
+
+    def get(self, vt_symbol: str, adapter_name: str = "") -> T | None:
+        """The latest of `vt_symbol`, of that adapter if one is named."""
+        if adapter_name:
+            return self._own.get((adapter_name, vt_symbol))
+        return self._newest.get(vt_symbol)
+
+    def all(self) -> list[T]:
+        """The latest of every symbol."""
+        return self._newest.all()
+
+
 class OmsEngine:
     """Keeps the latest tick, order, trade, position, account, contract and quote.
 
@@ -87,14 +113,14 @@ class OmsEngine:
     name = "oms"
 
     def __init__(self, event_engine: EventEngine, critical: Critical | None = None) -> None:
-        self.ticks: Shelf[TickData] = Shelf()
-        self.depths: Shelf[DepthData] = Shelf()
+        self.ticks: MarketShelf[TickData] = MarketShelf()
+        self.depths: MarketShelf[DepthData] = MarketShelf()
         self.bars: Shelf[BarData] = Shelf()
         self.orders: Shelf[OrderData] = Shelf(ORDERS_KEPT, OrderData.is_active)
         self.trades: Shelf[TradeData] = Shelf(TRADES_KEPT)
         self.positions: Shelf[PositionData] = Shelf()
         self.accounts: Shelf[AccountData] = Shelf()
-        self.contracts: Shelf[ContractData] = Shelf()
+        self.contracts: MarketShelf[ContractData] = MarketShelf()
         self.quotes: Shelf[QuoteData] = Shelf(ORDERS_KEPT)
         for type_, handler in (
             (EVENT_TICK, self._on_tick),
@@ -118,11 +144,11 @@ class OmsEngine:
 
     def _on_tick(self, event: Event) -> None:
         tick: TickData = event.data  # type: ignore[assignment]
-        self.ticks.put(tick.source.vt_symbol, tick)
+        self.ticks.put(tick.source.adapter_name, tick.source.vt_symbol, tick)
 
     def _on_depth(self, event: Event) -> None:
         depth: DepthData = event.data  # type: ignore[assignment]
-        self.depths.put(depth.source.vt_symbol, depth)
+        self.depths.put(depth.source.adapter_name, depth.source.vt_symbol, depth)
 
     def _on_bar(self, event: Event) -> None:
         bar: BarData = event.data  # type: ignore[assignment]
@@ -151,7 +177,7 @@ class OmsEngine:
 
     def _on_contract(self, event: Event) -> None:
         contract: ContractData = event.data  # type: ignore[assignment]
-        self.contracts.put(contract.vt_symbol, contract)
+        self.contracts.put(contract.adapter_name, contract.vt_symbol, contract)
 
     def _on_quote(self, event: Event) -> None:
         quote: QuoteData = event.data  # type: ignore[assignment]

@@ -256,7 +256,7 @@ class StrategyRunner:
     def on_trade(self, trade: TradeData, *, own: bool) -> None:
         """An order was filled."""
         if own:
-            contract = self.engine.get_contract(trade.vt_symbol)
+            contract = self.engine.get_contract(trade.vt_symbol, self.adapter_name)
             with self._lock:
                 self._ledger.on_trade(trade, contract.size if contract else 1.0)
         if self._begun and (own or self.strategy.sees_all_orders):
@@ -313,7 +313,7 @@ class StrategyRunner:
         return order.vt_orderid
 
     def _price(self, vt_symbol: str) -> float:
-        tick = self.engine.get_tick(vt_symbol)
+        tick = self.engine.get_tick(vt_symbol, self.adapter_name)
         return tick.last_price if tick is not None else 0.0
 
     # -- what it knows ----------------------------------------------------------------------

@@ -275,7 +275,7 @@ class Strategy:
             type, stop_price = OrderType.STOP, price
         priced = type not in (OrderType.MARKET, OrderType.STOP)
         symbol, exchange = self._parts(vt_symbol)
-        contract = self.engine.get_contract(f"{symbol}.{exchange.value}")
+        contract = self.engine.get_contract(f"{symbol}.{exchange.value}", self.adapter_name)
         if contract is not None and contract.net_position:
             offset = Offset.NONE  # there, nothing is opened or closed but the net
         request = OrderRequest(

@@ -210,7 +210,7 @@ class Lane(IntEnum):
     """How the EventEngine treats an event under load.
 
     RELIABLE is never dropped. BOUNDED is never conflated; past the bound the oldest is dropped.
-    LATEST keeps only the newest per (type, topic) once the backlog is old.
+    LATEST keeps only the newest per (type, topic, adapter) once the backlog is old.
     """
 
     RELIABLE = 0

@@ -50,7 +50,7 @@ class MarketMaker(Strategy):
 
     def on_timer(self) -> None:
         """Quote, or take back quotes that stand wrong."""
-        contract = self.engine.get_contract(self.vt_symbols[0])
+        contract = self.engine.get_contract(self.vt_symbols[0], self.adapter_name)
         if not self._middle or contract is None or not self.ready:
             return
         self._rest = max(self._rest - 1, 0)

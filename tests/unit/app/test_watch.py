@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Iterator
 
@@ -11,9 +12,16 @@ from foxtrot.app.watch import LogTap, Watch
 from foxtrot.core import logs
 from foxtrot.core.event_engine import EventEngine
 from foxtrot.model.constants import Channel, ConnectionState, Exchange, Mode, StreamState
-from foxtrot.model.events import EVENT_BAR, EVENT_CONNECTION, EVENT_LOG, EVENT_STREAM, Event
+from foxtrot.model.events import (
+    EVENT_BAR,
+    EVENT_CONNECTION,
+    EVENT_LOG,
+    EVENT_STREAM,
+    EVENT_TICK,
+    Event,
+)
 from foxtrot.model.health import ConnectionStatus, StreamStatus
-from foxtrot.model.objects import LogData
+from foxtrot.model.objects import BarData, LogData, Source, TickData
 
 
 @pytest.fixture
@@ -71,9 +79,18 @@ def test_words_of_a_strategy_are_told(events: EventEngine, watch: Watch) -> None
 
 def test_data_of_any_channel_counts_as_fresh(events: EventEngine, watch: Watch) -> None:
     """A symbol of which only bars are subscribed has an age, too."""
-    assert watch.seen_ns("BTCUSDT.BINANCE") == 0
-    put(events, EVENT_BAR, None, "BTCUSDT.BINANCE")
-    assert watch.seen_ns("BTCUSDT.BINANCE") > 0
+    assert watch.seen_ns("BTCUSDT.BINANCE", "BINANCE") == 0
+    bar = BarData("BINANCE", "BTCUSDT", Exchange.BINANCE, dt.datetime.now(dt.UTC))
+    put(events, EVENT_BAR, bar, bar.vt_symbol)
+    assert watch.seen_ns("BTCUSDT.BINANCE", "BINANCE") > 0
+
+
+def test_data_of_one_adapter_keeps_no_other_fresh(events: EventEngine, watch: Watch) -> None:
+    """A dead stream does not look alive because the testnet has the same symbol."""
+    tick = TickData(Source.of("BTCUSDT", Exchange.BINANCE, "TESTNET"), 1, 1)
+    put(events, EVENT_TICK, tick, tick.vt_symbol)
+    assert watch.seen_ns("BTCUSDT.BINANCE", "BINANCE") == 0
+    assert watch.seen_ns("BTCUSDT.BINANCE", "TESTNET") > 0
 
 
 def test_lines_are_bounded() -> None:

@@ -3,6 +3,8 @@
 import pytest
 
 from foxtrot.core.lanes import BoundedLane, LatestLane, pop
+from foxtrot.model.constants import Exchange
+from foxtrot.model.objects import Source, TickData
 from tests.support.clock import ManualClock
 from tests.support.engine import tick, trade
 
@@ -93,6 +95,17 @@ def test_past_the_limit_producers_conflate_themselves(lane: LatestLane) -> None:
     assert (len(lane.queue), len(lane.spill), len(lane)) == (3, 2, 5)
     assert conflated(lane) == [98, 99]
     assert lane.conflated == 98
+
+
+def test_the_market_of_two_adapters_is_never_mixed() -> None:
+    """An exchange and its testnet have the same symbols: each keeps its newest, at every limit."""
+    both = [Source.of("A", Exchange.BINANCE, name) for name in ("LIVE", "TESTNET")]
+    for limit in (1, 100):
+        lane = LatestLane(limit, 1.0, ManualClock(monotonic=0.0).monotonic)
+        ticks = [TickData(source, number, 0) for number in range(3) for source in both]
+        for each in ticks:
+            lane.put(tick(each, each.vt_symbol))
+        assert conflated(lane)[-2:] == ticks[-2:]
 
 
 def test_clearing_counts_what_is_lost(lane: LatestLane) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from foxtrot.engine.main_engine import MainEngine
 from foxtrot.engine.oms import Shelf
+from foxtrot.errors import ConfigurationError
 from foxtrot.gateway.base import BaseAdapter
 from foxtrot.model.constants import Direction, Exchange, Interval, Product, Status
 from foxtrot.model.objects import (
@@ -129,6 +130,55 @@ def test_the_latest_is_kept(
     assert get(engine) is second
     if all_ is not None:
         assert all_(engine) == [second]
+
+
+@pytest.mark.parametrize(
+    ("push", "get", "first", "second"),
+    [
+        (
+            "on_tick",
+            MainEngine.get_tick,
+            TickData(SOURCE, 1, 1),
+            TickData(Source.of("A", Exchange.BINANCE, "TESTNET"), 2, 2),
+        ),
+        (
+            "on_depth",
+            MainEngine.get_depth,
+            DepthData(SOURCE, 1, 1),
+            DepthData(Source.of("A", Exchange.BINANCE, "TESTNET"), 2, 2),
+        ),
+        (
+            "on_contract",
+            MainEngine.get_contract,
+            ContractData(*OWNED, "A", Product.SPOT, 1.0, 0.01),
+            ContractData("TESTNET", "A", Exchange.BINANCE, "A", Product.SPOT, 1.0, 0.1),
+        ),
+    ],
+)
+def test_two_adapters_may_have_the_same_symbol(
+    engine: MainEngine,
+    adapter: BaseAdapter,
+    push: str,
+    get: Callable[..., object],
+    first: object,
+    second: object,
+) -> None:
+    """Without a name the newest of all is given, with one that adapter's own, or nothing."""
+    other = engine.add_adapter(FakeAdapter, "TESTNET")
+    getattr(adapter, push)(first)
+    assert engine.event_engine.drain(WAIT_S)
+    assert get(engine, "A.BINANCE", "TESTNET") is None
+    getattr(other, push)(second)
+    assert engine.event_engine.drain(WAIT_S)
+    assert get(engine, "A.BINANCE") is second
+    assert get(engine, "A.BINANCE", "FAKE") is first
+    assert get(engine, "A.BINANCE", "testnet") is second
+
+
+def test_the_market_of_an_adapter_that_is_not_there_is_a_mistake(engine: MainEngine) -> None:
+    """A slip of the pen does not look like a symbol of which nothing came yet."""
+    with pytest.raises(ConfigurationError, match="no adapter 'FAKED'"):
+        engine.get_tick("A.BINANCE", "FAKED")
 
 
 def test_bars_of_two_intervals_are_kept_apart(engine: MainEngine, adapter: BaseAdapter) -> None:

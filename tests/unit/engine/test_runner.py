@@ -268,6 +268,29 @@ def test_a_loss_leaves_the_way_out_open(engine: MainEngine, adapter: TradingAdap
     assert [each.volume for each in adapter.sent.items] == [2, 1, 2]
 
 
+def test_a_loss_is_judged_by_its_own_adapter(engine: MainEngine, adapter: TradingAdapter) -> None:
+    """Neither price nor size of the contract is that of a testnet with the same symbol."""
+    other = engine.add_adapter(TradingAdapter, "TESTNET")
+    strategy = engine.add_strategy(
+        Trading, "t", ["A.BINANCE"], adapter_name="FAKE", limits=RiskLimits(max_loss=20)
+    )
+    adapter.list_contract("A", size=10)
+    other.list_contract("A", size=1)
+    adapter.settle()
+    adapter.fill(strategy.buy(100, 1))
+    other.quote("A.BINANCE", 1000)
+    strategy.buy(100, 1)
+    adapter.quote("A.BINANCE", 98)
+    other.quote("A.BINANCE", 1000)
+    strategy.buy(100, 1)
+    adapter.settle()
+    assert strategy.pnl == -20
+    assert strategy.reasons == [
+        "local:risk_loss: what is held has no price yet, the limit is 20",
+        "local:risk_loss: this strategy has lost 20, the limit is 20",
+    ]
+
+
 def test_a_limit_that_cannot_be_checked_refuses(
     engine: MainEngine, adapter: TradingAdapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

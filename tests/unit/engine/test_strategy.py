@@ -347,6 +347,16 @@ def test_a_contract_without_offsets_gets_none(adapter: TradingAdapter, trading: 
     assert adapter.sent.items[0].offset is Offset.NONE
 
 
+def test_the_contract_of_an_order_is_that_of_its_adapter(
+    engine: MainEngine, adapter: TradingAdapter, trading: Trading
+) -> None:
+    """Another adapter has the same symbol, and opens and closes there."""
+    adapter.list_contract("A", net_position=True)
+    engine.add_adapter(TradingAdapter, "TESTNET").list_contract("A", net_position=False)
+    trading.sell(10, 1)
+    assert adapter.sent.items[0].offset is Offset.NONE
+
+
 def test_other_types_of_orders_are_said_by_keyword(
     adapter: TradingAdapter, trading: Trading
 ) -> None:
