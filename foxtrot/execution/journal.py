@@ -66,6 +66,7 @@ class Journal:
         connection: sqlite3.Connection,
         head: Head,
         orders: Iterable[OrderRecord],
+        dealings: file.Dealings,
         set_aside: Path | None,
     ) -> None:
         self.path = path
@@ -78,6 +79,7 @@ class Journal:
         self._disk = threading.Lock()
         self._memory = threading.Lock()
         self._open = {record.orderid: record for record in orders}
+        self._dealings = dealings
         self._unsaved_orders: dict[str, OrderRecord] = {}
         self._unsaved_fills: dict[tuple[str, str], FillReport] = {}
         self._commits = 0
@@ -107,10 +109,12 @@ class Journal:
         with contextlib.ExitStack() as undo:
             lock = file.lock(path)
             undo.callback(lock.close)
-            aside, (connection, head, orders) = _open_or_begin(path, clock or SystemClock())
+            aside, (connection, head, orders, dealings) = _open_or_begin(
+                path, clock or SystemClock()
+            )
             undo.callback(connection.close)
             head = file.begin_run(path, connection, head, _SYNCHRONOUS[durability])
-            journal = cls(path, lock, connection, head, orders, aside)
+            journal = cls(path, lock, connection, head, orders, dealings, aside)
             undo.pop_all()
         return journal
 
@@ -150,6 +154,7 @@ class Journal:
                 self._note(record)
             for fill in fills:
                 self._unsaved_fills[fill.symbol, fill.trade_id] = fill
+                self._dealings.note(fill.symbol, fill.exchange, fill.ts_ns)
             dropped = _trim(self._unsaved_orders) + _trim(self._unsaved_fills)
         if dropped:
             log.error("journal.dropped", path=str(self.path), count=dropped)
@@ -189,14 +194,14 @@ class Journal:
         return dict.fromkeys(keys).keys()
 
     def symbols_of_interest(self, since_ns: int = 0) -> set[tuple[str, Exchange]]:
-        """(symbol, exchange) of every open order, and of every order or fill since then."""
-        closed = self._read(rows.ORDERS_SINCE, since_ns, rows.checked_order)
-        requests = (record.intent.request for record in (*closed, *self.open_records()))
-        fills = self._fills(rows.FILLS_SINCE, since_ns)
-        return {
-            *((request.symbol, request.exchange) for request in requests),
-            *((fill.symbol, fill.exchange) for fill in fills if fill.ts_ns >= since_ns),
-        }
+        """(symbol, exchange) of every open order, and of every order or fill since then.
+
+        Known without the file, which may be slow and holds all of a busy day.
+        """
+        with self._memory:
+            requests = [record.intent.request for record in self._open.values()]
+            found = self._dealings.since(since_ns)
+        return found | {(request.symbol, request.exchange) for request in requests}
 
     def prune(self, before_ns: int) -> int:
         """Forget closed orders not touched since then, and old fills of no order; returns how many.
@@ -228,6 +233,8 @@ class Journal:
         return f"<Journal {self.path.stem} {state} open={len(self._open)}>"
 
     def _note(self, record: OrderRecord) -> None:
+        request = record.intent.request
+        self._dealings.note(request.symbol, request.exchange, record.updated_ns)
         self._unsaved_orders[record.orderid] = record
         if record.is_open:
             self._open[record.orderid] = record

@@ -16,6 +16,7 @@ from foxtrot.execution import journal_rows as rows
 from foxtrot.execution import wal
 from foxtrot.execution.journal_rows import Damaged, Head
 from foxtrot.execution.reports import OrderRecord
+from foxtrot.model.constants import Exchange
 from foxtrot.model.objects import utc
 
 _APPLICATION_ID = 0x666F786A
@@ -42,7 +43,24 @@ _HINTS = {
     sqlite3.SQLITE_CORRUPT: "it is damaged; restart foxtrot, which will set it aside",
 }
 
-Opened = tuple[sqlite3.Connection, Head, list[OrderRecord]]
+
+class Dealings:
+    """When something last became of an order or a fill, by symbol and exchange."""
+
+    def __init__(self) -> None:
+        self._last_ns: dict[tuple[str, Exchange], int] = {}
+
+    def note(self, symbol: str, exchange: Exchange, at_ns: int) -> None:
+        """Something did."""
+        key = symbol, exchange
+        self._last_ns[key] = max(at_ns, self._last_ns.get(key, at_ns))
+
+    def since(self, since_ns: int) -> set[tuple[str, Exchange]]:
+        """Where something did since then."""
+        return {key for key, last_ns in self._last_ns.items() if last_ns >= since_ns}
+
+
+Opened = tuple[sqlite3.Connection, Head, list[OrderRecord], Dealings]
 
 
 def path_of(directory: Path, account: str) -> Path:
@@ -83,7 +101,7 @@ def lock(path: Path) -> sqlite3.Connection:
 
 
 def open_checked(path: Path) -> Opened:
-    """Open the journal and read all of it; returns its open orders too.
+    """Open the journal and read all of it; returns its open orders and its dealings too.
 
     Raises:
         Damaged: Something in it is not as it was written.
@@ -100,8 +118,12 @@ def open_checked(path: Path) -> Opened:
         head = _checked_head(connection, path)
         orders = [rows.checked_order(row) for row in connection.execute(rows.ORDERS)]
         open_orders = [record for record in orders if record.is_open]
-        for row in connection.execute(rows.FILLS):
-            rows.checked_fill(row)
+        dealings = Dealings()
+        for record in orders:
+            request = record.intent.request
+            dealings.note(request.symbol, request.exchange, record.updated_ns)
+        for fill in map(rows.checked_fill, connection.execute(rows.FILLS)):
+            dealings.note(fill.symbol, fill.exchange, fill.ts_ns)
         connection.execute("BEGIN")  # a damaged header may say that nobody writes it
         connection.execute(rows.PUT_HEAD, rows.head_row(head))
         connection.execute("ROLLBACK")
@@ -116,7 +138,7 @@ def open_checked(path: Path) -> Opened:
     except (Damaged, JournalError):
         connection.close()
         raise
-    return connection, head, open_orders
+    return connection, head, open_orders, dealings
 
 
 def begin_run(path: Path, connection: sqlite3.Connection, head: Head, synchronous: str) -> Head:

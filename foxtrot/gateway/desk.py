@@ -24,7 +24,6 @@ from foxtrot.errors import (
     BridgeNotRunning,
     FoxtrotError,
     JournalError,
-    JournalUnavailable,
     StaleStream,
     VenueUnavailable,
 )
@@ -398,7 +397,7 @@ class OrderDesk:
         """Look whether all is as it was told; nothing is known to be missing."""
         try:
             await self.reconcile(session, ready=True)
-        except (VenueUnavailable, JournalUnavailable) as error:
+        except VenueUnavailable as error:
             log.warning("lists_unanswered", venue=self._name, **labels(error))
 
     def _every_s(self, session: TradingSession) -> float:

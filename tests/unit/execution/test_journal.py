@@ -153,8 +153,22 @@ def test_symbols_of_interest_are_those_we_dealt_in(opened: Opener) -> None:
         order = intend(journal, symbol=symbol)
         journal.record([outcome(order, OrderState.CANCELED, updated_ns=time_ns)])
     journal.record([], [fill("ext-1", 12, symbol="OLDFILL"), fill("ext-1", 22, symbol="FILL")])
-    found = journal.symbols_of_interest(since_ns=20)
-    assert found == {(symbol, Exchange.BINANCE) for symbol in ("OPEN", "YOUNG", "FILL")}
+    wanted = {(symbol, Exchange.BINANCE) for symbol in ("OPEN", "YOUNG", "FILL")}
+    assert journal.symbols_of_interest(since_ns=20) == wanted
+    journal.close()
+    assert opened().symbols_of_interest(since_ns=20) == wanted
+
+
+def test_the_file_is_not_read_for_symbols_of_interest(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are asked for once a minute, and all orders of a busy day would hold up the loop."""
+    journal = opened()
+    order = intend(journal)
+    journal.record([outcome(order, OrderState.FILLED)], [fill(order.orderid, 7)])
+    for name in ("checked_order", "checked_fill"):
+        monkeypatch.delattr(journal_module.rows, name)
+    assert journal.symbols_of_interest() == {("BTCUSDT", Exchange.BINANCE)}
 
 
 def test_ids_are_never_given_twice(opened: Opener) -> None:
