@@ -116,11 +116,6 @@ class MarketFeeds:
         self._pins = pins
         self._changed.set()
 
-    def recycle(self) -> None:
-        """Replace the sessions by fresh ones."""
-        for feed in self._feeds.values():
-            feed.recycle()
-
     # -- snapshots, from any thread ---------------------------------------------------------
 
     @property

@@ -15,16 +15,13 @@ _ANSWER_S = 0.2
 class Pace:
     """Checks each delay against the number of short lives before it, and each silence.
 
-    A connection counts as good again only after it was READY for a while. What a user's reconnect
-    does to the count cannot be seen from outside, so nothing is checked until the next good one.
+    A connection counts as good again only after it was READY for a while.
     """
 
     def __init__(self, venue: ModelVenue, config: StreamConfig) -> None:
         self._venue, self._config = venue, config
         self._retries = 0
         self._due: tuple[float, float] | None = None
-        self._known = True
-        self._asked_at = -1.0
         self._before: ModelSession | None = None
         self.misses = 0
         self.open_since = 0.0
@@ -33,17 +30,11 @@ class Pace:
     @property
     def tripped(self) -> bool:
         """Whether the breaker has to be open."""
-        return self._known and self.misses >= self._config.breaker_threshold
+        return self.misses >= self._config.breaker_threshold
 
     def started(self) -> None:
         """The feed was started: it begins anew."""
         self._retries, self.misses, self._due = 0, 0, None
-        # What was asked for in this very moment is still to come.
-        self._known = self._asked_at < self._venue.now - _SLACK_S
-
-    def recycled(self) -> None:
-        """The user asked for a fresh session."""
-        self._known, self._asked_at = False, self._venue.now
 
     def ready(self) -> None:
         """The session of the moment is READY."""
@@ -52,7 +43,7 @@ class Pace:
     def made(self, session: ModelSession) -> None:
         """A session is made: was the wait right?"""
         before, self._before = self._before, session
-        if before is None or self._due is None or not self._known:
+        if before is None or self._due is None:
             return
         waited_s, (least, most) = self._venue.now - before.ended_at, self._due
         if not least - _SLACK_S <= waited_s <= most + _SLACK_S:
@@ -67,7 +58,6 @@ class Pace:
             self._missed(now)
         elif now - session.ready_at >= config.stable_after_s:
             self._retries = 0
-            self._known = self._known or self._asked_at < session.ready_at
         ceiling = min(
             config.reconnect_base_delay_s * 2**self._retries, config.reconnect_max_delay_s
         )

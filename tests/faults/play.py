@@ -154,10 +154,6 @@ class Play:
         elif move.flags is not None:
             self.flags, self.changed_at = move.flags, self.venue.now
             self.feeds.apply(move.flags)
-        elif move.act is Act.RECYCLE:
-            for pace in self.paces.values():
-                pace.recycled()
-            self.feeds.recycle()
         else:
             self.changed_at = self.venue.now
             await self._stop()

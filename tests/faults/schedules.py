@@ -41,7 +41,6 @@ class Act(Enum):
     WANT = "want"
     DROP = "drop"
     FLAGS = "flags"
-    RECYCLE = "recycle"
     RESTART = "restart"
 
 
@@ -135,8 +134,8 @@ class _Moves:
         """The moves; the first wants something, and each of want, drop and flags is among them."""
         dice = self._dice
         acts = [Act.WANT, Act.DROP, Act.FLAGS]
-        often = (Act.WANT, Act.WANT, Act.DROP, Act.DROP, Act.FLAGS, Act.RECYCLE, Act.RESTART)
-        acts += dice.choices(often, weights=(4, 4, 3, 3, 6, 1, 1), k=dice.randint(3, 9))
+        often = (Act.WANT, Act.DROP, Act.FLAGS, Act.RESTART)
+        acts += dice.choices(often, weights=(8, 6, 6, 2), k=dice.randint(3, 9))
         dice.shuffle(acts)
         times = sorted(dice.uniform(1.0, BUSY_S) for _ in acts)
         return (self._want(0.0), *map(self._move, times, acts))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -89,26 +88,6 @@ class Search:
             problem = f"must have 1 to {LONGEST_PATTERN} letters"
             raise ConfigurationError("search", "pattern", problem)
         return await self._answers.ask(wanted, lambda: self._ask(client, wanted))
-
-    async def find_all(
-        self,
-        client: IbClient,
-        patterns: Iterable[str],
-        progress: Callable[[int, int], None] | None = None,
-    ) -> dict[str, tuple[Match, ...]]:
-        """Search for many patterns, one after the other; a second each, but for the kept ones.
-
-        Raises:
-            ConfigurationError: A pattern is empty or too long.
-            FoxtrotError: A question was not answered.
-        """
-        wanted = list(dict.fromkeys(patterns))
-        found: dict[str, tuple[Match, ...]] = {}
-        for pattern in wanted:
-            found[pattern] = await self.find(client, pattern)
-            if progress is not None:
-                progress(len(found), len(wanted))
-        return found
 
     async def near(self, client: IbClient, text: str) -> tuple[Match, ...]:
         """What a misspelt symbol may have meant: a courtesy, empty if it takes too long.

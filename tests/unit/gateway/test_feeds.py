@@ -348,16 +348,6 @@ def test_a_stream_that_the_websocket_refuses_is_polled_alone(feeds: Feeds) -> No
     assert feeds.modes() == {A: Mode.POLLING, B: Mode.WEBSOCKET}
 
 
-def test_recycling_replaces_the_sessions(feeds: Feeds) -> None:
-    """A fresh session holds the same streams."""
-    feeds.start(A)
-    feeds.wait(WEBSOCKET, S.READY)
-    since = len(feeds.streams.changes)
-    feeds.bridge.call_soon(feeds.feeds.recycle)
-    feeds.streams.changes.wait_for(lambda held: held == {A}, since=since)
-    assert len(feeds.streams.sessions) == 2
-
-
 def test_changed_delays_count_at_once(feeds: Feeds) -> None:
     """New reconnect settings are in force at the next loss, without a reconnect."""
     feeds.start(A)
