@@ -24,7 +24,7 @@ from foxtrot.core.logs import get_logger
 from foxtrot.desktop.conversion import to_vnpy
 from foxtrot.desktop.line import GatewayLine
 from foxtrot.desktop.order_book import OrderBook
-from foxtrot.errors import ConnectTimeout, FoxtrotError, InvalidState, SubscriptionRefused
+from foxtrot.errors import ConnectTimeout, FoxtrotError, SubscriptionRefused
 from foxtrot.execution.reports import (
     TERMINAL,
     FillReport,
@@ -36,7 +36,7 @@ from foxtrot.execution.reports import (
     Unknown,
 )
 from foxtrot.gateway.counters import FeedCounters
-from foxtrot.gateway.order_session import barrier
+from foxtrot.gateway.order_session import in_two_steps
 from foxtrot.gateway.trading import (
     Accepted,
     Answer,
@@ -230,7 +230,7 @@ class GatewayTradingSession(GatewaySession):
 
     async def place(self, intent: OrderIntent) -> Answer:
         """Send an order, and wait until the gateway tells what its venue says of it."""
-        return await self._place(intent, self._wait_s, self._barrier(intent))
+        return await self._place(intent, self._wait_s)
 
     async def cancel(self, record: OrderRecord) -> Answer:
         """Cancel an order, and wait until the gateway tells that it has ended."""
@@ -239,33 +239,22 @@ class GatewayTradingSession(GatewaySession):
     async def replace(self, record: OrderRecord, intent: OrderIntent) -> tuple[Answer, Answer]:
         """Cancel an order and, once that is told, send another; half of the time for each."""
         wait_s = self._wait_s / 2  # or the second is cut off, and nobody knows that it never left
-        stop = self._barrier(intent)
-        cancel = await self._cancel(record, wait_s)
-        if isinstance(cancel, Accepted) and cancel.report.state is OrderState.CANCELED:
-            return cancel, await self._place(intent, wait_s, stop)
-        reason = "not attempted, as the other order was not cancelled"
-        return cancel, NotSent(reason)
+        return await in_two_steps(self._cancel(record, wait_s), lambda: self._place(intent, wait_s))
 
     @property
     def _wait_s(self) -> float:
         """How long to wait for a call, and as long again for what the gateway tells then."""
         return self._port.verb_s * _SHARE / 2
 
-    def _barrier(self, intent: OrderIntent) -> Callable[[], None]:
-        return barrier(self._port.unwanted, intent.orderid)
-
-    async def _place(self, intent: OrderIntent, wait_s: float, stop: Callable[[], None]) -> Answer:
+    async def _place(self, intent: OrderIntent, wait_s: float) -> Answer:
         try:
             request = to_vnpy(intent.request)
         except FoxtrotError as error:
             return NotSent(str(error))
 
         def send(gateway: BaseGateway) -> object:
-            try:
-                stop()
-            except InvalidState as error:
-                return NotSent(str(error))
-            return gateway.send_order(request)
+            why = self._port.unwanted(intent.orderid)
+            return NotSent(why) if why else gateway.send_order(request)
 
         future = self.line.post(send)
         self._book.sending(intent.orderid)

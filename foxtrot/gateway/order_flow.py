@@ -287,17 +287,14 @@ class OrderFlow:
             self._spawn(self._replace(session, orderid, intent), f"replace.{orderid}")
 
     def _session_for(self, intent: OrderIntent) -> TradingSession | None:
-        """The session to send by; without one, or when halted, the order ends here."""
-        session, halted = self._trading.session, self._guard.halted
-        if halted or session is None:
-            self._not_sent(
-                intent.orderid, f"halted: {halted}" if halted else "trading is not ready"
-            )
+        """The session to send by; without one, or when halted or cancelled, the order ends here."""
+        session, reason = self._trading.session, self.unwanted(intent.orderid)
+        if reason or session is None:
+            self._not_sent(intent.orderid, reason or "trading is not ready")
             return None
         return session
 
     async def _place(self, session: TradingSession, intent: OrderIntent) -> None:
-        wanted = intent.orderid not in self._doomed  # a cancel before this goes after the order
         refusal = await self._judge_late(session, intent)
         if refusal:
             self._not_sent(intent.orderid, refusal)
@@ -308,9 +305,6 @@ class OrderFlow:
             )
             return
         try:
-            if wanted and intent.orderid in self._doomed:
-                self._not_sent(intent.orderid, CANCELLED_BEFORE)
-                return
             await self._place_now(intent)
         finally:
             self._places.release()

@@ -10,8 +10,9 @@ from foxtrot.connectivity.orchestrator import SubscribeOutcome
 from foxtrot.core.logs import get_logger
 from foxtrot.core.redaction import TEXT_LIMIT, scrub
 from foxtrot.errors import Action, ErrorClass, FoxtrotError, InvalidState, VenueUnavailable
-from foxtrot.execution.reports import Known, Unknown
+from foxtrot.execution.reports import Known, OrderState, Unknown
 from foxtrot.gateway.session import BaseSession
+from foxtrot.gateway.trading import Accepted, Answer, NotSent
 from foxtrot.gateway.venue import VenueT
 from foxtrot.model.health import StreamKey
 
@@ -24,22 +25,35 @@ _SHARE = 0.9
 
 
 def barrier(unwanted: Callable[[str], str], orderid: str) -> Callable[[], None]:
-    """What stops an order that was halted or cancelled since now: its turn may take a second.
-
-    A cancel that came before goes after the order.
+    """What stops an order that is halted or cancelled meanwhile: its turn may take a second.
 
     Args:
         unwanted: Why an order should not leave any more, by its orderid; empty if it should.
         orderid: The order.
     """
-    before = unwanted(orderid)
 
     def stop() -> None:
-        why = unwanted(orderid)
-        if why and why != before:
+        if why := unwanted(orderid):
             raise InvalidState(why)
 
     return stop
+
+
+async def in_two_steps(
+    cancel: Awaitable[Answer], place: Callable[[], Awaitable[Answer]]
+) -> tuple[Answer, Answer]:
+    """Cancel an order and, once the venue says that it is cancelled, send another.
+
+    A venue that could change the order instead would keep our old name for it.
+    """
+    cancelled = await cancel
+    if not isinstance(cancelled, Accepted):
+        reason = f"not attempted, as the cancel came to nothing: {cancelled.reason}"
+        return cancelled, NotSent(reason)
+    state = cancelled.report.state
+    if state is not OrderState.CANCELED:
+        return cancelled, NotSent(f"not attempted, as the other one is {state.value}")
+    return cancelled, await place()
 
 
 class BaseOrderSession(BaseSession[VenueT]):

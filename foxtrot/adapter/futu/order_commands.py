@@ -26,8 +26,8 @@ from foxtrot.execution.reports import (
     OrderState,
     exact,
 )
-from foxtrot.gateway.order_session import barrier
-from foxtrot.gateway.trading import Accepted, Answer, Doubtful, NotSent, Refused
+from foxtrot.gateway.order_session import barrier, in_two_steps
+from foxtrot.gateway.trading import Accepted, Answer, Doubtful, Refused
 from foxtrot.model.requests import OrderRequest
 
 _CANCEL = 2
@@ -67,13 +67,11 @@ class OrderCommands:
 
     async def place(self, intent: OrderIntent, until: float) -> Answer:
         """Send a new order, once: one round trip; not if it is cancelled before its turn."""
-        return await self._place(intent, until, barrier(self._unwanted, intent.orderid))
-
-    async def _place(self, intent: OrderIntent, until: float, stop: Callable[[], None]) -> Answer:
         c2s = c2s_of(Proto.Trd_PlaceOrder)
         try:
             async with asyncio.timeout_at(until):
                 self._fill_in(c2s, intent)
+                stop = barrier(self._unwanted, intent.orderid)
                 s2c = await self._client.ask(Proto.Trd_PlaceOrder, c2s, turned=stop)
         except (FoxtrotError, TimeoutError) as error:
             return evidence.of_request(error, sent=_was_sent(c2s))
@@ -109,22 +107,17 @@ class OrderCommands:
     async def replace(
         self, record: OrderRecord, intent: OrderIntent, until: float
     ) -> tuple[Answer, Answer]:
-        """Cancel an order and, once Futu says that it is cancelled, send another.
+        """Cancel an order and, once Futu says that it is cancelled, send another."""
+        return await in_two_steps(
+            self._cancel_and_wait(record, until), lambda: self.place(intent, until)
+        )
 
-        Futu could change the order instead, but it would keep its remark, our old name for it.
-        """
-        stop = barrier(self._unwanted, intent.orderid)
+    async def _cancel_and_wait(self, record: OrderRecord, until: float) -> Answer:
         with self._feed.end_of(record.venue_id) as end:
             cancel = await self.cancel(record, until)
-            if not isinstance(cancel, Accepted):
-                reason = f"not attempted, as the cancel came to nothing: {cancel.reason}"
-                return cancel, NotSent(reason)
-            if cancel.report.state not in TERMINAL:
-                cancel = await self._ended(cancel, end, until)
-        if cancel.report.state is not OrderState.CANCELED:
-            reason = f"not attempted, as the other one is {cancel.report.state.value}"
-            return cancel, NotSent(reason)
-        return cancel, await self._place(intent, until, stop)
+            if isinstance(cancel, Accepted) and cancel.report.state not in TERMINAL:
+                return await self._ended(cancel, end, until)
+            return cancel
 
     def _fill_in(self, c2s: Message, intent: OrderIntent) -> None:
         account, request = self._account, intent.request

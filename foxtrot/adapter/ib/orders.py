@@ -32,7 +32,7 @@ from foxtrot.execution.reports import (
     exact,
 )
 from foxtrot.gateway.counters import FeedCounters
-from foxtrot.gateway.order_session import BaseOrderSession, barrier
+from foxtrot.gateway.order_session import BaseOrderSession, barrier, in_two_steps
 from foxtrot.gateway.session import not_open
 from foxtrot.gateway.trading import (
     Accepted,
@@ -180,28 +180,18 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
 
     async def place(self, intent: OrderIntent) -> Answer:
         """Send a new order, once; what TWS refuses is not sent again, whatever the reason."""
-        return await self._place(intent, self._until(), barrier(self._unwanted, intent.orderid))
+        return await self._place(intent, self._until())
 
     async def cancel(self, record: OrderRecord) -> Answer:
         """Cancel an order of this client id."""
         return await self._cancel(record, self._until())
 
     async def replace(self, record: OrderRecord, intent: OrderIntent) -> tuple[Answer, Answer]:
-        """Cancel an order and, once TWS says that it is cancelled, send another.
+        """Cancel an order and, once TWS says that it is cancelled, send another."""
+        until = self._until()
+        return await in_two_steps(self._cancel(record, until), lambda: self._place(intent, until))
 
-        TWS could change the order instead, but it would keep its `orderRef`, our old name for it.
-        """
-        until, stop = self._until(), barrier(self._unwanted, intent.orderid)
-        cancel = await self._cancel(record, until)
-        if not isinstance(cancel, Accepted):
-            return cancel, NotSent(f"not attempted, as the cancel came to nothing: {cancel.reason}")
-        if cancel.report.state is not OrderState.CANCELED:
-            return cancel, NotSent(
-                f"not attempted, as the other one is {cancel.report.state.value}"
-            )
-        return cancel, await self._place(intent, until, stop)
-
-    async def _place(self, intent: OrderIntent, until: float, stop: Callable[[], None]) -> Answer:
+    async def _place(self, intent: OrderIntent, until: float) -> Answer:
         request, sent = intent.request, list[Slip]()
         try:
             if self.client.line_down:
@@ -211,6 +201,7 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
                 found = await contracts.resolve(self.client, request.symbol, request.exchange)
                 account, name = self.client.account, self._venue.name
                 order = sdk().Order(**order_mapping.order_fields(intent, account, name))
+                stop = barrier(self._unwanted, intent.orderid)
                 answer = await self._send(found, order, sent, stop)
         except TimeoutError:
             answer = unanswered(sent[0]) if sent else NotSent("its turn did not come in time")

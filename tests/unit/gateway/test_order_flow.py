@@ -313,6 +313,39 @@ def test_an_order_that_is_cancelled_while_its_price_is_asked_for_is_not_sent(
     on_floor(play)
 
 
+@pytest.mark.parametrize("everything", [False, True], ids=["cancel", "cancel all"])
+def test_an_order_that_is_cancelled_in_the_same_breath_is_not_sent(everything: bool) -> None:
+    """The cancel is there before the order left, so it need not run after it."""
+
+    async def play(floor: Floor) -> None:
+        floor.submit()
+        floor.flow.doom() if everything else floor.flow.start_cancel("fx-1")
+        await settled()
+        assert floor.reason() == "local:not_sent: cancelled before it was sent"
+        assert floor.state() is S.CANCELED
+        assert floor.session.calls == []
+        assert (floor.flow.doomed, floor.guard.open_orders) == (0, 0)
+
+    on_floor(play)
+
+
+def test_a_replacement_that_is_cancelled_in_the_same_breath_replaces_nothing() -> None:
+    """The order that it was to replace stays as it is."""
+
+    async def play(floor: Floor) -> None:
+        floor.submit()
+        await settled()
+        floor.session.answer("place", "fx-1", Accepted(report()))
+        await settled()
+        floor.flow.resubmit("fx-1", intent("fx-2"))
+        floor.flow.start_cancel("fx-2")
+        await settled()
+        assert (floor.state("fx-1"), floor.state("fx-2")) == (S.ACCEPTED, S.CANCELED)
+        assert floor.session.calls == [("place", "fx-1")]
+
+    on_floor(play)
+
+
 def test_an_order_does_not_wait_long_for_its_turn() -> None:
     """Its price is of now; behind a venue that answers nobody it is refused in words."""
 
