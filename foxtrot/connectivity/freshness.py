@@ -158,6 +158,12 @@ class StreamFreshness:
         sight.strikes += 1
         return sight.strikes
 
+    def condemn(self, key: StreamKey, now: float) -> None:
+        """A silent stream is stale, whatever its market looks like."""
+        sight = self._sights.get(key)
+        if sight is not None:
+            sight.state, sight.since, sight.patience_s = StreamState.STALE, now, self._idle_s
+
     def put_off(self, key: StreamKey, now: float) -> None:
         """A silent stream could not be compared: it is silent again later, ever more rarely."""
         sight = self._sights.get(key)

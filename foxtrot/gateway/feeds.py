@@ -123,15 +123,22 @@ class MarketFeeds:
         """The worse of the sessions in use; what is served by polling is DEGRADED at best."""
         websocket, polling = self._feeds[Mode.WEBSOCKET], self._feeds[Mode.POLLING]
         shown = worst([feed.state for feed in self._feeds.values() if feed.running])
-        if not polling.running or polling.state not in SERVING:
+        if not polling.running:
             return shown
-        return ConnectionState.DEGRADED if self._covered(websocket, polling) else shown
+        lasting = self._covered if polling.state in SERVING else self._only_stands_in
+        return ConnectionState.DEGRADED if lasting(websocket, polling) else shown
 
     @staticmethod
     def _covered(websocket: Supervisor, polling: Supervisor) -> bool:
         """Whether every stream is served by one way or the other."""
         polled = polling.book.wanted
         return websocket.state in SERVING or all(key in polled for key in websocket.book.wanted)
+
+    @staticmethod
+    def _only_stands_in(websocket: Supervisor, polling: Supervisor) -> bool:
+        """Whether the websocket serves, and polling is asked for nothing but what that lacks."""
+        streamed = websocket.book.wanted
+        return websocket.state in SERVING and all(key in streamed for key in polling.book.wanted)
 
     def sessions(self) -> tuple[SessionHealth, ...]:
         """Health of the sessions in use."""

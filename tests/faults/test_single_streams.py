@@ -10,6 +10,7 @@ from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.events import EVENT_STREAM
 from foxtrot.model.health import StreamStatus
 from tests.support.binance_venue import BinanceUnderTest
+from tests.support.events import WAIT_S
 from tests.support.rig import SHORT, Rig, eventually, running
 
 IMPATIENT = replace(SHORT, stream_look_s=0.05, refused_retry_s=0.3, stream_longest_s=0.4)
@@ -205,3 +206,31 @@ def lookups(rig: Rig) -> int:
     """How often the venue was asked for prices."""
     sim = rig.venue.sim  # type: ignore[attr-defined]
     return sum(1 for _, path, _ in sim.seen.requests if path.endswith("/ticker/24hr"))
+
+
+def test_a_book_that_cannot_be_had_after_a_gap_is_stale_until_it_can(watched: Rig) -> None:
+    """The differences flow all the time: they alone must not make an old book look live."""
+    watched.subscribe("BTCUSDT", Channel.DEPTH)
+    watched.ready()
+    request = watched.request("BTCUSDT", Channel.DEPTH)
+    watched.venue.move("BTCUSDT")
+    watched.wait_event(request)
+    since = len(watched.log)
+    watched.venue.faults.inject("http_error", path="/api/v3/depth", status=503, count=0)
+    watched.venue.faults.inject("depth_gap", symbol="BTCUSDT", count=1)
+
+    def stale() -> bool:
+        watched.venue.move("BTCUSDT")
+        return state(watched, "BTCUSDT", Channel.DEPTH) is StreamState.STALE
+
+    eventually(stale, "the stream says that its book is old")
+    told = watched.log.wait_type(
+        EVENT_STREAM, WAIT_S, since=since, where=lambda each: each.state is StreamState.STALE
+    )
+    assert isinstance(told, StreamStatus)
+    assert "no book" in told.reason
+    watched.venue.faults.clear()
+    active = lambda: state(watched, "BTCUSDT", Channel.DEPTH) is StreamState.ACTIVE  # noqa: E731
+    eventually(active, "the stream has its book again")
+    watched.wait_event(request)
+    assert watched.states().count(S.RECONNECTING) == 0

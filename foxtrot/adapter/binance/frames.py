@@ -343,11 +343,14 @@ class FrameRouter:
     def activity(self, key: StreamKey) -> int:
         """A number that changes whenever the stream brings anything; GONE if it has no slot.
 
-        Of ticks these are their quotes; their statistics are the part DAY.
+        Of ticks these are their quotes; their statistics are the part DAY. Of depth it is the book:
+        differences that cannot be applied bring nothing.
         """
         if key.channel is not Channel.TICK:
             stream = self._slot(key)
-            return GONE if stream is None else stream.frames
+            if stream is None:
+                return GONE
+            return stream.book.number if key.channel is Channel.DEPTH else stream.frames
         slot = self.ticks.get(key.symbol)
         if slot is None:
             return GONE
@@ -416,7 +419,10 @@ class FrameRouter:
         if slot is None:
             self._counters.ignored += 1
             return
-        slot.heard()
+        if slot.book.valid:
+            slot.heard()
+        else:
+            slot.frames += 1
         if self._episodes.refuses(slot.source.symbol, "depth", mapping.bad_depth(update)):
             return
         outcome = slot.book.difference(update.U, update.u, update.b, update.a)
@@ -514,7 +520,8 @@ class FrameRouter:
         tick_slot = self.ticks.get(slot.source.symbol)
         if tick_slot is not None:
             tick_slot.bids, tick_slot.asks = best[0][:_LEVELS_ON_TICK], best[1][:_LEVELS_ON_TICK]
-        item = mapping.depth(slot.source, event_ms, time.time_ns(), best)
+        slot.mark.heard_ns = now_ns = time.time_ns()
+        item = mapping.depth(slot.source, event_ms, now_ns, best)
         self._put(Event(EVENT_DEPTH, item, slot.topic, slot.lane))
 
     def _ask_book(self, symbol: str) -> None:

@@ -107,6 +107,11 @@ class OrderBook:
         self.valid = False
         self._waiting = []
 
+    @property
+    def number(self) -> int:
+        """The update that it is made up to; -1 while it is not valid."""
+        return self._last_id if self.valid else -1
+
     def best(self, levels: int) -> tuple[Levels, Levels]:
         """The best `levels` bids and asks, best first."""
         return tuple(self._bids.levels[: -levels - 1 : -1]), tuple(self._asks.levels[:levels])

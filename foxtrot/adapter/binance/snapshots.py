@@ -72,7 +72,8 @@ class Snapshots:
         self._venue, self._client, self._frames = venue, client, frames
         self._report, self._renew, self._give_up = report, renew, give_up
         self._seeds: set[str] = set()
-        self._books: set[str] = set()
+        self._books: dict[str, str] = {}
+        """Those that are awaited, and what the venue said when it was last asked."""
         self._bars: dict[StreamKey, None] = {}
         self._work = asyncio.Event()
         self._held_until = 0.0
@@ -87,14 +88,14 @@ class Snapshots:
             if key.channel is Channel.TICK:
                 self._seeds.add(key.symbol)
             elif key.channel is Channel.DEPTH:
-                self._books.add(key.symbol)
+                self._books.setdefault(key.symbol, "")
             elif key.channel is Channel.BAR and self._frames.missed_since(key) >= 0:
                 self._bars[key] = None
         self._work.set()
 
     def want_book(self, symbol: str) -> None:
         """Fetch the book of a symbol, after a gap."""
-        self._books.add(symbol)
+        self._books.setdefault(symbol, "")
         self._work.set()
 
     async def fetch(self) -> None:
@@ -103,30 +104,52 @@ class Snapshots:
             await self._work.wait()
             await asyncio.sleep(self._held_s)
             self._work.clear()
-            try:
-                await self._fetch_seeds()
-                await self._fetch_books()
-                await self._fetch_bars()
-            except FoxtrotError as error:
-                self._heed(error)
-                log.warning("snapshot_failed", venue=self._venue.name, **labels(error))
-                self._venue.port.on_error(error)
-                await asyncio.sleep(_RETRY_S)
-                self._work.set()
+            for step in (self._fetch_seeds, self._fetch_books, self._fetch_bars):
+                await self._try(step)
+
+    async def _try(self, step: Callable[[], Awaitable[None]]) -> None:
+        """What one kind of question is refused must not hold up the others for good."""
+        if self._held_s:
+            self._work.set()
+            return
+        try:
+            await step()
+        except FoxtrotError as error:
+            self._heed(error)
+            log.warning("snapshot_failed", venue=self._venue.name, **labels(error))
+            self._venue.port.on_error(error)
+            await asyncio.sleep(_RETRY_S)
+            self._work.set()
 
     async def watch(self, keys: Callable[[], Collection[StreamKey]]) -> None:
         """Find streams that stand still, for as long as the session lives."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(self._venue.config.stream_look_s)
-            parts = [part for key in keys() for part in _parts(key)]
-            activity = {part: self._frames.activity(part) for part in parts}
-            sighting = self._freshness.look(activity, loop.time())
-            for key in sighting.revived:
-                if key.detail != DAY:
-                    self._report(key, StreamState.ACTIVE, "data came")
-            if sighting.silent and not self._held_s:
-                await self._judge(sighting.silent)
+        judging: asyncio.Task[None] | None = None
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await asyncio.sleep(self._venue.config.stream_look_s)
+                silent = self._look(keys())
+                if silent and not self._held_s and (judging is None or judging.done()):
+                    judging = group.create_task(self._judge(silent))
+
+    def _look(self, keys: Collection[StreamKey]) -> list[StreamKey]:
+        """Say which streams came alive, and which have no book; returns those to compare."""
+        now = asyncio.get_running_loop().time()
+        parts = [part for key in keys for part in _parts(key)]
+        activity = {part: self._frames.activity(part) for part in parts}
+        sighting = self._freshness.look(activity, now)
+        for key in sighting.revived:
+            if key.detail != DAY:
+                self._report(key, StreamState.ACTIVE, "data came")
+        bookless = [key for key in sighting.silent if self._lacks_book(key)]
+        for key in bookless:
+            self._freshness.condemn(key, now)
+            said = self._books[key.symbol] or "it is asked for"
+            self._report(key, StreamState.STALE, f"there is no book: {said}")
+        return [key for key in sighting.silent if key not in bookless]
+
+    def _lacks_book(self, key: StreamKey) -> bool:
+        """Whether there is nothing to apply the differences of a stream to, however they flow."""
+        return key.channel is Channel.DEPTH and key.symbol in self._books
 
     async def compare_session(self) -> None:
         """Silence of everything is fine in a quiet market.
@@ -199,19 +222,23 @@ class Snapshots:
     async def _fetch_books(self) -> None:
         """A book that does not reach the stream yet is asked for again after a moment."""
         while self._books:
-            for symbol in sorted(self._books):
+            for symbol in list(self._books):
                 if await self._fetch_book(symbol):
-                    self._books.discard(symbol)
+                    self._books.pop(symbol, None)
             if self._books:
                 await asyncio.sleep(_BOOK_RETRY_S)
 
     async def _fetch_book(self, symbol: str) -> bool:
-        """Returns whether that is done; a symbol that was delisted must not hold up the others."""
+        """Returns whether that is done; a symbol that cannot be had must not hold up the others."""
         try:
             book = await self._venue.book(self._client, symbol, BOOK_LEVELS)
         except UnknownSymbol as error:
             await self._lose(StreamKey(Channel.DEPTH, symbol, Exchange.BINANCE), error)
             return True
+        except FoxtrotError as error:
+            self._books.pop(symbol, None)
+            self._books[symbol] = str(error)  # the last in the row now
+            raise
         return self._frames.snapshot(symbol, book, asked=BOOK_LEVELS)
 
     async def _tickers(

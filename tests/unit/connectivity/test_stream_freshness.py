@@ -57,6 +57,17 @@ def test_what_cannot_be_compared_is_neither_quiet_nor_stale_and_silent_more_rare
     assert subject.look({A: 1}, 210.0).silent == (A,)
 
 
+def test_a_condemned_stream_is_stale_until_something_comes() -> None:
+    """What is known to be broken needs no comparison, and counts no strike."""
+    subject = fresh()
+    subject.look({A: 0}, 0.0)
+    subject.condemn(A, 10.0)
+    assert subject.state(A) is StreamState.STALE
+    assert subject.look({A: 0}, 11.0).silent == ()
+    assert subject.look({A: 1}, 12.0).revived == (A,)
+    assert subject.judge(A, "new", 30.0, told="old") == 1
+
+
 def test_a_market_that_moved_without_the_stream_means_stale() -> None:
     """Strikes are counted until something comes."""
     subject = fresh()

@@ -248,6 +248,28 @@ def test_one_way_that_serves_makes_a_failed_one_degraded(feeds: Feeds) -> None:
     assert feeds.feeds.state is S.DEGRADED
 
 
+def test_a_stand_in_that_cannot_be_had_is_no_loss_of_the_rest(feeds: Feeds) -> None:
+    """One stream is refused, and cannot be polled either: the others are served as before."""
+    feeds.streams.refused[A] = SubscriptionRefused("FAKE", "2", "no")
+    feeds.polls.plan("open", AuthenticationError("FAKE", "", "bad key"))
+    feeds.start(A, B)
+    feeds.wait(POLLING, S.FAILED)
+    feeds.streams.changes.wait_for(lambda held: held == {B})
+    feeds.settle()
+    assert feeds.feeds.state is S.DEGRADED
+
+
+def test_polling_by_choice_that_cannot_be_had_is_failed(feeds: Feeds) -> None:
+    """Nobody else serves what is polled by choice."""
+    feeds.apply(**{"websocket.symbols": ["A"]})
+    feeds.polls.plan("open", AuthenticationError("FAKE", "", "bad key"))
+    feeds.start(A, B)
+    feeds.wait(POLLING, S.FAILED)
+    feeds.wait(WEBSOCKET, S.READY)
+    feeds.settle()
+    assert feeds.feeds.state is S.FAILED
+
+
 def test_without_one_that_serves_it_is_failed(alone: Feeds) -> None:
     """A refused key on the only way is FAILED."""
     alone.streams.plan("open", AuthenticationError("FAKE", "", "bad key"))

@@ -54,6 +54,7 @@ def test_a_stream_was_heard_when_something_readable_came(
     }  # fmt: skip
     mark = slots[channel].mark
     assert mark.heard_ns == 0
+    routed.router.snapshot("BTCUSDT", snapshot(0))
     routed(HEARD[channel])
     assert mark.heard_ns == NOW_NS
     clock(1.0)
@@ -308,7 +309,8 @@ def test_activity_shows_which_stream_brings_something(routed: Routed) -> None:
         StreamKey(Channel.TRADE, "BTCUSDT", Exchange.BINANCE),
         StreamKey(Channel.BAR, "BTCUSDT", Exchange.BINANCE, "1m"),
     ]
-    for key, frame in zip(keys, [quote(5), depth(1, 1), trade(1), candle()], strict=True):
+    routed.router.snapshot("BTCUSDT", snapshot(1))
+    for key, frame in zip(keys, [quote(5), depth(2, 2), trade(1), candle()], strict=True):
         before = {each: routed.router.activity(each) for each in keys}
         assert not routed.router.flows(key)
         routed(frame)
@@ -317,6 +319,21 @@ def test_activity_shows_which_stream_brings_something(routed: Routed) -> None:
         assert changed == [key]
     assert routed.router.quoted("BTCUSDT") == (100.0, 2.0, 101.0, 3.0)
     assert routed.router.quoted("ETHUSDT") is None
+
+
+def test_differences_without_their_book_are_a_flow_but_no_news(routed: Routed) -> None:
+    """Nothing of them is told: neither activity nor a time may make the book look alive."""
+    key = StreamKey(Channel.DEPTH, "BTCUSDT", Exchange.BINANCE)
+    before = routed.router.activity(key)
+    routed(depth(1, 1))
+    routed(depth(2, 2))
+    assert routed.router.flows(key)
+    assert (routed.router.activity(key), routed.depth.mark.heard_ns) == (before, 0)
+    routed.router.snapshot("BTCUSDT", snapshot(1))
+    assert routed.router.activity(key) != before
+    assert routed.depth.mark.heard_ns
+    routed(depth(4, 4))
+    assert routed.router.activity(key) == before
 
 
 def test_a_frame_that_only_begins_like_a_quote_is_what_it_says(routed: Routed) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Coroutine, Mapping
 from types import SimpleNamespace
 from typing import cast
@@ -10,7 +11,7 @@ from typing import cast
 import msgspec
 import pytest
 
-from foxtrot.adapter.binance import limits, mapping
+from foxtrot.adapter.binance import limits, mapping, snapshots
 from foxtrot.adapter.binance.client import BinanceClient
 from foxtrot.adapter.binance.contracts import Contracts
 from foxtrot.adapter.binance.marks import Marks
@@ -23,7 +24,7 @@ from foxtrot.gateway.base import BaseAdapter
 from foxtrot.model.constants import Channel, Exchange, StreamState
 from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import BarData, TickData
-from tests.support.binance_frames import AT_MS, Routed, candle, quote, seed
+from tests.support.binance_frames import AT_MS, Routed, candle, depth, quote, seed
 
 DEADLINE_S = 10.0
 GONE, LISTED = "AAAUSDT", "BTCUSDT"
@@ -57,7 +58,9 @@ class Beside:
         self.held = [key(GONE), key(LISTED)]
         self.error: FoxtrotError | None = None
         self.asked: list[str] = []
+        self.broken = ""
         self.told: dict[StreamKey, StreamState] = {}
+        self.reasons: dict[StreamKey, str] = {}
         self.looks = 0
         self.snapshots = Snapshots(
             venue, cast(BinanceClient, self), self.frames,
@@ -69,6 +72,8 @@ class Beside:
         self.asked.append(path)
         if self.error is not None:
             raise self.error
+        if params.get("symbol") == self.broken:
+            raise VenueUnavailable("BINANCE", "500", "an error")
         if GONE in params.get("symbol", "") or GONE in params.get("symbols", ""):
             raise UnknownSymbol("BINANCE", "-1121", "Invalid symbol.")
         answers = {"depth": BOOK, "klines": [bar(minute) for minute in range(4)]}
@@ -89,7 +94,7 @@ class Beside:
         await asyncio.wait([running])
 
     def _report(self, stream: StreamKey, state: StreamState, reason: str) -> None:
-        self.told[stream] = state
+        self.told[stream], self.reasons[stream] = state, reason
 
     async def _give_up(self, stream: StreamKey) -> None:
         self.held.remove(stream)
@@ -142,6 +147,53 @@ async def test_nothing_is_asked_before_the_time_that_a_limit_names(beside: Besid
     assert beside.asked == ["ticker/24hr"]
     await beside.snapshots.compare_session()
     assert beside.asked == ["ticker/24hr"]
+
+
+BOOK_OF_LISTED = key(LISTED, Channel.DEPTH)
+
+
+async def both(
+    first: Coroutine[object, object, None], second: Coroutine[object, object, None]
+) -> None:
+    """Two works at once."""
+    await asyncio.gather(first, second)
+
+
+async def test_a_stream_whose_book_cannot_be_had_is_stale_until_it_is_there(
+    beside: Beside, routed: Routed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its differences flow all the time, and tell nobody anything."""
+    monkeypatch.setattr(snapshots, "_RETRY_S", 0.0)
+    beside.held = [BOOK_OF_LISTED]
+    beside.error = VenueUnavailable("BINANCE", "503", "busy")
+    beside.snapshots.want(beside.held)
+    numbers = itertools.count(8)
+
+    def stale() -> bool:
+        routed(depth(number := next(numbers), number))
+        return BOOK_OF_LISTED in beside.told
+
+    work = beside.snapshots.fetch, lambda: beside.snapshots.watch(beside.keys)
+    await beside.until(both(*(each() for each in work)), stale)
+    assert beside.told == {BOOK_OF_LISTED: StreamState.STALE}
+    assert "busy" in beside.reasons[BOOK_OF_LISTED]
+    beside.error = None
+    alive = {BOOK_OF_LISTED: StreamState.ACTIVE}
+    await beside.until(both(*(each() for each in work)), lambda: beside.told == alive)
+    assert beside.frames.levels(LISTED, 1)
+
+
+async def test_a_book_that_cannot_be_had_holds_up_neither_the_others_nor_bars(
+    beside: Beside, routed: Routed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are had, however long the venue has an error for it."""
+    monkeypatch.setattr(snapshots, "_RETRY_S", 0.0)
+    beside.broken = "AAVEUSDT"
+    routed(candle())
+    routed.router.begin(BAR)
+    beside.snapshots.want([key(beside.broken, Channel.DEPTH), BOOK_OF_LISTED, BAR])
+    await beside.until(beside.snapshots.fetch(), lambda: (2, True) in bars_told(routed))
+    assert beside.frames.levels(LISTED, 1)
 
 
 BAR = StreamKey(Channel.BAR, LISTED, Exchange.BINANCE, "1m")
