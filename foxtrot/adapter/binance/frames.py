@@ -309,23 +309,34 @@ class FrameRouter:
     def missed_since(self, key: StreamKey) -> int:
         """The start of the last bar that was told before the stream began; -1 if none ever was."""
         slot = self._slot(key)
-        return slot.since >> 48 if slot is not None and slot.since >= 0 else -1
+        return mapping.start_of(slot.since) if slot is not None and slot.since >= 0 else -1
 
-    def missed(self, key: StreamKey, rows: Sequence[mapping.Row]) -> None:
-        """Tell the bars that ended while nobody streamed them; the last of `rows` still moves."""
+    def missed(self, key: StreamKey, rows: Sequence[mapping.Row]) -> bool:
+        """Tell the bars that ended while nobody streamed them; the last of `rows` still moves.
+
+        Of a longer stretch that is the next page's first: `missed_since` has moved on by then.
+
+        Returns:
+            False if it is too late: a later one has ended since, and bars that ended keep their
+            order.
+        """
         slot = self._slot(key)
-        if slot is None or (slot.begins_ms and slot.mark.at >= mapping.end_number(slot.begins_ms)):
-            return  # a later one has ended since, and bars that ended keep their order
-        since = slot.since if slot.begins_ms else slot.mark.at
-        for row in rows[:-1]:
-            end = mapping.end_number(row[0])
-            if end <= since or (slot.begins_ms and row[0] >= slot.begins_ms):
-                continue
+        if slot is None:
+            return True
+        slot.since = slot.since if slot.begins_ms else slot.mark.at
+        before_ms = slot.begins_ms or rows[-1][0] if rows else 0
+        ended = [row for row in rows[:-1] if row[0] < before_ms]
+        ended = [row for row in ended if mapping.end_number(row[0]) > slot.since]
+        if ended and slot.begins_ms and slot.mark.at >= mapping.end_number(slot.begins_ms):
+            return False
+        for row in ended:
+            slot.since = end = mapping.end_number(row[0])
             if self._episodes.refuses(slot.source.symbol, "bar", mapping.bad_row(row)):
                 continue
             slot.mark.at = max(slot.mark.at, end)
             bar = mapping.bar_of_row(row, slot.source, slot.interval, rows[-1][0])
             self._put(Event(EVENT_BAR, bar, slot.topic, _BOUNDED))
+        return True
 
     def forget_levels(self, symbol: str) -> None:
         """A book is not kept any more, or not believed: the ticks show nothing of it."""

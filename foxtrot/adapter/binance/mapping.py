@@ -283,6 +283,11 @@ def end_number(start_ms: int) -> int:
     return first_number(start_ms + 1) - 1
 
 
+def start_of(number: int) -> int:
+    """The start of the bar that a number is of."""
+    return number >> 48
+
+
 def _bad_day(*prices: float) -> str:
     for price in prices:
         if not 0.0 <= price < PRICE_LIMIT:

@@ -22,8 +22,8 @@ log = get_logger("foxtrot.binance.polling")
 
 _SYMBOLS_AT_ONCE = 100
 _TRADES_AT_ONCE = 500
-_BARS_AT_ONCE = 10
-"""So many weigh no more than one, and several may end where a round has to wait for the budget."""
+_BARS_AT_ONCE = 1000
+"""So many weigh no more than one, and many may have ended since the last round."""
 
 
 class PollingSession(BinanceSession):
@@ -183,14 +183,17 @@ class PollingSession(BinanceSession):
         return [] if first else sorted(news, key=lambda trade: trade.id)
 
     async def _bars(self, key: StreamKey) -> None:
-        interval = Interval(key.detail)
-        page = {"limit": _BARS_AT_ONCE}
+        interval, told = Interval(key.detail), self._venue.marks.of(key).at
+        page = {"limit": 1}  # the others are history, not news
+        if told >= 0:
+            page = {"limit": _BARS_AT_ONCE, "startTime": mapping.start_of(told)}
         rows = await self._venue.candles(self._client, key.symbol, interval, page)
         source = self._source(key)
         if source is None:
             return
         mark = self._venue.marks.of(key)
-        for row in rows if mark.at >= 0 else rows[-1:]:  # the others are history, not news
+        # The last of a full page has ended long ago: it is the first of the next round's.
+        for row in rows[:-1] if len(rows) == _BARS_AT_ONCE else rows:
             end = mapping.end_number(row[0])
             if end <= mark.at:
                 continue

@@ -199,16 +199,19 @@ class Snapshots:
     async def _fetch_bars(self) -> None:
         while self._bars:
             key = next(iter(self._bars))
-            await self._fetch_missed(key)
-            self._bars.pop(key, None)
+            if not await self._fetch_missed(key):
+                self._bars.pop(key, None)
             await self._fetch_seeds()  # prices of now are worth more than bars of the past
             await self._fetch_books()
 
-    async def _fetch_missed(self, key: StreamKey) -> None:
-        """What the venue refuses of one symbol must not hold up the others."""
+    async def _fetch_missed(self, key: StreamKey) -> bool:
+        """Tell a page of what a stream missed; returns whether there is another one.
+
+        What the venue refuses of one symbol must not hold up the others.
+        """
         since_ms = self._frames.missed_since(key)
         if since_ms < 0:  # given back meanwhile
-            return
+            return False
         page: dict[str, str | int] = {"startTime": since_ms, "limit": _BARS_AT_ONCE}
         try:
             rows = await self._venue.candles(self._client, key.symbol, Interval(key.detail), page)
@@ -216,8 +219,12 @@ class Snapshots:
             if error.action is Action.WAIT:
                 raise
             log.warning("bars_missed", venue=self._venue.name, stream=str(key), **labels(error))
-            return
-        self._frames.missed(key, rows)
+            return False
+        if not self._frames.missed(key, rows):
+            reason = "a later bar has ended meanwhile"
+            log.warning("bars_missed", venue=self._venue.name, stream=str(key), reason=reason)
+            return False
+        return len(rows) == _BARS_AT_ONCE and self._frames.missed_since(key) > since_ms
 
     async def _fetch_books(self) -> None:
         """A book that does not reach the stream yet is asked for again after a moment."""

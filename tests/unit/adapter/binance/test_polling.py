@@ -121,6 +121,8 @@ class PolledVenue:
         page = asked[-1]
         assert isinstance(bars, list)
         assert isinstance(page, dict)
+        if "startTime" in page:
+            return [row for row in bars if row[0] >= page["startTime"]][: page["limit"]]
         return bars[-page["limit"] :]
 
     def converted(self, answer: object, kind: object, path: str) -> object:
@@ -298,6 +300,19 @@ async def test_no_bar_is_lost_between_two_rounds(
     assert [each.closed for each in told if isinstance(each, BarData)] == (
         [False] + [True] * 4 + [False]
     )
+
+
+async def test_bars_of_an_outage_are_told_however_long_it_was(
+    session: PollingSession, venue: PolledVenue
+) -> None:
+    """Page by page, in their order, and each closed but the last."""
+    bars = [bar(minute) for minute in range(1500)]
+    venue.will_answer("klines", bars[:1], bars, bars)
+    told = await polled(session, venue, BAR)
+    closed = [each for each in told if isinstance(each, BarData) and each.closed]
+    assert len({each.datetime for each in closed}) == len(closed) == 1499
+    assert [each.datetime for each in closed] == sorted(each.datetime for each in closed)
+    assert [each.closed for each in told if isinstance(each, BarData)].count(False) == 2
 
 
 @pytest.mark.parametrize("closed", [True, False])

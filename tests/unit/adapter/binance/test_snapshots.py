@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Callable, Coroutine, Mapping
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -58,7 +58,7 @@ class Beside:
         self.held = [key(GONE), key(LISTED)]
         self.error: FoxtrotError | None = None
         self.asked: list[str] = []
-        self.broken = ""
+        self.broken, self.minutes, self.fails_at = "", 4, 0
         self.told: dict[StreamKey, StreamState] = {}
         self.reasons: dict[StreamKey, str] = {}
         self.looks = 0
@@ -67,16 +67,20 @@ class Beside:
             report=self._report, renew=self._give_up, give_up=self._give_up,
         )  # fmt: skip
 
-    async def get(self, path: str, params: Mapping[str, str], *, weight: int) -> object:
+    async def get(self, path: str, params: Mapping[str, Any], *, weight: int) -> object:
         """Answer as the venue does: one unknown symbol refuses all."""
         self.asked.append(path)
         if self.error is not None:
             raise self.error
+        if len(self.asked) == self.fails_at:
+            raise VenueUnavailable("BINANCE", "503", "busy")
         if params.get("symbol") == self.broken:
             raise VenueUnavailable("BINANCE", "500", "an error")
         if GONE in params.get("symbol", "") or GONE in params.get("symbols", ""):
             raise UnknownSymbol("BINANCE", "-1121", "Invalid symbol.")
-        answers = {"depth": BOOK, "klines": [bar(minute) for minute in range(4)]}
+        since = round((params.get("startTime", AT_MS) - AT_MS) / 60_000)
+        page = [bar(minute) for minute in range(self.minutes)][since:][:1000]
+        answers = {"depth": BOOK, "klines": page}
         return answers.get(path) or [msgspec.to_builtins(seed())]
 
     def keys(self) -> list[StreamKey]:
@@ -241,6 +245,38 @@ async def test_a_bar_that_was_polled_meanwhile_is_not_told_again(
     await beside.until(beside.snapshots.fetch(), lambda: (2, True) in bars_told(routed))
     assert bars_told(routed)[-2:] == [(1, True), (2, True)]
     assert (0, True) not in bars_told(routed)
+
+
+@pytest.mark.parametrize("moving", [False, True])
+async def test_a_gap_of_more_bars_than_a_page_holds_is_closed(
+    beside: Beside, routed: Routed, moving: bool
+) -> None:
+    """Page after page, each bar once and in its order."""
+    beside.minutes = 2500
+    routed(candle())
+    routed.router.begin(BAR)
+    if moving:
+        now_ms = AT_MS + 2499 * 60_000
+        routed(candle(now_ms + 1000, t=now_ms))
+    beside.snapshots.want([BAR])
+    await beside.until(beside.snapshots.fetch(), lambda: (2498, True) in bars_told(routed))
+    closed = [minute for minute, closed in bars_told(routed) if closed]
+    assert closed == list(range(2499))
+    assert beside.asked == ["klines"] * 3
+
+
+async def test_a_page_that_fails_is_asked_for_again_and_nothing_is_told_twice(
+    beside: Beside, routed: Routed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was told by then stays told."""
+    monkeypatch.setattr(snapshots, "_RETRY_S", 0.0)
+    beside.minutes = 2500
+    routed(candle())
+    routed.router.begin(BAR)
+    beside.snapshots.want([BAR])
+    beside.fails_at = 2
+    await beside.until(beside.snapshots.fetch(), lambda: (2498, True) in bars_told(routed))
+    assert [minute for minute, closed in bars_told(routed) if closed] == list(range(2499))
 
 
 async def test_what_ended_before_anybody_asked_for_bars_is_history(
