@@ -206,6 +206,7 @@ class GatewayTradingSession(GatewaySession):
 
     pushes = True
     least_poll_s = _LEAST_POLL_S
+    fills_s = 0.0
 
     def __init__(self, port: Port, counters: FeedCounters, listener: TradingListener) -> None:
         super().__init__(port, counters)

@@ -10,6 +10,7 @@ import asyncio
 import random
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from foxtrot.connectivity.config import StreamConfig
@@ -101,7 +102,7 @@ class OrderDesk:
     ) -> None:
         self._name, self._guard, self._market = adapter_name, guard, market
         self._listener, self._bridge, self._clock, self._flags = listener, bridge, clock, flags
-        self._open_journal = open_journal
+        self._open_journal, self._config = open_journal, config
         self._journal: Journal | None = None
         self._opening: asyncio.Task[JournalError | None] | None = None
         self._closed = False
@@ -169,7 +170,7 @@ class OrderDesk:
 
     def retune(self, config: StreamConfig) -> None:
         """Take other deadlines and delays."""
-        self._supervisor.config = config
+        self._config = self._supervisor.config = config
 
     def recycle(self) -> None:
         """Replace the session by a fresh one."""
@@ -362,12 +363,21 @@ class OrderDesk:
         if self._journal is None:
             raise VenueUnavailable(self._name, "", "the journal is closed")
         self._supervised = session
-        since_ns = self._journal.last_seen_ns
-        interest = self._journal.symbols_of_interest(since_ns - _DAY_NS)
-        symbols = {symbol for symbol, _ in interest}
-        symbols |= {each.intent.request.symbol for each in self._tracker.open_records()}
+        since_ns, symbols = self._journal.last_seen_ns, self._symbols(self._journal)
         until_ns = await self._lookout.reconcile(session, symbols, since_ns, ready=ready)
         self._journal.seen(until_ns)
+
+    def allow_time(self, session: TradingSession) -> None:
+        """Where the fills of each symbol are asked for, many of them take their time."""
+        symbols = self._symbols(self._journal) if self._journal is not None else ()
+        sync_s = self._config.sync_timeout_s + len(symbols) * session.fills_s
+        self._supervisor.config = replace(self._config, sync_timeout_s=sync_s)
+
+    def _symbols(self, journal: Journal) -> set[str]:
+        """Where fills of ours may have happened since everything was last known."""
+        interest = journal.symbols_of_interest(journal.last_seen_ns - _DAY_NS)
+        symbols = {symbol for symbol, _ in interest}
+        return symbols | {each.intent.request.symbol for each in self._tracker.open_records()}
 
     async def tend(self, session: TradingSession) -> None:
         """Look after orders while the session lives."""
@@ -423,6 +433,7 @@ class _DeskSession:
     async def prepare(self) -> None:
         """Open the journal, and what the venue's session prepares."""
         await self._desk.take_journal()
+        self._desk.allow_time(self._venue)
         await self._venue.prepare()
 
     async def open(self) -> None:

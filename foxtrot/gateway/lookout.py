@@ -32,6 +32,10 @@ LOOK_S = 0.25
 """How often the reconciler is asked what is due."""
 
 
+_TOLD_EACH = 50
+"""Of so many symbols' fills, whoever waits hears how far it is."""
+
+
 class Lookout:
     """Drives the reconciler against a session. Belongs to the loop thread.
 
@@ -105,7 +109,10 @@ class Lookout:
         orders = await session.open_orders()
         self._need("open orders", orders)
         self._follow(self._reconciler.open_orders(orders, asked, self._now_ns))
-        for ask in self._reconciler.backfill(symbols, since_ns):
+        asks = self._reconciler.backfill(symbols, since_ns)
+        for number, ask in enumerate(asks):
+            if number and not number % _TOLD_EACH:
+                log.info("backfill_progress", venue=self._venue, symbols=number, of=len(asks))
             self._need("fills", await self._fills(session, ask, ready))
         held = await session.balances()
         self._need("balances", held)

@@ -59,6 +59,9 @@ async def in_two_steps(
 class BaseOrderSession(BaseSession[VenueT]):
     """A session that trades: it has no streams of the market, and none of its questions raises."""
 
+    fills_s: float = 0.0
+    """Where the fills of all symbols come by a few questions, or no limit is in sight."""
+
     async def subscribe(self, keys: Sequence[StreamKey]) -> SubscribeOutcome:
         """Nothing: a trading session has no streams of the market."""
         return SubscribeOutcome()

@@ -88,6 +88,10 @@ class TradingSession(Session, Protocol):
     def least_poll_s(self) -> float:
         """How often, at most, the venue's limits allow everything to be asked for."""
 
+    @property
+    def fills_s(self) -> float:
+        """How long the venue's limits may make the question for one symbol's fills wait."""
+
     async def place(self, intent: OrderIntent) -> Answer:
         """Send a new order under the intent's orderid, once."""
 

@@ -55,6 +55,7 @@ class ModelTrading:
 
     endpoint = "model.example:1"
     least_poll_s = 1.0
+    fills_s = 0.0
 
     def __init__(
         self, venue: TradingVenue, listener: TradingListener, owner: Callable[[], bool]

@@ -43,6 +43,7 @@ class ScriptedSession:
 
     endpoint = "scripted.example:1"
     least_poll_s = 1.0
+    fills_s = 0.0
 
     def __init__(self) -> None:
         self.pushes = True

@@ -18,6 +18,9 @@ NAMES_PER_MESSAGE = 200
 WEIGHT_PER_MINUTE = 5000
 """The venue allows 6000 per address and minute; others may share the address."""
 
+MARKET_WEIGHT_PER_MINUTE = WEIGHT_PER_MINUTE * 4 // 5
+"""Of it, for market data and history."""
+
 _SEND_GAP_S = 0.3
 """The venue cuts a connection at more than 5 messages in a second; pings count too."""
 
@@ -44,7 +47,7 @@ class WeightWindow(RollingWindow):
 
 def weight_window() -> WeightWindow:
     """What an adapter may use."""
-    return WeightWindow(WEIGHT_PER_MINUTE, WEIGHT_PER_MINUTE * 4 // 5)
+    return WeightWindow(WEIGHT_PER_MINUTE, MARKET_WEIGHT_PER_MINUTE)
 
 
 def tickers_weight(symbols: int) -> int:
@@ -74,6 +77,9 @@ OPEN_ORDERS_WEIGHT = 80
 RECEIVE_WINDOW_MS = 5_000
 """A signed request that is older is not carried out. No longer than `reconciler.GRACE_NS`: an order
 that is not found after that time will not come any more."""
+
+FILLS_S = 60.0 * MY_TRADES_WEIGHT / (WEIGHT_PER_MINUTE - MARKET_WEIGHT_PER_MINUTE)
+"""How often the budget allows the question for one symbol's fills, whoever else asks."""
 
 ACCOUNT_POLL_S = 3.0
 """A round of open orders, balances and one symbol's fills weighs 120: half of the budget."""

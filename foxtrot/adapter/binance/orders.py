@@ -77,6 +77,7 @@ class OrderSession(BinanceSession, BaseOrderSession[Venue]):
         self._ledger = Ledger(venue.name)
         self._clock_wrong = asyncio.Event()
         self.least_poll_s = limits.ACCOUNT_POLL_S
+        self.fills_s = limits.FILLS_S
         self.pushes = False
         """Whether the venue tells what happens, so that asking is for gaps only."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from foxtrot.errors import (
     JournalUnavailable,
 )
 from foxtrot.execution.journal import Journal
-from foxtrot.execution.reports import Known, Unknown
+from foxtrot.execution.reports import Known, OrderRecord, Unknown
 from foxtrot.execution.reports import OrderState as State
 from foxtrot.gateway.desk import OrderDesk
 from foxtrot.gateway.guard import Guard, Market
@@ -276,6 +277,31 @@ def test_after_the_machine_slept_everything_is_asked_for_at_once(
         monkeypatch.setattr(house.clock, "time_ns", lambda: awake() + 3_600_000_000_000)
         await asyncio.sleep(3)
         assert ("open_orders", "") in house.session.calls[before:]
+
+    in_house(play)
+
+
+def test_the_fills_of_many_symbols_may_take_their_time(
+    in_house: Playing, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What limits hold back is waited for: a start gets through, and how far it is can be read."""
+    caplog.set_level(logging.INFO, logger="foxtrot.gateway.lookout")
+
+    async def slowly(session: ScriptedSession, symbols: Sequence[str], since_ns: int) -> object:
+        await asyncio.sleep(0.9)
+        return Known(())
+
+    async def play(house: House) -> None:
+        now_ns = house.clock.time_ns()
+        journal = Journal.open(house.directory, "main", clock=house.clock)
+        orders = [intent(f"old-{n}", symbol=f"S{n}USDT", created_ns=now_ns) for n in range(60)]
+        journal.record([OrderRecord(each, State.CANCELED, now_ns) for each in orders])
+        journal.close()
+        monkeypatch.setattr(ScriptedSession, "fills", slowly)
+        monkeypatch.setattr(ScriptedSession, "fills_s", 1.2)
+        await house.ready()
+        assert len(house.sessions) == 1
+        assert [line for line in caplog.messages if "backfill_progress" in line]
 
     in_house(play)
 

@@ -43,3 +43,14 @@ def test_streams_of_a_connection_stay_below_the_venues_limit() -> None:
     """1024 are allowed; a message names no more than the connection may carry."""
     assert limits.STREAMS_PER_CONNECTION < 1_024
     assert limits.NAMES_PER_MESSAGE <= limits.STREAMS_PER_CONNECTION
+
+
+def test_the_fills_of_many_symbols_get_their_turn_in_the_time_that_is_given_them() -> None:
+    """Also while market data takes all that it may."""
+    window, now = limits.weight_window(), 100.0
+    for _ in range(limits.MARKET_WEIGHT_PER_MINUTE // 80):
+        now += window.share.reserve(now, 80)
+        window.reserve(now, 80)
+    waits = [window.reserve(now, limits.MY_TRADES_WEIGHT) for _ in range(50)]
+    assert max(waits) == 0.0
+    assert limits.FILLS_S * len(waits) == 60.0
