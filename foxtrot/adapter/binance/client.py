@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ from foxtrot.errors import (
     ConnectionClosed,
     FoxtrotError,
     InvalidState,
+    RateLimited,
     StreamingError,
     VenueUnavailable,
 )
@@ -80,6 +82,7 @@ class BinanceClient:
 
     async def load_markets(self) -> list[Mapping[str, object]]:
         """exchangeInfo's symbols, as the venue sent them."""
+        self._raise_if_held()
         markets = await self._asked(self._opened().load_markets(), "exchangeInfo")
         if not isinstance(markets, dict) or not markets:  # ccxt takes half an answer for none
             raise VenueUnavailable(self._venue, "", "exchangeInfo is not readable")
@@ -94,6 +97,7 @@ class BinanceClient:
             FoxtrotError: Translated from whatever ccxt raised.
         """
         await self.afford(weight)
+        self._raise_if_held()
         ask = getattr(self._opened(), "public_get_" + path.replace("/", "_"))
         answer = await self._asked(ask(dict(params or {})), path)
         if not isinstance(answer, dict | list):
@@ -111,6 +115,7 @@ class BinanceClient:
             FoxtrotError: Translated from whatever ccxt raised.
         """
         await self.afford(weight)
+        self._raise_if_held()
         reply = await self.command("get", path, params or {})
         if evidence.is_about_the_clock(reply):
             await self.set_clock()
@@ -119,7 +124,7 @@ class BinanceClient:
             raise reply.error
         answer = _json(reply.body) if reply.status == evidence.OK else None
         if not isinstance(answer, dict | list):
-            raise evidence.refusal(reply, self._venue, path)
+            raise self.heeded(evidence.refusal(reply, self._venue, path))
         return answer
 
     async def command(
@@ -139,7 +144,12 @@ class BinanceClient:
                 heed_cancellation()
                 if not replies:
                     return Unheard(self.translated(error, path), sent=may_have_been_sent(error))
-        return replies[-1] if replies else Unheard(StreamingError("no reply was seen"), sent=True)
+        if not replies:
+            return Unheard(StreamingError("no reply was seen"), sent=True)
+        reply: Reply = replies[-1]
+        if evidence.is_about_the_address(reply):
+            self.heeded(evidence.refusal(reply, self._venue, path))
+        return reply
 
     async def set_clock(self) -> None:
         """Learn how far the venue's clock is from ours; what is signed carries its time."""
@@ -253,6 +263,17 @@ class BinanceClient:
             headers=headers,
         )
 
+    def heeded(self, error: FoxtrotError) -> FoxtrotError:
+        """The error; if it says that this address asks too much, nobody asks before its time."""
+        if isinstance(error, RateLimited):
+            self._weights.hold(_now() + error.retry_after_s)
+        return error
+
+    def _raise_if_held(self) -> None:
+        left_s = math.ceil(self._weights.held_s(_now()) * 10) / 10
+        if left_s:
+            raise RateLimited(self._venue, "", "nothing is asked for while a refusal lasts", left_s)
+
     def _opened(self) -> RawBinance:
         if self._exchange is None:
             raise InvalidState("the Binance client is not open")
@@ -265,7 +286,7 @@ class BinanceClient:
             raise
         except Exception as error:  # noqa: BLE001 - boundary: ccxt raises its own tree and more
             heed_cancellation()
-            raise self.translated(error, what) from None
+            raise self.heeded(self.translated(error, what)) from None
 
     def _ccxt_config(self, http: aiohttp.ClientSession) -> dict[str, object]:
         rest, settings = self._settings.rest_url, self._settings

@@ -40,9 +40,18 @@ class WeightWindow(RollingWindow):
 
     def __init__(self, limit: int, share: int) -> None:
         super().__init__(limit, 60.0)
+        self._held_until = 0.0
         self.share = RollingWindow(share, 60.0)
         self.turn = asyncio.Lock()
         """Of those who have the share: who asks for little would overtake the others for ever."""
+
+    def hold(self, until: float) -> None:
+        """The venue has refused somebody, and wants to be asked nothing by anybody before then."""
+        self._held_until = max(self._held_until, until)
+
+    def held_s(self, now: float) -> float:
+        """For how many seconds the venue wants to be asked nothing more."""
+        return max(self._held_until - now, 0.0)
 
 
 def weight_window() -> WeightWindow:

@@ -20,7 +20,6 @@ from foxtrot.core.logs import get_logger
 from foxtrot.errors import (
     Action,
     FoxtrotError,
-    RateLimited,
     StaleStream,
     UnknownSymbol,
     VenueError,
@@ -76,7 +75,6 @@ class Snapshots:
         """Those that are awaited, and what the venue said when it was last asked."""
         self._bars: dict[StreamKey, None] = {}
         self._work = asyncio.Event()
-        self._held_until = 0.0
         config = venue.config
         self._freshness = StreamFreshness(
             idle_s=config.stream_idle_s, longest_s=config.stream_longest_s
@@ -115,7 +113,6 @@ class Snapshots:
         try:
             await step()
         except FoxtrotError as error:
-            self._heed(error)
             log.warning("snapshot_failed", venue=self._venue.name, **labels(error))
             self._venue.port.on_error(error)
             await asyncio.sleep(_RETRY_S)
@@ -165,7 +162,6 @@ class Snapshots:
         try:
             tickers = await self._tickers(symbols, {})
         except FoxtrotError as error:
-            self._heed(error)
             log.info("probe_without_snapshot", venue=self._venue.name, **labels(error))
             return
         moved = [
@@ -182,11 +178,7 @@ class Snapshots:
     @property
     def _held_s(self) -> float:
         """For how many seconds the venue wants to be asked nothing more."""
-        return max(self._held_until - asyncio.get_running_loop().time(), 0.0)
-
-    def _heed(self, error: FoxtrotError) -> None:
-        if isinstance(error, RateLimited):
-            self._held_until = asyncio.get_running_loop().time() + error.retry_after_s
+        return self._venue.weights.held_s(asyncio.get_running_loop().time())
 
     # -- first ticks and books --------------------------------------------------------------
 
@@ -277,7 +269,6 @@ class Snapshots:
                 if GONE != self._frames.activity(key) == before[key]:
                     await self._judge_one(key, *view)
         except FoxtrotError as error:
-            self._heed(error)
             log.info("streams_not_compared", venue=self._venue.name, **labels(error))
 
     async def _judge_one(self, key: StreamKey, told: object, snapshot: object) -> None:

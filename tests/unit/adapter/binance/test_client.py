@@ -343,6 +343,30 @@ async def test_the_headers_of_the_answer_say_how_long_to_wait(opened: Opened) ->
     assert caught.value.retry_after_s == 9.0
 
 
+async def test_a_refusal_of_one_holds_all_who_share_the_address(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who goes on asking is banned; those who ask later hear how long it still lasts."""
+    other = Opened()
+    other.window = other.client._weights = opened.window
+    await other.open(monkeypatch)
+    opened.exchange.answer = ccxt.DDoSProtection("binance 418 I'm a teapot ")
+    with pytest.raises(errors.VenueBanned):
+        await opened.client.get("klines", weight=1)
+    for ask in (
+        lambda: other.client.get("ping", weight=1),
+        lambda: other.client.ask_signed("account", weight=1),
+        other.client.load_markets,
+    ):
+        with pytest.raises(errors.RateLimited) as caught:
+            await ask()
+        assert 8.0 < caught.value.retry_after_s <= 9.0
+    assert other.exchange.asked == []
+    opened.window._held_until = 0.0
+    assert await other.client.get("ping", weight=1) == {}
+    await other.client.close()
+
+
 async def test_cancelling_a_request_is_no_error_of_the_venue(opened: Opened) -> None:
     """Who closes gets what he asked for."""
     opened.exchange.answer = asyncio.CancelledError()

@@ -49,7 +49,7 @@ class Beside:
     def __init__(self, routed: Routed) -> None:
         config = StreamConfig(stream_look_s=0.0, stream_idle_s=0.0)
         port = SimpleNamespace(stream_config=config, on_error=lambda error: None)
-        venue = Venue(
+        self.venue = venue = Venue(
             "BINANCE", BinanceSettings.parse(SETTING), Contracts("BINANCE"), Marks(),
             cast(BaseAdapter, port), limits.weight_window(),
         )  # fmt: skip
@@ -60,6 +60,7 @@ class Beside:
         self.asked: list[str] = []
         self.broken, self.minutes, self.fails_at = "", 4, 0
         self.told: dict[StreamKey, StreamState] = {}
+        self.holds = 0.0
         self.reasons: dict[StreamKey, str] = {}
         self.looks = 0
         self.snapshots = Snapshots(
@@ -70,6 +71,7 @@ class Beside:
     async def get(self, path: str, params: Mapping[str, Any], *, weight: int) -> object:
         """Answer as the venue does: one unknown symbol refuses all."""
         self.asked.append(path)
+        self.venue.weights.hold(self.holds)
         if self.error is not None:
             raise self.error
         if len(self.asked) == self.fails_at:
@@ -147,6 +149,7 @@ async def test_a_quiet_symbol_whose_first_tick_was_refused_gets_it_with_the_next
 async def test_nothing_is_asked_before_the_time_that_a_limit_names(beside: Beside) -> None:
     """Who goes on asking is banned: neither what is silent is compared, nor a silent session."""
     beside.error = RateLimited("BINANCE", "429", "too many", 60.0)
+    beside.holds = asyncio.get_running_loop().time() + 60.0
     await beside.until(beside.snapshots.watch(beside.keys), lambda: beside.looks == 50)
     assert beside.asked == ["ticker/24hr"]
     await beside.snapshots.compare_session()
