@@ -207,7 +207,7 @@ def test_a_budget_of_our_own_is_no_dead_venue(
 
 
 def test_history_is_refused_in_words(rig: Rig) -> None:
-    """A refused page of bars is an error of ours, with the venue's reason, for as long as it lasts."""
+    """A refused page of bars is an error of ours, with the venue's reason, while it lasts."""
     import datetime as dt
 
     rig.ready("BTCUSDT")

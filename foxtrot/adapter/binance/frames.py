@@ -471,6 +471,9 @@ class FrameRouter:
         reason = mapping.bad_numbers((trade.p,), (trade.q,)) or mapping.bad_times(trade.T)
         if self._episodes.refuses(slot.source.symbol, "trade", reason):
             return
+        missed = trade.t - slot.mark.at - 1
+        if missed > 0 and slot.mark.at >= 0 and slot.overlap is None:
+            log.warning("prints_missed", venue=self._venue, symbol=trade.s, count=missed)
         slot.tell(trade.t)
         item = mapping.market_trade(trade, slot.source, now_ns)
         self._put(Event(EVENT_MARKET_TRADE, item, slot.topic, _BOUNDED))

@@ -342,3 +342,21 @@ def test_a_frame_that_only_begins_like_a_quote_is_what_it_says(routed: Routed) -
     frame = b'{"u":6,"e":"trade","E":1,"s":"BTCUSDT","t":5,"p":"100","q":"1","T":%d,"m":true}'
     assert router.on_quote(frame % AT_MS) is None
     assert isinstance(routed.last, MarketTradeData)
+
+
+def test_prints_that_were_missed_are_said(routed: Routed, caplog: pytest.LogCaptureFixture) -> None:
+    """Once, with their number; neither the first print nor the next in row says anything."""
+    for number in (5, 6, 9, 10):
+        routed(trade(number))
+    assert ["count=2" in line for line in caplog.messages if "prints_missed" in line] == [True]
+
+
+def test_prints_that_may_come_late_are_not_missed(
+    routed: Routed, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While two connections bring the same stream the other one may have them still."""
+    routed(trade(5))
+    routed.router.overlap(begins=True)
+    routed(trade(8))
+    routed(trade(7))
+    assert "prints_missed" not in caplog.text
