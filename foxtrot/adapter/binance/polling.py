@@ -177,10 +177,13 @@ class PollingSession(BinanceSession):
         newest = max((trade.id for trade in tape), default=max(mark.at, 0))
         first = mark.at < 0
         anew = newest < mark.at and not mark.is_old(newest, time.time_ns())
-        news = [trade for trade in tape if trade.id > mark.at]
+        news = sorted((trade for trade in tape if trade.id > mark.at), key=lambda each: each.id)
+        missed = news[0].id - mark.at - 1 if news and not first else 0
+        if missed:
+            log.warning("prints_missed", venue=self._venue.name, symbol=key.symbol, count=missed)
         if first or anew or news:
             mark.at = newest
-        return [] if first else sorted(news, key=lambda trade: trade.id)
+        return [] if first else news
 
     async def _bars(self, key: StreamKey) -> None:
         interval, told = Interval(key.detail), self._venue.marks.of(key).at

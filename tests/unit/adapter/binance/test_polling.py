@@ -280,6 +280,16 @@ async def test_what_was_told_by_stream_is_not_told_again(
     assert [each.tradeid for each in told if isinstance(each, MarketTradeData)] == ["4"]
 
 
+async def test_prints_that_a_round_could_not_reach_are_said(
+    session: PollingSession, venue: PolledVenue, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The newest 500 are all that the venue lists."""
+    venue.marks.of(TRADE).at = 3
+    venue.will_answer("trades", tape(3, 4), tape(8, 9))
+    await polled(session, venue, TRADE)
+    assert ["count=3" in line for line in caplog.messages if "prints_missed" in line] == [True]
+
+
 async def test_a_bar_is_told_closed_once(session: PollingSession, venue: PolledVenue) -> None:
     """When the venue has the next one; what had ended before anybody asked is history."""
     venue.will_answer("klines", *[[bar(0), bar(1)]] * 3, *[[bar(1), bar(2)]] * 3)
