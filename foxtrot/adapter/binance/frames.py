@@ -81,7 +81,7 @@ class StreamSlot:
 
     __slots__ = (
         "begins_ms", "book", "frames", "interval", "lane", "mark", "overlap", "since", "source",
-        "topic",
+        "topic", "torn",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +93,7 @@ class StreamSlot:
         self.frames = 0
         self.since, self.begins_ms = -1, 0
         self.overlap: Overlap | None = None
+        self.torn = False
 
     def begin(self) -> None:
         """Of a bar stream that is about to be asked for: it resumes from what was told by now."""
@@ -109,6 +110,13 @@ class StreamSlot:
         if self.overlap is None or number > self.mark.at:
             return self.mark.is_old(number, now_ns)
         return not self.overlap.is_news(number) and self.mark.is_old(number, now_ns)
+
+    def missed(self, number: int) -> int:
+        """How many are missing before `number`; 0 if the one before it missed some, too."""
+        known = self.mark.at >= 0 and self.overlap is None
+        missing = max(number - self.mark.at - 1, 0) if known else 0
+        was_torn, self.torn = self.torn, missing > 0
+        return 0 if was_torn else missing
 
     def tell(self, number: int) -> None:
         """Note that `number` is told; one that only came late leaves the mark where it is."""
@@ -471,8 +479,7 @@ class FrameRouter:
         reason = mapping.bad_numbers((trade.p,), (trade.q,)) or mapping.bad_times(trade.T)
         if self._episodes.refuses(slot.source.symbol, "trade", reason):
             return
-        missed = trade.t - slot.mark.at - 1
-        if missed > 0 and slot.mark.at >= 0 and slot.overlap is None:
+        if missed := slot.missed(trade.t):
             log.warning("prints_missed", venue=self._venue, symbol=trade.s, count=missed)
         slot.tell(trade.t)
         item = mapping.market_trade(trade, slot.source, now_ns)

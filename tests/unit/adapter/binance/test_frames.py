@@ -351,6 +351,15 @@ def test_prints_that_were_missed_are_said(routed: Routed, caplog: pytest.LogCapt
     assert ["count=2" in line for line in caplog.messages if "prints_missed" in line] == [True]
 
 
+def test_a_stream_that_misses_every_other_print_fills_no_log(
+    routed: Routed, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first of a row of holes is said, and the first after it was whole again."""
+    for number in (1, 3, 5, 7, 9, 10, 12):
+        routed(trade(number))
+    assert len([line for line in caplog.messages if "prints_missed" in line]) == 2
+
+
 def test_prints_that_may_come_late_are_not_missed(
     routed: Routed, caplog: pytest.LogCaptureFixture
 ) -> None:
