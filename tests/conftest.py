@@ -14,6 +14,7 @@ pytest.register_assert_rewrite("tests.support.rig", "tests.support.trading_rig")
 from foxtrot.core import redaction  # noqa: E402
 from foxtrot.core.directories import DATA_VARIABLE  # noqa: E402
 from tests.support import hypothesis_profiles  # noqa: E402, F401 - its import is its work
+from tests.support.failures_at_once import FailuresAtOnce  # noqa: E402
 from tests.support.fault_table import FaultTables  # noqa: E402
 from tests.support.long_first import LongFirst  # noqa: E402
 from tests.support.loopback_only import loopback_only  # noqa: E402
@@ -30,6 +31,7 @@ settings.load_profile("busy")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Watch over the matrix and count; here, as xdist's reports arrive where this is read."""
+    config.pluginmanager.register(FailuresAtOnce(config))
     config.pluginmanager.register(FaultTables())
     config.pluginmanager.register(LongFirst())
     config.pluginmanager.register(MatrixGuard(Path(__file__).parent / "faults"))
