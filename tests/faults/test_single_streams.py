@@ -234,3 +234,18 @@ def test_a_book_that_cannot_be_had_after_a_gap_is_stale_until_it_can(watched: Ri
     eventually(active, "the stream has its book again")
     watched.wait_event(request)
     assert watched.states().count(S.RECONNECTING) == 0
+
+
+def test_a_depth_stream_that_stays_silent_is_polled(watched: Rig) -> None:
+    """A book that is fetched anew is no sign of life: after three times the stream is given up."""
+    watched.subscribe("BTCUSDT", Channel.DEPTH)
+    watched.ready()
+    watched.venue.move("BTCUSDT")
+    watched.wait_event(watched.request("BTCUSDT", Channel.DEPTH))
+    watched.venue.faults.inject("drop_stream", symbol="BTCUSDT")
+
+    def polled() -> bool:
+        watched.venue.move("BTCUSDT")
+        return state(watched, "BTCUSDT", Channel.DEPTH) is StreamState.POLLING
+
+    eventually(polled, "it is polled")

@@ -63,6 +63,7 @@ class OrderBook:
         self._bids, self._asks = Side(), Side()
         self._waiting: list[tuple[int, int, Change, Change]] = []
         self._last_id = self._olds = 0
+        self._changed_id = -1
         self._lowest, self._highest = 0.0, inf
         self.valid = False
 
@@ -109,8 +110,11 @@ class OrderBook:
 
     @property
     def number(self) -> int:
-        """The update that it is made up to; -1 while it is not valid."""
-        return self._last_id if self.valid else -1
+        """The last difference that was applied; -1 while it is not valid.
+
+        A snapshot leaves it as it is: it is no sign of life of the stream.
+        """
+        return self._changed_id if self.valid else -1
 
     def best(self, levels: int) -> tuple[Levels, Levels]:
         """The best `levels` bids and asks, best first."""
@@ -131,4 +135,4 @@ class OrderBook:
     def _apply(self, last_id: int, bids: Change, asks: Change) -> None:
         self._bids.apply(bids)
         self._asks.apply(asks)
-        self._last_id = last_id
+        self._last_id = self._changed_id = last_id

@@ -336,6 +336,18 @@ def test_differences_without_their_book_are_a_flow_but_no_news(routed: Routed) -
     assert routed.router.activity(key) == before
 
 
+def test_a_book_that_is_fetched_anew_is_no_sign_of_life(routed: Routed) -> None:
+    """A stream that stands still would count as alive each time it is asked for afresh."""
+    key = StreamKey(Channel.DEPTH, "BTCUSDT", Exchange.BINANCE)
+    routed.router.snapshot("BTCUSDT", snapshot(1))
+    routed(depth(2, 2))
+    before = routed.router.activity(key)
+    routed.router.snapshot("BTCUSDT", snapshot(9))
+    assert routed.router.activity(key) == before
+    routed(depth(10, 10))
+    assert routed.router.activity(key) != before
+
+
 def test_a_frame_that_only_begins_like_a_quote_is_what_it_says(routed: Routed) -> None:
     """The order of its keys is the venue's affair."""
     router = routed.router
