@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +11,12 @@ from dataclasses import replace
 import pytest
 
 from foxtrot.adapter.binance import limits, orders
+from foxtrot.errors import RateLimited
 from foxtrot.execution import reconciler
 from foxtrot.model.constants import ConnectionState as S
 from foxtrot.model.constants import OrderType, Status
 from foxtrot.model.objects import NS_PER_S
+from foxtrot.model.requests import HistoryRequest
 from tests.support.binance_venue import BinanceUnderTest
 from tests.support.rig import SHORT, eventually
 from tests.support.trading_rig import TRADING, TradingRig, trading
@@ -151,6 +154,26 @@ def test_a_ban_stops_everything(rig: TradingRig, status: int, request_: str) -> 
     rig.cancel(orderid)
     rig.wait_order(orderid, Status.CANCELLED)
     rig.wait_agreed()
+
+
+def test_a_refusal_of_others_leaves_trading_as_it_is(
+    rig: TradingRig, caplog: pytest.LogCaptureFixture
+) -> None:
+    """F51: a page of history is refused: nothing is asked for a while, and cancels go."""
+    rig.trade()
+    orderid = rig.rest()
+    rig.venue.faults.inject(
+        "http_error", path="/api/v3/klines", status=429, headers={"Retry-After": "60"}, count=1
+    )
+    hour = dt.timedelta(hours=1)
+    asked = HistoryRequest(SYMBOL, rig.venue.exchange, dt.datetime.now(dt.UTC) - hour)
+    with pytest.raises(RateLimited):
+        rig.engine.query_history(asked, rig.name)
+    rig.adapter.query_account()
+    eventually(lambda: "question_unanswered" in caplog.text, "the account is asked for")
+    rig.cancel(orderid)
+    rig.wait_order(orderid, Status.CANCELLED)
+    assert S.RECONNECTING not in rig.states(TRADING)
 
 
 def test_a_reject_storm_pauses_new_orders(venue: BinanceUnderTest) -> None:

@@ -72,6 +72,8 @@ class BinanceClient:
         self._sockets: list[Socket] = []
         self.held_back = 0
         """Requests that wait for the weight budget."""
+        self.refused = False
+        """Whether the venue has refused this client as one of an address that asks too much."""
 
     async def open(self) -> None:
         """Import ccxt (seconds, the first time; not on this thread) and make an exchange."""
@@ -266,6 +268,7 @@ class BinanceClient:
     def heeded(self, error: FoxtrotError) -> FoxtrotError:
         """The error; if it says that this address asks too much, nobody asks before its time."""
         if isinstance(error, RateLimited):
+            self.refused = True
             self._weights.hold(_now() + error.retry_after_s)
         return error
 

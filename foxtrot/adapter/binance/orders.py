@@ -282,8 +282,13 @@ class OrderSession(BinanceSession, BaseOrderSession[Venue]):
         return exact(book.asks[0][0])
 
     def _is_useless_after(self, error: FoxtrotError) -> bool:
-        """Whether asking on would help nothing, or hammer."""
-        return isinstance(error, RateLimited) or super()._is_useless_after(error)
+        """Whether asking on would help nothing, or hammer.
+
+        Where others were refused, the stream goes on telling, and cancels go out.
+        """
+        if isinstance(error, RateLimited):
+            return self._client.refused or not self.pushes
+        return super()._is_useless_after(error)
 
     async def _open_orders(self) -> tuple[OrderReport, ...]:
         answer = await self._client.ask_signed("openOrders", weight=limits.OPEN_ORDERS_WEIGHT)

@@ -362,6 +362,7 @@ async def test_a_refusal_of_one_holds_all_who_share_the_address(
             await ask()
         assert 8.0 < caught.value.retry_after_s <= 9.0
     assert other.exchange.asked == []
+    assert (opened.client.refused, other.client.refused) == (True, False)
     opened.window._held_until = 0.0
     assert await other.client.get("ping", weight=1) == {}
     await other.client.close()

@@ -58,6 +58,7 @@ class Door:
         self.answer: Ask = lambda path, params: []
         self.reply: Reply | Exception = Reply(200, {}, b"")
         self.held_back = 0
+        self.refused = False
 
     async def get(self, path: str, *, weight: int) -> object:
         """An answer to what needs no signature."""
@@ -187,6 +188,19 @@ async def test_a_question_without_an_answer_is_unknown(
     ):
         assert isinstance(answer, Unknown)
         assert answer.error is (error if ends else None)
+    assert session._lost.done() is ends
+
+
+@pytest.mark.parametrize(
+    ("refused", "pushes", "ends"), [(False, True, False), (True, True, True), (False, False, True)]
+)
+async def test_a_refusal_of_others_ends_no_session_that_hears_of_its_account(
+    session: OrderSession, door: Door, refused: bool, pushes: bool, ends: bool
+) -> None:
+    """A page of history that was one too many must not stop cancels for minutes."""
+    door.refused, session.pushes = refused, pushes
+    door.answer = lambda path, params: RateLimited("BINANCE", "", "held", 60.0)
+    assert isinstance(await session.open_orders(), Unknown)
     assert session._lost.done() is ends
 
 
