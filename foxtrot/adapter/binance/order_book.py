@@ -63,7 +63,7 @@ class OrderBook:
         self._bids, self._asks = Side(), Side()
         self._waiting: list[tuple[int, int, Change, Change]] = []
         self._last_id = self._olds = 0
-        self._changed_id = -1
+        self._told_id = -1
         self._lowest, self._highest = 0.0, inf
         self.valid = False
 
@@ -91,7 +91,8 @@ class OrderBook:
             last_id: The update that it was made after.
             bids: Best first.
             asks: Best first.
-            asked: How many levels a side were asked for: one that has as many may go on. 0 if all.
+            asked: How many levels a side were asked for: one that has as many may go on. 0 of a
+                book that somebody else keeps, whole and in step with the stream.
         """
         newer = [change for change in self._waiting if change[1] > last_id]
         if newer and newer[0][0] > last_id + 1:
@@ -100,6 +101,7 @@ class OrderBook:
         self._lowest = bids[-1][0] if 0 < asked <= len(bids) else 0.0
         self._highest = asks[-1][0] if 0 < asked <= len(asks) else inf
         self._last_id, self._olds, self.valid, self._waiting = last_id, 0, True, []
+        self._told_id = self._told_id if asked else last_id
         # All of them, also past a gap: those wait for the next snapshot.
         return Outcome.GAP not in [self.difference(*change) for change in newer]
 
@@ -110,11 +112,11 @@ class OrderBook:
 
     @property
     def number(self) -> int:
-        """The last difference that was applied; -1 while it is not valid.
+        """The last update that the stream brought; -1 while the book is not valid.
 
-        A snapshot leaves it as it is: it is no sign of life of the stream.
+        A snapshot that was asked for leaves it as it is: it is no sign of life of the stream.
         """
-        return self._changed_id if self.valid else -1
+        return self._told_id if self.valid else -1
 
     def best(self, levels: int) -> tuple[Levels, Levels]:
         """The best `levels` bids and asks, best first."""
@@ -135,4 +137,4 @@ class OrderBook:
     def _apply(self, last_id: int, bids: Change, asks: Change) -> None:
         self._bids.apply(bids)
         self._asks.apply(asks)
-        self._last_id = self._changed_id = last_id
+        self._last_id = self._told_id = last_id

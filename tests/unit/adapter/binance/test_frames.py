@@ -339,10 +339,10 @@ def test_differences_without_their_book_are_a_flow_but_no_news(routed: Routed) -
 def test_a_book_that_is_fetched_anew_is_no_sign_of_life(routed: Routed) -> None:
     """A stream that stands still would count as alive each time it is asked for afresh."""
     key = StreamKey(Channel.DEPTH, "BTCUSDT", Exchange.BINANCE)
-    routed.router.snapshot("BTCUSDT", snapshot(1))
+    routed.router.snapshot("BTCUSDT", snapshot(1), asked=500)
     routed(depth(2, 2))
     before = routed.router.activity(key)
-    routed.router.snapshot("BTCUSDT", snapshot(9))
+    routed.router.snapshot("BTCUSDT", snapshot(9), asked=500)
     assert routed.router.activity(key) == before
     routed(depth(10, 10))
     assert routed.router.activity(key) != before

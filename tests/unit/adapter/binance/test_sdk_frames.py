@@ -10,8 +10,9 @@ from foxtrot.adapter.binance.frames import FrameRouter, StreamSlot, TickSlot
 from foxtrot.adapter.binance.marks import Mark
 from foxtrot.adapter.binance.sdk_frames import SdkFrames
 from foxtrot.gateway.counters import FeedCounters
-from foxtrot.model.constants import Exchange, Interval, Lane
+from foxtrot.model.constants import Channel, Exchange, Interval, Lane
 from foxtrot.model.events import Event
+from foxtrot.model.health import StreamKey
 from foxtrot.model.objects import BarData, DepthData, MarketTradeData, Source, TickData
 
 BTC = Source.of("BTCUSDT", Exchange.BINANCE, "BINANCE")
@@ -140,6 +141,16 @@ def test_all_new_prints_are_told_in_order(told: Told) -> None:
     told.sdk.trades("BTCUSDT", tape)
     prints = told.data()
     assert [t.tradeid for t in prints if isinstance(t, MarketTradeData)] == list("12345")
+
+
+def test_each_book_is_a_sign_of_life(told: Told) -> None:
+    """It moves with the stream, unlike one that is asked for."""
+    key = StreamKey(Channel.DEPTH, "BTCUSDT", Exchange.BINANCE)
+    seen = [told.frames.activity(key)]
+    for nonce in (7, 8):
+        told.sdk.book("BTCUSDT", book(nonce))
+        seen.append(told.frames.activity(key))
+    assert len(set(seen)) == 3
 
 
 def test_the_best_of_a_book_is_told(told: Told) -> None:
