@@ -120,7 +120,8 @@ class PollingSession(FutuSession):
         """All that OpenD shows, and of what it may not show as much as the interval leaves free."""
         for group in self._doubts.undoubted(self._securities()):
             await self._ask(group)
-        left = max(int(self._interval_s / APART_S) - self._asked, 1)
+        # A longer interval leaves no more free: they go at once, and others need the window, too.
+        left = max(int(min(self._interval_s, WINDOW_S) / APART_S) - self._asked, 1)
         while left and (group := self._doubts.next()):
             await self._ask(group)
             left -= 1

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 from foxtrot.adapter.futu.polling import PollingSession
 from foxtrot.adapter.futu.schema import Proto
@@ -86,6 +89,20 @@ def test_a_hundred_contracts_without_rights_cost_the_others_nothing() -> None:
             if len(failed) == len(NO_RIGHT):
                 await session.subscribe(failed[::3])
         assert {opend.states(stream)[-1] for stream in NO_RIGHT[1::3]} == {"failed"}
+
+    played(PollingSession, play)
+
+
+def test_a_long_interval_leaves_a_fifth_of_the_window_to_others() -> None:
+    """An order whose price is asked for does not wait behind contracts without rights."""
+
+    async def play(opend: Opend, session: PollingSession) -> None:
+        slow = replace(CONFIG, polling_interval_s=120.0)
+        cast("SimpleNamespace", opend.venue).config = slow
+        _without_rights(opend)
+        await session.subscribe(NO_RIGHT)
+        await asyncio.sleep(29.0)
+        assert 40 < opend.kinds()[Proto.Qot_GetSecuritySnapshot] <= 48
 
     played(PollingSession, play)
 
