@@ -91,9 +91,7 @@ class OrderFeed:
         self.unread = 0
         """Messages that could not be read; a list that is taken meanwhile proves no absence."""
         self._told_unread: set[str] = set()
-        self._outgoing: deque[tuple[OrderReport | FillReport | asyncio.Future[None], float]] = (
-            deque()
-        )
+        self._outgoing: deque[tuple[OrderReport | FillReport, float]] = deque()
         self._fee_timer: asyncio.TimerHandle | None = None
         self._accounts_changed = False
 
@@ -340,25 +338,15 @@ class OrderFeed:
             self._fee_timer = None
         while self._outgoing:
             news, until = self._outgoing[0]
-            early = wait and loop.time() < until
-            if isinstance(news, FillReport) and early and not self.fills.is_charged(news):
+            if isinstance(news, OrderReport):
+                self._outgoing.popleft()
+                self._listener.on_report(news)
+            elif wait and loop.time() < until and not self.fills.is_charged(news):
                 self._fee_timer = loop.call_at(until, self.flush)
                 return
-            self._outgoing.popleft()
-            if isinstance(news, OrderReport):
-                self._listener.on_report(news)
-            elif isinstance(news, FillReport):
+            else:
+                self._outgoing.popleft()
                 self._listener.on_fill(self.fills.charged(news))
-            elif not news.done():
-                news.set_result(None)
-
-    async def told(self) -> None:
-        """Wait until all that came before is told: a fill may still wait for its fee."""
-        if self._outgoing:
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._outgoing.append((turn, 0.0))
-            self._flush_soon()
-            await turn
 
 
 @contextlib.contextmanager

@@ -302,10 +302,7 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
         either = [cast("asyncio.Future[object]", each) for each in (answer, self._lost)]
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if answer.done():
-            said = answer.result()
-            if isinstance(said, Accepted) and said.report.traded:
-                await self._feed.told()  # or the end of an order would overtake its fills
-            return said
+            return answer.result()
         return Doubtful(f"the line was lost before the answer: {self._lost.result()}")
 
     # -- TradingSession: questions ----------------------------------------------------------

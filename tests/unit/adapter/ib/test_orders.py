@@ -12,7 +12,6 @@ import pytest
 from foxtrot.adapter.ib import order_mapping
 from foxtrot.adapter.ib.client import IbClient
 from foxtrot.adapter.ib.contracts import Contracts
-from foxtrot.adapter.ib.order_feed import OrderFeed
 from foxtrot.adapter.ib.sdk import RawOrder
 from foxtrot.errors import ConnectionClosed, VenueUnavailable
 from foxtrot.execution.reports import Known, OrderState, Unknown
@@ -200,21 +199,6 @@ async def test_a_cancel_that_comes_too_late_brings_the_fill() -> None:
         assert (cancel.report.state, cancel.report.traded) == (OrderState.FILLED, 10)
         await desk.told.until(lambda: desk.told.fills)
         assert desk.told.states("fx-1") == [OrderState.ACCEPTED, OrderState.FILLED]
-
-
-async def test_the_answer_to_a_cancel_does_not_overtake_the_fill_that_it_counts(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Who orders the rest anew when an order has ended has its fills by then."""
-    monkeypatch.setattr("foxtrot.adapter.ib.order_feed.FEE_WAIT_S", 0.05)
-    monkeypatch.setattr(OrderFeed, "commissionReport", lambda *_: None)
-    async with desk_of() as desk, desk.session() as session:
-        await session.place(intent())
-        desk.gateway.desk.fill("fx-1", 4)
-        cancel = await session.cancel(desk.record_of(intent()))
-        assert isinstance(cancel, Accepted)
-        assert (cancel.report.state, cancel.report.traded) == (OrderState.CANCELED, 4)
-        assert [each.volume for each in desk.told.fills] == [4]
 
 
 async def test_a_cancelled_order_says_why_if_tws_does() -> None:
