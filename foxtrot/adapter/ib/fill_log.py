@@ -86,10 +86,6 @@ class FillLog:
         self._fees[stem] = (order_mapping.fee_of(report.commission), report.currency)
         _bound(self._fees)
 
-    def is_charged(self, fill: FillReport) -> bool:
-        """Whether its fee is known."""
-        return fill.trade_id in self._fees
-
     def charged(self, fill: FillReport) -> FillReport:
         """The fill with its fee, if that is known."""
         fee = self._fees.get(fill.trade_id)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Callable, Iterator
 
 from foxtrot.adapter.ib import evidence
@@ -38,9 +37,6 @@ _OPEN_ORDER = "openOrder"
 
 _MOST_TOLD = 100
 """Lines of what cannot be read that people are told in one session."""
-
-FEE_WAIT_S = 0.2
-"""How long a fill waits for what it cost, which TWS tells in a message of its own, soon after."""
 
 Asked = dict[OrderKey, list[asyncio.Future[Answer]]]
 """Who waits for an answer about an order."""
@@ -91,8 +87,7 @@ class OrderFeed:
         self.unread = 0
         """Messages that could not be read; a list that is taken meanwhile proves no absence."""
         self._told_unread: set[str] = set()
-        self._outgoing: deque[tuple[OrderReport | FillReport, float]] = deque()
-        self._fee_timer: asyncio.TimerHandle | None = None
+        self._outgoing: list[OrderReport | FillReport] = []
         self._accounts_changed = False
 
     # -- orders -----------------------------------------------------------------------------
@@ -151,8 +146,6 @@ class OrderFeed:
     def commissionReport(self, report: RawCommissionReport) -> None:
         """What a fill cost."""
         self.fills.charge(report)
-        if self._outgoing:
-            self._flush_soon()
 
     def name(self, orderid: str, perm_id: int, contract: RawContract) -> Name:
         """How the contract of an order is spelled: as it was when the order was sent."""
@@ -323,30 +316,18 @@ class OrderFeed:
         self._say(f"{self._adapter_name}: {words}")
 
     def _send(self, news: OrderReport | FillReport) -> None:
-        """Tell it in its turn, after all that came in the same read."""
-        self._outgoing.append((news, asyncio.get_running_loop().time() + FEE_WAIT_S))
-        self._flush_soon()
+        """Tell it after all that came in the same read: a fill's commission follows it."""
+        self._outgoing.append(news)
+        if len(self._outgoing) == 1:
+            asyncio.get_running_loop().call_soon(self._flush)
 
-    def _flush_soon(self) -> None:
-        asyncio.get_running_loop().call_soon(self.flush)
-
-    def flush(self, *, wait: bool = True) -> None:
-        """Tell what is to be told; behind a fill whose fee is still to come, it waits a moment."""
-        loop = asyncio.get_running_loop()
-        if self._fee_timer is not None:
-            self._fee_timer.cancel()
-            self._fee_timer = None
-        while self._outgoing:
-            news, until = self._outgoing[0]
-            if isinstance(news, OrderReport):
-                self._outgoing.popleft()
-                self._listener.on_report(news)
-            elif wait and loop.time() < until and not self.fills.is_charged(news):
-                self._fee_timer = loop.call_at(until, self.flush)
-                return
-            else:
-                self._outgoing.popleft()
+    def _flush(self) -> None:
+        outgoing, self._outgoing = self._outgoing, []
+        for news in outgoing:
+            if isinstance(news, FillReport):
                 self._listener.on_fill(self.fills.charged(news))
+            else:
+                self._listener.on_report(news)
 
 
 @contextlib.contextmanager

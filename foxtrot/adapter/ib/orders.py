@@ -144,12 +144,6 @@ class OrderSession(IbSession, BaseOrderSession[Venue]):
             group.create_task(self.raise_when_lost())
             group.create_task(self._learn_contracts())
 
-    async def close(self) -> None:
-        """Tell what waits to be told, and give the connection back."""
-        if self._feed_of_now is not None:
-            self._feed_of_now.flush(wait=False)
-        await super().close()
-
     async def _learn_contracts(self) -> None:
         """Have the contracts of positions and open orders told: without, none can be closed."""
         for name in dict.fromkeys((*self._feed.slips.names(), *self._feed.holdings.names())):

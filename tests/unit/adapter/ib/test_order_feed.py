@@ -13,11 +13,10 @@ import pytest
 from foxtrot.adapter.ib.contracts import Contracts
 from foxtrot.adapter.ib.order_feed import OrderFeed
 from foxtrot.adapter.ib.order_lists import OrderLists
-from foxtrot.adapter.ib.sdk import RawCommissionReport, RawExecution, RawOrder, RawOrderState
+from foxtrot.adapter.ib.sdk import RawExecution, RawOrder, RawOrderState
 from foxtrot.execution.reports import OrderState
 from tests.support.ib_answers import contract
 from tests.support.ib_trading import AAPL, Told
-from tests.support.virtual_time import VirtualLoop, run_virtually
 
 ACCOUNT, PERM_ID = "DU1234567", 77
 CALL = "AAPL-20261218-C-200-100-USD-OPT"
@@ -54,12 +53,6 @@ def execution(number: str, side: str, shares: float, price: float) -> RawExecuti
     return cast("RawExecution", SimpleNamespace(**names, **what, exchange="SMART", time=now))
 
 
-def commission(fill: RawExecution, fee: float = 1.25) -> RawCommissionReport:
-    """What a fill cost."""
-    cost = SimpleNamespace(execId=fill.execId, commission=fee, currency="USD")
-    return cast("RawCommissionReport", cost)
-
-
 @pytest.fixture
 async def told() -> Told:
     """Nothing yet."""
@@ -69,11 +62,6 @@ async def told() -> Told:
 @pytest.fixture
 async def feed(told: Told) -> OrderFeed:
     """Of a session that has just begun."""
-    return of_session(told)
-
-
-def of_session(told: Told) -> OrderFeed:
-    """What TWS tells of orders in a session that has just begun."""
     return OrderFeed(
         "IB",
         1,
@@ -134,42 +122,8 @@ async def test_a_fill_that_a_list_showed_first_is_told_by_its_push(
     assert not told.fills, "who asked for the list has it"
     for _ in range(2):
         feed.execDetails(-1, LEGS[0], fill)
-    feed.commissionReport(commission(fill))
     await asyncio.sleep(0)
     assert [each.trade_id for each in told.fills] == ["00c8.01"]
-
-
-async def test_a_fill_is_told_with_what_it_cost(feed: OrderFeed, told: Told) -> None:
-    """TWS tells that in a later message; whoever keeps the books by fills has no second one."""
-    fill = execution("01", "BOT", 1.0, 190.5)
-    feed.openOrder(0, COMBINATION, order(), state("Submitted"))
-    feed.execDetails(-1, LEGS[0], fill)
-    feed.orderStatus(0, "Filled", 1.0, 0.0, 190.5, PERM_ID, 0, 190.5, 0, "", 0.0)
-    for _ in range(5):
-        await asyncio.sleep(0)  # the commission comes with another read
-    feed.commissionReport(commission(fill))
-    await told.until(lambda: len(told.reports) == 2)
-    assert [(each.fee, each.fee_currency) for each in told.fills] == [(Decimal("1.25"), "USD")]
-    assert told.reports[-1].state is OrderState.FILLED
-
-
-def test_a_fill_whose_cost_is_not_told_is_told_all_the_same() -> None:
-    """Soon, and so is all that came after it; in the end of a session, at once."""
-
-    async def play() -> None:
-        loop, told = asyncio.get_running_loop(), Told()
-        feed, begun = of_session(told), loop.time()
-        feed.openOrder(0, COMBINATION, order(), state("Submitted"))
-        feed.execDetails(-1, LEGS[0], execution("01", "BOT", 1.0, 190.5))
-        feed.orderStatus(0, "Filled", 1.0, 0.0, 190.5, PERM_ID, 0, 190.5, 0, "", 0.0)
-        await told.until(lambda: len(told.reports) == 2)
-        assert 0 < loop.time() - begun <= 0.25
-        assert [each.fee_currency for each in told.fills] == [""]
-        feed.execDetails(-1, LEGS[0], execution("02", "BOT", 1.0, 190.5))
-        feed.flush(wait=False)
-        assert len(told.fills) == 2
-
-    run_virtually(play(), VirtualLoop())
 
 
 async def test_a_price_that_was_changed_in_tws_is_told(feed: OrderFeed, told: Told) -> None:
