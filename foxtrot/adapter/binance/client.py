@@ -241,17 +241,19 @@ class BinanceClient:
         """Close everything; nothing is waited for longer than a second."""
         exchange, self._exchange = self._exchange, None
         http, self._http = self._http, None
-        try:
-            await asyncio.gather(*(socket.close() for socket in self._sockets))
-        finally:
-            if exchange is not None:
-                if self._sockets:
-                    exchange.clients.clear()
-                with contextlib.suppress(TimeoutError):  # closing `http` ends what is left
-                    async with asyncio.timeout(_CLOSE_WAIT_S):
-                        await exchange.close()
+        async with contextlib.AsyncExitStack() as last:  # also if it is cut short meanwhile
             if http is not None:
-                await http.close()
+                last.push_async_callback(http.close)
+            if exchange is not None:
+                last.push_async_callback(self._close_exchange, exchange)
+            await asyncio.gather(*(socket.close() for socket in self._sockets))
+
+    async def _close_exchange(self, exchange: RawBinance) -> None:
+        if self._sockets:
+            exchange.clients.clear()
+        with contextlib.suppress(TimeoutError):  # closing `http` ends what is left
+            async with asyncio.timeout(_CLOSE_WAIT_S):
+                await exchange.close()
 
     def translated(self, error: BaseException, what: str = "the connection") -> FoxtrotError:
         """The foxtrot error for what ccxt raised."""

@@ -375,6 +375,26 @@ async def test_cancelling_a_request_is_no_error_of_the_venue(opened: Opened) -> 
         await opened.client.get("ping", weight=1)
 
 
+async def test_a_close_that_is_cut_short_leaves_no_connection_open(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever closes has a deadline, and a busy machine may miss it."""
+    begun = asyncio.Event()
+
+    async def hang() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(opened.exchange, "close", hang)
+    http = opened.exchange.config["session"]
+    assert isinstance(http, aiohttp.ClientSession)
+    closing = asyncio.ensure_future(opened.client.close())
+    await begun.wait()
+    closing.cancel()
+    await asyncio.wait([closing])
+    assert http.closed
+
+
 async def test_closing_twice_closes_once(opened: Opened) -> None:
     """And a closed client asks nothing any more."""
     await opened.client.close()
