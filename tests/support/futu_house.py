@@ -52,7 +52,7 @@ _WAITS: Mapping[str, float] = MappingProxyType(
     {
         "foxtrot.adapter.futu.market_data._RETRY_S": 0.3,
         "foxtrot.adapter.futu.polling._AFTER_ERROR_S": 0.2,
-        "foxtrot.adapter.futu.polling.APART_S": 0.01,
+        "foxtrot.adapter.futu.polling.SNAPSHOT_PACE_S": 0.01,
         "foxtrot.adapter.futu.orders.BALANCES_S": 0.2,
     }
 )

@@ -123,7 +123,7 @@ class FutuUnderTest(FutuBooks):
     waits: ClassVar[Mapping[str, object]] = {
         "foxtrot.adapter.futu.limits.PER_WINDOW": _WIDE,
         "foxtrot.adapter.futu.limits.APART_S": {},
-        "foxtrot.adapter.futu.polling.APART_S": 0.01,
+        "foxtrot.adapter.futu.polling.SNAPSHOT_PACE_S": 0.01,
         "foxtrot.adapter.futu.polling._AFTER_ERROR_S": 0.2,
         "foxtrot.adapter.futu.market_data._RETRY_S": 0.3,
         "foxtrot.adapter.futu.orders.BALANCES_S": 0.1,

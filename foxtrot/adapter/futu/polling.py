@@ -33,7 +33,7 @@ POLLED = frozenset({Channel.TICK})
 _AFTER_ERROR_S = 5.0
 _SPARED = 0.8
 """The part of the window that rounds may use: lookups and comparisons need some too."""
-APART_S = WINDOW_S / (PER_WINDOW[Proto.Qot_GetSecuritySnapshot] * _SPARED)
+SNAPSHOT_PACE_S = WINDOW_S / (PER_WINDOW[Proto.Qot_GetSecuritySnapshot] * _SPARED)
 """What OpenD's window allows: one request in so many seconds."""
 
 
@@ -91,7 +91,7 @@ class PollingSession(FutuSession):
                 at_least_s = asked_s or _AFTER_ERROR_S
                 log.warning("poll_failed", venue=self._venue.name, **labels(error))
                 self._venue.port.on_error(error)
-            paced_s = max(self._asked, 1) * APART_S
+            paced_s = max(self._asked, 1) * SNAPSHOT_PACE_S
             rest_s = max(self._interval_s, paced_s, at_least_s)
             passed_s = loop.time() - started
             await self._pause(paced_s - passed_s, rest_s - passed_s)
@@ -121,7 +121,7 @@ class PollingSession(FutuSession):
         for group in self._doubts.undoubted(self._securities()):
             await self._ask(group)
         # A longer interval leaves no more free: they go at once, and others need the window, too.
-        left = max(int(min(self._interval_s, WINDOW_S) / APART_S) - self._asked, 1)
+        left = max(int(min(self._interval_s, WINDOW_S) / SNAPSHOT_PACE_S) - self._asked, 1)
         while left and (group := self._doubts.next()):
             await self._ask(group)
             left -= 1
